@@ -1,0 +1,53 @@
+"""What a verb needs, in one place."""
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backend.live.hub import Hub
+    from backend.planning.worker import Planner
+    from backend.settings import Settings
+    from backend.store.database import Database
+    from backend.store.journal import Journal
+    from backend.store.media import Media
+
+
+class Clock:
+    """The server's idea of now; may run from a given moment at a given speed, for demonstrations and tests."""
+
+    def __init__(self, start_s: float | None = None, speed: float = 1.0) -> None:
+        self._base = time.time() if start_s is None else start_s
+        self._origin = time.monotonic()
+        self.speed = speed
+        self._real = start_s is None
+
+    def now_s(self) -> float:
+        """Unix seconds, UTC."""
+        if self._real:
+            return time.time()
+        return self._base + (time.monotonic() - self._origin) * self.speed
+
+    def now_ms(self) -> int:
+        """Unix milliseconds, UTC."""
+        return int(self.now_s() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    settings: "Settings"
+    clock: Clock
+    database: "Database"
+    journal: "Journal"
+    media: "Media"
+    hub: "Hub"
+    planner: "Planner"
+
+    def new_id(self) -> str:
+        """32 hex digits that nobody else has: the millisecond, then 80 random bits."""
+        return new_id(self.clock.now_ms())
+
+
+def new_id(now_ms: int) -> str:
+    return f"{now_ms:012x}{os.urandom(10).hex()}"

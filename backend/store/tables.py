@@ -1,0 +1,264 @@
+"""Every table, once, the same for SQLite and PostgreSQL.
+
+Ids are 32 hex digits, the first twelve of them the millisecond they were made in, so that an index grows at one end.
+Times are Unix milliseconds (``*_ms``). ``document`` columns hold a value of ``backend.domain`` as JSON; what is searched
+by stands in columns of its own beside it.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+Sequence = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only where the type is INTEGER
+
+
+def _id(name: str = "id") -> Column[str]:
+    return Column(name, String(32), primary_key=True)
+
+
+def _account() -> Column[str]:
+    return Column("account_id", String(32), nullable=False)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("settings", LargeBinary, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    _account(),
+    Column("role", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("customer", Text),
+    Column("subcontractor", Text),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
+pairing_codes = Table(
+    "pairing_codes",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    _account(),
+    Column("driver_id", String(32), nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    _id(),
+    _account(),
+    Column("driver_id", String(32), nullable=False, index=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("platform", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("app_version", Text, nullable=False),
+    Column("paired_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
+
+skills = Table(
+    "skills",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+vehicle_features = Table(
+    "vehicle_features",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+vehicles = Table(
+    "vehicles",
+    metadata,
+    _id(),
+    _account(),
+    Column("external_id", Text),
+    Column("registration", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index("vehicles_by_external_id", "account_id", "external_id"),
+    Index("vehicles_by_registration", "account_id", "registration"),
+)
+
+drivers = Table(
+    "drivers",
+    metadata,
+    _id(),
+    _account(),
+    Column("external_id", Text),
+    Column("serial", Text, nullable=False),
+    Column("subcontractor", Text),
+    Column("document", LargeBinary, nullable=False),
+    Index("drivers_by_external_id", "account_id", "external_id"),
+    Index("drivers_by_serial", "account_id", "serial"),
+)
+
+locations = Table(
+    "locations",
+    metadata,
+    _id(),
+    _account(),
+    Column("location_no", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("check_in_min", Integer, nullable=False),
+    Column("valid", Boolean, nullable=False),
+    Index("locations_by_number", "account_id", "location_no"),
+    Index("locations_by_address", "account_id", "address"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _id(),
+    _account(),
+    Column("order_no", Text),
+    Column("date", String(10), nullable=False),
+    Column("location_id", String(32), nullable=False),
+    Column("customer", Text),
+    Column("document", LargeBinary, nullable=False),
+    # Where it stands in the plan that was made last, and in the one the drivers have (the active one).
+    Column("planned_route_id", String(32)),
+    Column("active_route_id", String(32)),
+    Column("tracking", String(32), unique=True),
+    # What the fold of its facts says: `own_status` of the order's own facts alone, `status` with its place on the route.
+    Column("own_status", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("completion", LargeBinary),
+    Column("unscheduled_code", Text),
+    Column("unscheduled_text", Text),
+    Index("orders_by_number", "account_id", "order_no"),
+    Index("orders_by_date", "account_id", "date", "id"),
+    Index("orders_by_planned_route", "planned_route_id"),
+    Index("orders_by_active_route", "active_route_id"),
+)
+
+routes = Table(
+    "routes",
+    metadata,
+    _id(),
+    _account(),
+    Column("date", String(10), nullable=False),
+    Column("driver_id", String(32), nullable=False),
+    Column("version", Integer, nullable=False),  # grows with each change of the active plan
+    Column("planned", LargeBinary),  # domain.routes.Route as the planner left it; NULL where the driver has none now
+    Column("active", LargeBinary),  # the same, as it was sent to the driver
+    Column("sent_ms", BigInteger),
+    Column("progress", LargeBinary),  # what the fold of the route's facts says: started, ended, planned start
+    UniqueConstraint("account_id", "date", "driver_id"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("sequence", Sequence, primary_key=True, autoincrement=True),  # order of arrival
+    _account(),
+    Column("id", String(64), nullable=False),  # the app's id of the action
+    Column("kind", String(24), nullable=False),
+    Column("driver_id", String(32)),
+    Column("order_id", String(32)),
+    Column("route_id", String(32)),
+    Column("at_ms", BigInteger, nullable=False),  # its own time
+    Column("arrived_ms", BigInteger, nullable=False),
+    Column("from_driver", Boolean, nullable=False),  # only these are events of get_events
+    Column("status", String(16)),  # of the order after it
+    Column("out_of_order", Boolean, nullable=False),
+    Column("hash", String(64), nullable=False),  # of the action as it came: the same id with other content is refused
+    Column("document", LargeBinary, nullable=False),  # domain.events.Fact
+    UniqueConstraint("account_id", "driver_id", "id"),
+    Index("facts_in_order_of_arrival", "account_id", "sequence"),
+    Index("facts_by_order", "order_id", "at_ms"),
+    Index("facts_by_route", "route_id", "at_ms"),
+    Index("facts_by_driver", "driver_id", "at_ms"),
+    sqlite_autoincrement=True,  # a number is never used again, also after rows were deleted
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", Sequence, primary_key=True, autoincrement=True),
+    Column("driver_id", String(32), nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # domain.positions.pack
+    Index("chunks_by_time", "driver_id", "last_ms", "first_ms"),
+)
+
+position_ids = Table(
+    "position_ids",
+    metadata,
+    Column("driver_id", String(32), primary_key=True),
+    Column("id", String(64), primary_key=True),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("account_id", String(32), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("driver_id", String(32), nullable=False),
+    Column("order_id", String(32)),
+    Column("kind", String(16), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("arrived_ms", BigInteger, nullable=False),
+)
+
+planner_jobs = Table(
+    "planner_jobs",
+    metadata,
+    Column("id", Sequence, primary_key=True, autoincrement=True),
+    _account(),
+    Column("date", String(10), nullable=False),
+    Column("status", String(1), nullable=False),  # N, R, C, F, E
+    Column("percent", Integer, nullable=False),
+    Column("reason", Text),
+    Column("created_ms", BigInteger, nullable=False),
+    Index("planner_jobs_by_date", "account_id", "date", "status"),
+    sqlite_autoincrement=True,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    _account(),
+    Column("driver_id", String(32), nullable=False),
+    Column("id", String(64), nullable=False),
+    Column("from_office", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("account_id", "driver_id", "id"),
+)
