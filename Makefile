@@ -1,0 +1,68 @@
+# Everything that a developer runs. Each step leaves a stamp in .make/ and is done again only when its sources changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 python,$(shell \
+	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+BIN := .venv/bin
+WEB := backend/web
+WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -name '*.html' -o -name '*.json' -o -name '*.svg' \) \
+	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
+PYTHON_SOURCES := $(wildcard backend simulator loadtests benchmarks tests)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install demo test system lint format bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .make/venv .make/web ## the .venv with the project and all that its commands and tests need; the web page built
+
+demo: install ## a simulated day of driving on a server of its own, with the live map in the browser
+	@$(BIN)/codriver demo
+
+test: install system lint ## all set-up and every test
+	@$(BIN)/python -m pytest
+
+lint: .make/venv ## style, formatting, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+format: .make/venv ## mend what the linter can mend by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: install ## the benchmarks: ratios measured in one run
+	@for program in benchmarks/*.py; do echo "$$program"; $(BIN)/python "$$program"; done
+
+lock: .make/venv ## requirements.lock anew, from pyproject.toml and the newest releases
+	@$(BIN)/uv pip compile pyproject.toml --group dev --extra scale --universal --python-version 3.11 \
+		--generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
+
+clean: ## remove all that was made
+	@rm -rf .venv .make .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system: # the programs beside Python that the tests drive
+	@scripts/system-packages chromium
+
+.make/venv: pyproject.toml requirements.lock
+	@[ -n "$(PYTHON)" ] || { echo "Codriver needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv "$(PYTHON)"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@mkdir -p $(@D) && touch $@
+
+ifneq ($(wildcard $(WEB)/package.json),)
+.make/web: .make/venv $(WEB_SOURCES)
+	@scripts/build-web $(BIN)/python $(WEB)
+	@mkdir -p $(@D) && touch $@
+else
+.make/web: .make/venv
+	@mkdir -p $(@D) && touch $@
+endif

@@ -1,0 +1,50 @@
+"""What every test may ask for: the reference data beside the repository, and random numbers that can be drawn again."""
+
+import random
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+"""Reference data that is not part of the repository. A test that needs it is skipped where it is absent."""
+
+
+@pytest.fixture
+def shared() -> Callable[[str], Path]:
+    """``shared("data/van-day.csv")`` is that file of the reference data."""
+
+    def find(path: str) -> Path:
+        found = SHARED / path
+        if not found.exists():
+            pytest.skip(f"the reference data {path} is not beside the repository")
+        return found
+
+    return find
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, help="the seed of every random test, to repeat a run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.seed is None:
+        config.option.seed = secrets.randbelow(2**32)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"random tests: repeat with --seed {config.option.seed}"
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The run's seed, printed where the test fails."""
+    value: int = request.config.option.seed
+    print(f"repeat with --seed {value}")
+    return value
+
+
+@pytest.fixture
+def rng(seed: int) -> random.Random:
+    return random.Random(seed)
