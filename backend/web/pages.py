@@ -1,0 +1,92 @@
+"""The pages and their built files, over HTTP. They hold no secret: the map asks for a key in the browser.
+
+The recipient's page is the one page written by the server, so that it says something without JavaScript.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import jinja2
+from litestar import MediaType, Request, Response, get
+from litestar.params import FromPath
+
+from backend.web import built
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,  # names and addresses come from anyone
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+LONG_CACHE = "public, max-age=31536000, immutable"
+NOSNIFF = {"X-Content-Type-Options": "nosniff"}
+
+
+@get("/map", include_in_schema=False, sync_to_thread=False)
+def live_map(request: Request) -> Response[str]:
+    """The dispatcher's live map."""
+    page = built.page("src/map/main.ts")
+    if page is None:
+        return _not_built()
+    return _html("map.html", 200, security_headers(_style_url(request)), page=page)
+
+
+@get("/map/config.json", include_in_schema=False, sync_to_thread=False)
+def map_config(request: Request) -> Response[dict[str, str]]:
+    """What the map page must know before a key is entered: where the background style is, if one is set."""
+    url = _style_url(request)
+    return Response({"styleUrl": url} if url else {}, headers=NOSNIFF | {"Cache-Control": "no-cache"})
+
+
+@get("/static/{name:path}", include_in_schema=False, sync_to_thread=True)
+def static_file(request: Request, name: FromPath[str]) -> Response[bytes]:
+    """A built file. Its name carries its hash, so a browser may keep it for ever."""
+    asset = built.asset(name.lstrip("/"), "gzip" in request.headers.get("accept-encoding", ""))
+    if asset is None:
+        return Response(b"Not found", status_code=404, media_type=MediaType.TEXT, headers=NOSNIFF)
+    headers = NOSNIFF | {"Cache-Control": LONG_CACHE, "Vary": "Accept-Encoding"}
+    if asset.gzipped:
+        headers["Content-Encoding"] = "gzip"
+    return Response(asset.content, media_type=asset.type, headers=headers)
+
+
+def security_headers(style_url: str | None) -> dict[str, str]:
+    """Headers of every page: it may load and call this server alone, and nobody may frame it.
+
+    A map style of another host names further hosts for tiles, glyphs and sprites, which cannot be known here;
+    with one set, the page may fetch and show images over the style's scheme, and still run no foreign script.
+    """
+    scheme = f" {urlsplit(style_url).scheme}:" if style_url and urlsplit(style_url).netloc else ""
+    policy = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; worker-src 'self' blob:; "
+        f"img-src 'self' data: blob:{scheme}; connect-src 'self'{scheme}; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
+        "Cache-Control": "no-cache",
+    }
+
+
+def _style_url(request: Request) -> str | None:
+    """The setting ``MAP_STYLE_URL``, where the application carries settings."""
+    desk = request.app.state.get("desk")
+    return desk.settings.map_style_url or None if desk else None
+
+
+def _not_built() -> Response[str]:
+    return _html("not_built.html", 503, security_headers(None))
+
+
+def _html(template: str, status: int, headers: dict[str, str], **values: object) -> Response[str]:
+    text = TEMPLATES.get_template(template).render(values)
+    return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+handlers: list = [live_map, map_config, static_file]

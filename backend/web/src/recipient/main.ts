@@ -1,0 +1,3 @@
+import "./recipient.css";
+
+document.documentElement.classList.add("scripted");
