@@ -197,6 +197,7 @@ facts = Table(
     Column("document", LargeBinary, nullable=False),  # domain.events.Fact
     UniqueConstraint("account_id", "driver_id", "id"),
     Index("facts_in_order_of_arrival", "account_id", "sequence"),
+    Index("facts_for_events", "account_id", "from_driver", "sequence"),  # counting what remains reads the index alone
     Index("facts_by_order", "order_id", "at_ms"),
     Index("facts_by_route", "route_id", "at_ms"),
     Index("facts_by_driver", "driver_id", "at_ms"),
@@ -246,7 +247,10 @@ planner_jobs = Table(
     Column("percent", Integer, nullable=False),
     Column("reason", Text),
     Column("created_ms", BigInteger, nullable=False),
+    Column("last_date", String(10), nullable=False),  # of the range that is planned, `date` being the first
+    Column("scope", LargeBinary, nullable=False),  # service.plans.Scope: which orders and drivers it plans
     Index("planner_jobs_by_date", "account_id", "date", "status"),
+    Index("planner_jobs_by_status", "account_id", "status"),
     sqlite_autoincrement=True,
 )
 
