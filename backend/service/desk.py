@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backend.live.hub import Hub
     from backend.planning.worker import Planner
+    from backend.service.identity import Acquaintances, Guesses
     from backend.settings import Settings
     from backend.store.database import Database
     from backend.store.journal import Journal
@@ -43,6 +44,10 @@ class Desk:
     media: "Media"
     hub: "Hub"
     planner: "Planner"
+    acquaintances: "Acquaintances"
+    guesses: "Guesses"
+    secret: bytes  # signs links
+    public_url: str  # without a slash at the end
 
     def new_id(self) -> str:
         """32 hex digits that nobody else has: the millisecond, then 80 random bits."""

@@ -1,0 +1,72 @@
+"""Who is calling: an API key, or a phone's device token.
+
+A key comes as ``?key=``, ``Authorization: Bearer`` or ``X-API-Key``; a device token as ``Authorization: Bearer``; from
+a browser's websocket either comes as the subprotocol ``bearer.<secret>``.
+"""
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+
+from backend.domain.accounts import Device, Office, Role
+from backend.domain.errors import Refusal
+from backend.service import identity
+from backend.service.desk import Desk
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+_LONGEST = 512  # characters; nothing that we give out is longer
+
+
+def desk_of(connection: Connection) -> Desk:
+    """The desk that the application was wired with."""
+    desk: Desk = connection.app.state.desk
+    return desk
+
+
+def presented(connection: Connection) -> str | None:
+    """The secret that came with the request, wherever it was put."""
+    kind, _, secret = connection.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    return (
+        connection.headers.get("x-api-key")
+        or connection.query_params.get("key")
+        or next((each[7:] for each in subprotocols(connection) if each.startswith("bearer.")), None)
+        or None
+    )
+
+
+def subprotocols(connection: Connection) -> list[str]:
+    """What a websocket's client offered, in its order."""
+    return list(connection.scope.get("subprotocols", ()))
+
+
+async def office(connection: Connection, *roles: Role) -> Office:
+    """Who calls with an API key of one of these roles (tenant alone, where none is named).
+
+    Refuses with ``ERR_UNAUTHENTICATED`` where the key is missing or unknown, and ``ERR_FORBIDDEN`` where it is not for this.
+    """
+    secret = presented(connection)
+    if not secret:
+        raise Refusal("ERR_UNAUTHENTICATED", "Send an API key as ?key=, Authorization: Bearer or X-API-Key.")
+    caller = await identity.office(desk_of(connection), secret[:_LONGEST])
+    if caller is None:
+        if await identity.device(desk_of(connection), secret[:_LONGEST]):
+            raise Refusal("ERR_FORBIDDEN", "This is a phone's token; an API key is needed here.")
+        raise Refusal("ERR_UNAUTHENTICATED", "This API key is not known, or was taken back.")
+    if caller.role not in (roles or (Role.TENANT,)):
+        raise Refusal("ERR_FORBIDDEN", f"A key with the role {caller.role.value!r} may not do this.")
+    return caller
+
+
+async def device(connection: Connection) -> Device:
+    """Whose phone calls. Refuses with ``ERR_UNAUTHENTICATED``, or ``ERR_FORBIDDEN`` where an API key came instead."""
+    secret = presented(connection)
+    if not secret:
+        raise Refusal("ERR_UNAUTHENTICATED", "Send the device token that pairing gave, as Authorization: Bearer.")
+    caller = await identity.device(desk_of(connection), secret[:_LONGEST])
+    if caller is None:
+        if await identity.office(desk_of(connection), secret[:_LONGEST]):
+            raise Refusal("ERR_FORBIDDEN", "This is an API key; a phone's device token is needed here.")
+        raise Refusal("ERR_UNAUTHENTICATED", "This device token is not known, or was taken back; pair the phone again.")
+    return caller

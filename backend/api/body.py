@@ -1,0 +1,67 @@
+"""Reading what came and writing what goes, for all of our own dialects: strict JSON, and errors that say where."""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+
+from backend.domain.errors import Refusal
+
+T = TypeVar("T")
+
+JSON_LIMIT = 10 * 1024 * 1024
+_PLACE = re.compile(r" - at `\$\.?(.*)`$")
+
+
+async def read(request: Request[Any, Any, Any], decoder: "msgspec.json.Decoder[T]") -> T:
+    """The body as what ``decoder`` expects.
+
+    Refuses with ``ERR_MALFORMED`` what is not JSON (in UTF-8, not nested without end), and with ``ERR_INVALID`` what is
+    JSON of another shape, naming the place.
+    """
+    return decode(await request.body(), decoder)
+
+
+def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    """The same, of bytes that are here already."""
+    try:
+        value = decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise misfit(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(error) from error
+    if b"\\u0000" in body:
+        raise Refusal("ERR_INVALID", "A text holds the character NUL (\\u0000), which cannot be stored.")
+    return value
+
+
+def misfit(error: msgspec.ValidationError) -> Refusal:
+    """What to say of JSON that has another shape than expected."""
+    text = str(error)
+    place = _PLACE.search(text)
+    return Refusal("ERR_INVALID", _PLACE.sub("", text) + ".", place[1] or None if place else None)
+
+
+def malformed(error: Exception) -> Refusal:
+    """What to say of bytes that are not JSON."""
+    if isinstance(error, RecursionError):
+        return Refusal("ERR_MALFORMED", "The JSON is nested too deeply.")
+    if isinstance(error, UnicodeDecodeError):
+        return Refusal("ERR_MALFORMED", "The body is not UTF-8.")
+    return Refusal("ERR_MALFORMED", f"The body is not JSON: {error}.")
+
+
+def reply(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
+    """An answer in JSON."""
+    return Response(msgspec.json.encode(value), status_code=status, headers=headers, media_type="application/json")
+
+
+def number(request: Request[Any, Any, Any], name: str, default: int, least: int, most: int) -> int:
+    """A whole number from the query. Refuses what is none, or out of bounds, with ``ERR_INVALID``."""
+    given = request.query_params.get(name)
+    if given is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", given, re.ASCII) or not least <= int(given) <= most:
+        raise Refusal("ERR_INVALID", f"{name} takes a whole number from {least} to {most}.", name)
+    return int(given)

@@ -1,0 +1,174 @@
+"""The shapes of the fleet and account part of ``/api``."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from backend.domain.accounts import Role
+from backend.domain.drivers import Driver, Place, Vehicle
+from backend.domain.errors import Refusal
+from backend.domain.orders import Location
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=2000)]
+Codes = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=200)]
+Load = Annotated[float, Meta(ge=0, le=1e9)]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Many = Meta(max_length=10_000)
+
+
+class CodeIn(msgspec.Struct, frozen=True):
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Text | None = None
+
+
+class PlaceIn(msgspec.Struct, frozen=True):
+    latitude: Latitude
+    longitude: Longitude
+    address: Text = ""
+
+
+class WorkTime(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    from_: TimeOfDay
+    to: TimeOfDay
+
+
+class VehicleIn(msgspec.Struct, frozen=True, rename="camel"):
+    external_id: Name | None | UnsetType = UNSET
+    registration: Text | UnsetType = UNSET
+    label: Text | UnsetType = UNSET
+    features: Codes | UnsetType = UNSET
+    capacity1: Load | UnsetType = UNSET
+    capacity2: Load | UnsetType = UNSET
+    capacity3: Load | UnsetType = UNSET
+    capacity4: Load | UnsetType = UNSET
+
+    def fields(self, old: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)) -> dict[str, object]:
+        """What was given, by the domain's names; a capacity that was not given is ``old``'s."""
+        given = _given(self)
+        loads = [given.pop(f"capacity{place + 1}", None) for place in range(4)]
+        if any(load is not None for load in loads):
+            given["capacities"] = tuple(was if now is None else now for now, was in zip(loads, old, strict=True))
+        return given
+
+
+class DriverIn(msgspec.Struct, frozen=True, rename="camel"):
+    name: Name | UnsetType = UNSET
+    external_id: Name | None | UnsetType = UNSET
+    serial: Text | UnsetType = UNSET
+    phone: Text | UnsetType = UNSET
+    email: Text | UnsetType = UNSET
+    skills: Codes | UnsetType = UNSET
+    vehicle: Name | None | UnsetType = UNSET
+    subcontractor: Name | None | UnsetType = UNSET
+    work_time: WorkTime | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    start_location: PlaceIn | None | UnsetType = UNSET
+    end_location: PlaceIn | None | UnsetType = UNSET
+
+    def fields(self) -> dict[str, object]:
+        """What was given, by the domain's names."""
+        given = _given(self)
+        if isinstance(hours := given.pop("work_time", None), WorkTime):
+            given |= {"work_from": hours.from_, "work_to": hours.to}
+        for wire, name in (("start_location", "start"), ("end_location", "end")):
+            if wire in given:
+                place = given.pop(wire)
+                given[name] = Place(place.latitude, place.longitude, place.address) if place else None
+        return given
+
+
+class LocationIn(msgspec.Struct, frozen=True, rename="camel"):
+    location_no: Text | UnsetType = UNSET
+    location_name: Text | UnsetType = UNSET
+    address: Text | UnsetType = UNSET
+    latitude: Latitude | UnsetType = UNSET
+    longitude: Longitude | UnsetType = UNSET
+    notes: Text | UnsetType = UNSET
+    check_in_time: Annotated[int, Meta(ge=0, le=1440)] | UnsetType = UNSET
+
+    def fields(self) -> dict[str, object]:
+        """What was given, by the domain's names. Refuses one coordinate without the other."""
+        given = _given(self)
+        if ("latitude" in given) != ("longitude" in given):
+            raise Refusal("ERR_INVALID", "latitude and longitude go together.", "latitude")
+        for wire, name in (("location_name", "name"), ("check_in_time", "check_in_min")):
+            if wire in given:
+                given[name] = given.pop(wire)
+        return given
+
+
+class FleetIn(msgspec.Struct, frozen=True, rename="camel"):
+    skills: Annotated[list[CodeIn], Many] = []
+    vehicle_features: Annotated[list[CodeIn], Many] = []
+    vehicles: Annotated[list[VehicleIn], Many] = []
+    drivers: Annotated[list[DriverIn], Many] = []
+    locations: Annotated[list[LocationIn], Many] = []
+
+
+class KeyIn(msgspec.Struct, frozen=True):
+    role: Role
+    name: Name
+    customer: Name | None = None
+    subcontractor: Name | None = None
+
+
+class MessageIn(msgspec.Struct, frozen=True):
+    text: Annotated[str, Meta(min_length=1, max_length=2000)]
+
+
+def driver_out(driver: Driver, vehicles: dict[str, str], *, contact: bool) -> dict[str, object]:
+    """A driver; ``vehicles`` names the external id of each vehicle id. Without contact data for those who only watch."""
+    told: dict[str, object] = {
+        "id": driver.id,
+        "externalId": driver.external_id,
+        "serial": driver.serial or None,
+        "name": driver.name,
+        "skills": driver.skills,
+        "vehicle": vehicles.get(driver.vehicle_id or "") or None,
+        "subcontractor": driver.subcontractor,
+        "workTime": {"from": driver.work_from, "to": driver.work_to},
+        "enabled": driver.enabled,
+        "startLocation": driver.start,
+        "endLocation": driver.end,
+    }
+    if contact:
+        told |= {"phone": driver.phone or None, "email": driver.email or None}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def vehicle_out(vehicle: Vehicle) -> dict[str, object]:
+    told: dict[str, object] = {
+        "id": vehicle.id,
+        "registration": vehicle.registration,
+        "label": vehicle.label,
+        "features": vehicle.features,
+    }
+    told |= {f"capacity{place}": load for place, load in enumerate(vehicle.capacities, 1)}
+    return told | ({"externalId": vehicle.external_id} if vehicle.external_id else {})
+
+
+def location_out(location: Location) -> dict[str, object]:
+    return {
+        "id": location.id,
+        "locationNo": location.location_no,
+        "locationName": location.name,
+        "address": location.address,
+        "latitude": location.latitude,
+        "longitude": location.longitude,
+        "notes": location.notes,
+        "checkInTime": location.check_in_min,
+        "valid": location.valid,
+    }
+
+
+def page(items: list[Any], limit: int, cursor: str) -> dict[str, object]:
+    """A list's page out of up to ``limit + 1`` things that were found: ``cursor`` is told where there are more."""
+    return {"items": items[:limit]} | ({"cursor": cursor} if len(items) > limit else {})
+
+
+def _given(value: msgspec.Struct) -> dict[str, Any]:
+    return {name: each for name, each in msgspec.structs.asdict(value).items() if each is not UNSET}

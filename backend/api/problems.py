@@ -1,0 +1,109 @@
+"""How a refusal is told on Codriver's own API: ``application/problem+json`` (RFC 9457) with a stable ``code``.
+
+The one place where a code becomes an HTTP status. Whatever is not a refusal is a bug: logged with its trace, answered
+without detail.
+"""
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+)
+
+from backend.domain.errors import Refusal
+
+log = logging.getLogger("codriver.api")
+
+STATUSES = {
+    "ERR_UNAUTHENTICATED": 401,
+    "ERR_FORBIDDEN": 403,
+    "ERR_LINK": 403,
+    "ERR_NOT_FOUND": 404,
+    "ERR_ORDER_NOT_FOUND": 404,
+    "ERR_METHOD_NOT_ALLOWED": 405,
+    "ERR_ATTACHMENT_ID_REUSED": 409,
+    "ERR_CONFLICT": 409,
+    "ERR_ACCOUNT_EXISTS": 409,
+    "ERR_TOO_LARGE": 413,
+    "ERR_TOO_MANY_GUESSES": 429,
+    "ERR_OVERLOADED": 503,
+    "ERR_STORAGE": 503,
+    "ERR_STORAGE_FULL": 507,
+}
+RETRY_AFTER_S = {"ERR_TOO_MANY_GUESSES": "60", "ERR_OVERLOADED": "2", "ERR_STORAGE": "5", "ERR_STORAGE_FULL": "30"}
+_TITLES = {
+    400: "The request does not fit",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Wrong method",
+    409: "In conflict with what is stored",
+    413: "Too large",
+    415: "Wrong media type",
+    429: "Too many requests",
+    500: "An error on our side",
+    503: "Not now",
+    507: "No room",
+}
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of every answer that is not a success. ``where`` names the field, header or index."""
+
+    title: str
+    status: int
+    detail: str
+    code: str
+    type: str = "about:blank"
+    where: str | None = None
+
+
+def answer(refusal: Refusal) -> Response[bytes]:
+    """The answer to a refusal."""
+    status = STATUSES.get(refusal.code, 400)
+    headers = {"Retry-After": RETRY_AFTER_S[refusal.code]} if refusal.code in RETRY_AFTER_S else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _response(Problem(_TITLES[status], status, refusal.text, refusal.code, where=refusal.where), headers)
+
+
+def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
+    """The framework's handler of a refusal."""
+    log.info("refused %s %s: %s", request.method, request.url.path, refusal.code)
+    return answer(refusal)
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refused by itself, in our own words."""
+    match error:
+        case NotFoundException():
+            return answer(Refusal("ERR_NOT_FOUND", "There is nothing at this address."))
+        case MethodNotAllowedException():
+            refused = answer(Refusal("ERR_METHOD_NOT_ALLOWED", f"{request.method} is not for this address."))
+            refused.headers.update(error.headers or {})
+            return refused
+        case _ if error.status_code == 413:
+            return answer(Refusal("ERR_TOO_LARGE", "The body is larger than this address takes."))
+        case ClientException():
+            return answer(Refusal("ERR_MALFORMED", "The request could not be read."))
+        case _ if error.status_code < 500:
+            title = _TITLES.get(error.status_code, "The request does not fit")
+            return _response(Problem(title, error.status_code, "The request was refused.", "ERR_REFUSED"))
+    return on_bug(request, error)
+
+
+def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Anything that nobody foresaw."""
+    log.error("bug in %s %s", request.method, request.url.path, exc_info=error)
+    return _response(Problem(_TITLES[500], 500, "Something went wrong here; it was written down.", "ERR_INTERNAL"))
+
+
+def _response(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
+    body = msgspec.json.encode(problem)
+    return Response(body, status_code=problem.status, headers=headers, media_type="application/problem+json")

@@ -1,0 +1,84 @@
+"""Wiring only: settings → desk → Litestar. Starts and stops everything, in order."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+
+from backend.api import body, health, office, problems, schema
+from backend.api import files as file_links
+from backend.domain.errors import Refusal
+from backend.live.hub import Hub
+from backend.planning.worker import Planner
+from backend.service.desk import Clock, Desk
+from backend.service.identity import Acquaintances, Guesses
+from backend.settings import Settings
+from backend.store.database import Database
+from backend.store.journal import Journal
+from backend.store.media import Media
+from backend.web import pages
+
+HANDLERS = [
+    *office.handlers,
+    *file_links.handlers,
+    *health.handlers,
+    *schema.handlers,
+    *pages.handlers,
+]
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncIterator[Desk]:
+    """Everything that a verb needs, started; stopped in the reverse order."""
+    database = await Database.open(settings.database_url or settings.data_dir)
+    try:
+        journal = Journal(database)
+        media = await Media.open(settings.blob_url or settings.data_dir / "media")
+        hub, planner = Hub(), Planner()
+        desk = Desk(
+            settings=settings,
+            clock=clock,
+            database=database,
+            journal=journal,
+            media=media,
+            hub=hub,
+            planner=planner,
+            acquaintances=Acquaintances(),
+            guesses=Guesses(),
+            secret=settings.secret(),
+            public_url=(settings.public_url or public_url).rstrip("/"),
+        )
+        try:
+            yield desk
+        finally:
+            await planner.close()
+            await hub.close()
+            await journal.close()
+    finally:
+        await database.close()
+
+
+def create_app(settings: Settings, clock: Clock | None = None, public_url: str = "http://127.0.0.1:8000") -> Litestar:
+    """The application, for a server to run. It opens its stores when it is started."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_desk(settings, clock or Clock(), public_url) as desk:
+            app.state.desk = desk
+            await desk.planner.start()
+            await desk.hub.start(desk)
+            yield
+
+    return Litestar(
+        route_handlers=HANDLERS,
+        lifespan=[lifespan],
+        exception_handlers={
+            Refusal: problems.on_refusal,
+            HTTPException: problems.on_http_error,
+            Exception: problems.on_bug,
+        },
+        request_max_body_size=body.JSON_LIMIT,
+        openapi_config=schema.config,
+        logging_config=None,
+    )

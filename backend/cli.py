@@ -1,0 +1,177 @@
+"""``codriver …``: thin commands over the same verbs that the server calls."""
+
+import asyncio
+import logging
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backend.domain.errors import Refusal
+
+
+class Commands(click.Group):
+    """Loads the simulator's commands only when one of them is asked for: they bring libraries that serving does not need."""
+
+    _elsewhere = ("simulate", "demo")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self._elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._elsewhere:
+            return super().get_command(ctx, cmd_name)
+        from simulator import cli
+
+        command: click.Command = getattr(cli, cmd_name)
+        return command
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="codriver")
+def main() -> None:
+    """Codriver, the driver's companion: serve a fleet's phones, maps and recipients; simulate whole fleets."""
+
+
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """``START@SPEED`` as Unix seconds and a factor."""
+    if value is None:
+        return None
+    start, _, speed = value.partition("@")
+    try:
+        moment = datetime.fromisoformat(start)
+        factor = float(speed or 1)
+    except ValueError as error:
+        raise click.BadParameter("takes START@SPEED, like 2026-03-02T07:00:00Z@30") from error
+    if moment.tzinfo is None:
+        raise click.BadParameter("START needs its offset, like 2026-03-02T07:00:00Z")
+    if not 0 < factor <= 10_000:
+        raise click.BadParameter("SPEED is over 0 and at most 10000")
+    return moment.timestamp(), factor
+
+
+data_option = click.option("--data", type=click.Path(path_type=Path), help="The data folder [CODRIVER_DATA_DIR].")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@data_option
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes; this version serves with one."
+)
+@click.option(
+    "--clock", callback=_moment, metavar="START@SPEED", help="Let now run from START at SPEED (loopback only)."
+)
+@click.option("--public-url", help="The address that links are given out with [CODRIVER_PUBLIC_URL].")
+@click.option("--log-level", help="[CODRIVER_LOG_LEVEL]")
+def serve(
+    host: str,
+    port: int,
+    data: Path | None,
+    workers: int,
+    clock: tuple[float, float] | None,
+    public_url: str | None,
+    log_level: str | None,
+) -> None:
+    """Serve phones, maps, recipients and other systems."""
+    from backend import server
+    from backend.app import create_app
+    from backend.service.desk import Clock
+
+    if workers > 1:
+        raise click.BadParameter("this version serves with one process", param_hint="--workers")
+    if clock and host not in ("127.0.0.1", "::1", "localhost"):
+        raise click.BadParameter("is for demonstrations and tests, on a loopback address only", param_hint="--clock")
+    settings = _settings(data_dir=data, public_url=public_url, log_level=log_level)
+    _log_to_stderr(settings.log_level)
+    listener = server.listen(host, port)
+    here = server.address(listener)
+    app = create_app(settings, Clock(*clock) if clock else Clock(), here)
+    sys.exit(server.run(app, listener))
+
+
+@main.group()
+def account() -> None:
+    """Companies."""
+
+
+@account.command("create")
+@click.argument("name")
+@click.option("--key", help="The first API key; a random one where this is left out.")
+@data_option
+def create_account(name: str, key: str | None, data: Path | None) -> None:
+    """Create the account NAME and print its API key, once."""
+    from backend.service import identity
+
+    async def create(desk: Any) -> str:
+        return (await identity.create_account(desk, name, key))[1]
+
+    click.echo(_with_desk(data, create))
+
+
+@main.group()
+def fleet() -> None:
+    """Drivers and vehicles."""
+
+
+@fleet.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--account", "name", required=True, help="The account's name.")
+@data_option
+def import_fleet(file: Any, name: str, data: Path | None) -> None:
+    """Declare the fleet in FILE (JSON, the body of PUT /api/fleet)."""
+    import msgspec
+
+    from backend.api import body
+    from backend.api.office.fleet import declared
+    from backend.api.office.wire import FleetIn
+    from backend.service import fleet as verbs
+    from backend.service import identity
+
+    document = file.read()
+
+    async def declare(desk: Any) -> Any:
+        caller = await identity.owner(desk, name)
+        return await verbs.declare(desk, caller, declared(body.decode(document, msgspec.json.Decoder(FleetIn))))
+
+    counts = msgspec.to_builtins(_with_desk(data, declare))
+    for thing, count in counts.items():
+        click.echo(f"{thing}: " + ", ".join(f"{number} {what}" for what, number in count.items()))
+
+
+def _with_desk(data: Path | None, verb: Any) -> Any:
+    """Run one verb on the data folder, also while a server serves it."""
+    from backend.app import open_desk
+    from backend.service.desk import Clock
+
+    settings = _settings(data_dir=data)
+
+    async def run() -> Any:
+        async with open_desk(settings, Clock(), "") as desk:
+            return await verb(desk)
+
+    try:
+        return asyncio.run(run())
+    except Refusal as refusal:
+        place = f" ({refusal.where})" if refusal.where else ""
+        raise click.ClickException(f"{refusal.code}: {refusal.text}{place}") from refusal
+
+
+def _settings(**given: object) -> Any:
+    from backend.settings import Settings
+
+    try:
+        return Settings.from_environment(**given)
+    except Refusal as refusal:
+        raise click.ClickException(refusal.text) from refusal
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+if __name__ == "__main__":
+    main()

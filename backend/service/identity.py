@@ -1,0 +1,270 @@
+"""Who is calling: accounts, API keys, pairing, devices, and what a presented secret stands for."""
+
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from backend.domain.accounts import Account, Device, Office, Role, Settings
+from backend.domain.errors import Refusal
+from backend.domain.times import iso
+from backend.service.desk import Desk, new_id
+from backend.store import fleet, people
+from backend.store.database import Connection
+
+PAIRING_LIFE_MS = 15 * 60 * 1000
+WRONG_CODES_ALLOWED = 10
+# Without the letters and digits that are taken for one another.
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def digest(secret: str) -> str:
+    """What is stored of a secret. Keys and tokens are 128 random bits or more, and pairing codes live for minutes: a plain hash will do."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Acquaintances:
+    """Callers that were seen lately, so that the usual request asks no database.
+
+    Held by the hash of their secret. What is forgotten or revoked is asked for again; an account's changed settings
+    forget all of its callers.
+    """
+
+    def __init__(self, size: int = 50_000) -> None:
+        self._size = size
+        self._known: OrderedDict[str, Office | Device] = OrderedDict()
+        self.generation = 0  # grows with each forgetting: what was read before one must not be remembered after it
+
+    def recall(self, key: str) -> Office | Device | None:
+        return self._known.get(key)
+
+    def remember(self, key: str, caller: Office | Device, generation: int) -> None:
+        if generation != self.generation:
+            return
+        self._known[key] = caller
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        self.generation += 1
+        self._known.pop(key, None)
+
+    def forget_account(self, account_id: str) -> None:
+        self.generation += 1
+        for key in [key for key, caller in self._known.items() if caller.account.id == account_id]:
+            del self._known[key]
+
+
+class Guesses:
+    """Wrong pairing codes by the address they came from: ten, then a minute's wait, doubled with each further ten."""
+
+    def __init__(self, size: int = 100_000) -> None:
+        self._size = size
+        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def check(self, address: str) -> None:
+        """Refuses with ``ERR_TOO_MANY_GUESSES`` while the address has to wait."""
+        _, free_at = self._wrong.get(address, (0, 0.0))
+        left = free_at - time.monotonic()
+        if left > 0:
+            raise Refusal(
+                "ERR_TOO_MANY_GUESSES",
+                f"Too many wrong pairing codes from this address; try again in {int(left) + 1} seconds.",
+            )
+
+    def wrong(self, address: str) -> None:
+        count = self._wrong.pop(address, (0, 0.0))[0] + 1
+        rounds, rest = divmod(count, WRONG_CODES_ALLOWED)
+        wait_s = min(60.0 * 2 ** (rounds - 1), 3600.0) if rounds and rest == 0 else 0.0
+        self._wrong[address] = (count, time.monotonic() + wait_s)
+        if len(self._wrong) > self._size:
+            self._wrong.popitem(last=False)
+
+    def right(self, address: str) -> None:
+        self._wrong.pop(address, None)
+
+
+async def office(desk: Desk, secret: str) -> Office | None:
+    """Whose API key this is."""
+    caller = await _caller(desk, secret, people.office_by_hash)
+    return caller if isinstance(caller, Office) else None
+
+
+async def device(desk: Desk, secret: str) -> Device | None:
+    """Which driver's phone this token was given to."""
+    caller = await _caller(desk, secret, people.device_by_hash)
+    return caller if isinstance(caller, Device) else None
+
+
+async def _caller(
+    desk: Desk, secret: str, find: Callable[[Connection, str], Office | Device | None]
+) -> Office | Device | None:
+    key = digest(secret)
+    known = desk.acquaintances.recall(key)
+    if known is None:
+        generation = desk.acquaintances.generation
+        known = await desk.database.read(lambda conn: find(conn, key))
+        if known is not None:
+            desk.acquaintances.remember(key, known, generation)
+    return known
+
+
+async def create_account(desk: Desk, name: str, key: str | None = None) -> tuple[Account, str]:
+    """A new company and its first key. Refuses a name that is taken, and a given key under 16 characters."""
+    if not name.strip():
+        raise Refusal("ERR_NAME_EMPTY", "An account needs a name.", "name")
+    if key is not None and len(key) < 16:
+        raise Refusal(
+            "ERR_KEY_TOO_SHORT", "A key must have at least 16 characters; leave it out to get a random one.", "key"
+        )
+    secret = key or secrets.token_urlsafe(24)
+    company = Account(desk.new_id(), name.strip(), Settings())
+    owner = Office(desk.new_id(), company, Role.TENANT)
+
+    def add(conn: Connection) -> None:
+        if people.account_by_name(conn, company.name):
+            raise Refusal("ERR_ACCOUNT_EXISTS", f"There is already an account named {company.name!r}.", "name")
+        if people.office_by_hash(conn, digest(secret)):
+            raise Refusal("ERR_KEY_EXISTS", "That key is in use.", "key")
+        people.add_account(conn, company, desk.clock.now_ms())
+        people.add_key(conn, owner, "first key", digest(secret), desk.clock.now_ms())
+
+    await desk.journal.transact(add)
+    return company, secret
+
+
+async def owner(desk: Desk, name: str) -> Office:
+    """Someone who may do everything in the account of this name: for the operator's own commands."""
+    company = await desk.database.read(lambda conn: people.account_by_name(conn, name))
+    if company is None:
+        raise Refusal("ERR_ACCOUNT_NOT_FOUND", f"There is no account named {name!r}.", "--account")
+    return Office("", company, Role.TENANT)
+
+
+async def create_key(
+    desk: Desk, caller: Office, role: Role, name: str, customer: str | None, subcontractor: str | None
+) -> tuple[Office, str]:
+    """A further key of the caller's account; the secret is told this once."""
+    if (role is Role.CUSTOMER) != bool(customer):
+        raise Refusal("ERR_KEY_SCOPE", "A key names a customer when its role is customer, and only then.", "customer")
+    if (role is Role.SUBCONTRACTOR) != bool(subcontractor):
+        raise Refusal(
+            "ERR_KEY_SCOPE",
+            "A key names a subcontractor when its role is subcontractor, and only then.",
+            "subcontractor",
+        )
+    secret = secrets.token_urlsafe(24)
+    made = Office(desk.new_id(), caller.account, role, customer, subcontractor)
+    await desk.journal.transact(lambda conn: people.add_key(conn, made, name, digest(secret), desk.clock.now_ms()))
+    return made, secret
+
+
+async def keys(desk: Desk, caller: Office, after: str, limit: int) -> list[dict[str, object]]:
+    """The good keys of the account, without their secrets."""
+    rows = await desk.database.read(lambda conn: people.keys(conn, caller.account.id, after, limit))
+    return [{name: value for name, value in _key(row).items() if value is not None} for row in rows]
+
+
+async def revoke_key(desk: Desk, caller: Office, key_id: str) -> None:
+    """Take a key back at once: what it holds open is closed."""
+    gone = await desk.journal.transact(
+        lambda conn: people.revoke_key(conn, caller.account.id, key_id, desk.clock.now_ms())
+    )
+    if gone is None:
+        raise Refusal("ERR_NOT_FOUND", "There is no such key.", "id")
+    _revoked(desk, gone)
+
+
+async def change_settings(desk: Desk, caller: Office, change: Callable[[Settings], Settings]) -> Settings:
+    """Change the account's settings by a function of what they are."""
+
+    def save(conn: Connection) -> Settings:
+        company = people.account(conn, caller.account.id)
+        assert company is not None, "accounts are never deleted"
+        settings = change(company.settings)
+        people.save_settings(conn, company.id, settings)
+        return settings
+
+    settings = await desk.journal.transact(save)
+    desk.acquaintances.forget_account(caller.account.id)
+    return settings
+
+
+async def start_pairing(desk: Desk, caller: Office, driver_id: str) -> tuple[str, int]:
+    """A code that pairs one phone with the driver, good once and for 15 minutes: the code, when it ends (ms)."""
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    expires_ms = desk.clock.now_ms() + PAIRING_LIFE_MS
+
+    def add(conn: Connection) -> None:
+        if fleet.driver(conn, caller.account.id, driver_id) is None:
+            raise Refusal("ERR_NOT_FOUND", "There is no such driver.", "id")
+        people.add_pairing(conn, caller.account.id, driver_id, digest(code), expires_ms)
+
+    await desk.journal.transact(add)
+    return code, expires_ms
+
+
+async def pair(
+    desk: Desk, address: str, code: str, *, platform: str, model: str, app_version: str
+) -> tuple[Device, str]:
+    """Spend a code for a device token. Refuses a wrong code, and for a while an address that guessed wrong ten times."""
+    desk.guesses.check(address)
+    now_ms = desk.clock.now_ms()
+    token = secrets.token_urlsafe(32)
+
+    def spend(conn: Connection) -> Device | None:
+        found = people.use_pairing(conn, digest(code.strip().upper().replace("-", "")), now_ms)
+        if found is None or fleet.driver(conn, found[0].id, found[1]) is None:
+            return None
+        phone = Device(new_id(now_ms), found[0], found[1])
+        people.add_device(
+            conn, phone, digest(token), platform=platform, model=model, app_version=app_version, now_ms=now_ms
+        )
+        return phone
+
+    phone = await desk.journal.transact(spend)
+    if phone is None:
+        desk.guesses.wrong(address)
+        raise Refusal(
+            "ERR_PAIRING_CODE", "This code is not known, was used already, or is over 15 minutes old.", "code"
+        )
+    desk.guesses.right(address)
+    return phone, token
+
+
+async def devices(desk: Desk, caller: Office, driver_id: str) -> list[dict[str, object]]:
+    """The phones that were paired with the driver, also those that were signed out since."""
+
+    def read(conn: Connection) -> list[dict[str, object]]:
+        if fleet.driver(conn, caller.account.id, driver_id) is None:
+            raise Refusal("ERR_NOT_FOUND", "There is no such driver.", "id")
+        return [_phone(row) for row in people.devices_of(conn, caller.account.id, driver_id)]
+
+    return await desk.database.read(read)
+
+
+async def revoke_device(desk: Desk, caller: Office, device_id: str) -> None:
+    """Take a phone's token back at once."""
+    gone = await desk.journal.transact(
+        lambda conn: people.revoke_device(conn, caller.account.id, device_id, desk.clock.now_ms())
+    )
+    if gone is None:
+        raise Refusal("ERR_NOT_FOUND", "There is no such device.", "id")
+    _revoked(desk, gone)
+
+
+def _key(row: people.Row) -> dict[str, object]:
+    told = {"id": row.id, "role": row.role, "name": row.name, "customer": row.customer}
+    return told | {"subcontractor": row.subcontractor, "createdAt": iso(row.created_ms)}
+
+
+def _phone(row: people.Row) -> dict[str, object]:
+    told = {"id": row.id, "platform": row.platform, "model": row.model, "appVersion": row.app_version}
+    told["pairedAt"] = iso(row.paired_ms)
+    return told | ({"revokedAt": iso(row.revoked_ms)} if row.revoked_ms is not None else {})
+
+
+def _revoked(desk: Desk, key: str) -> None:
+    desk.acquaintances.forget(key)
+    desk.hub.tell_revoked(key)

@@ -1,0 +1,101 @@
+"""Every setting, once: an environment variable with the prefix ``CODRIVER_``, and its default."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from backend.domain.errors import Refusal
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator may decide.
+
+    ``data_dir``: the folder of the database, the photos and the secret; made where it does not exist.
+    ``database_url``: empty means SQLite in the data folder, which needs nothing and suits one machine.
+    ``redis_url``: empty means in-process; needed as soon as more than one process serves.
+    ``blob_url``: where photos lie; empty means a folder in the data folder.
+    ``public_url``: the address that recipients and photo links are given; empty means the address of the request.
+    ``secret_key``: signs photo links; empty means one that is made at the first start and kept in the data folder.
+    ``map_style_url``: a MapLibre style for the map pages; empty means a plain built-in one that needs no network.
+    ``max_concurrent_requests``: for each key of the ``/v1`` API where its account does not say otherwise; 0 is no limit.
+    ``max_attachment_bytes``: the largest photo or document a phone may send.
+    """
+
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    redis_url: str = ""
+    blob_url: str = ""
+    public_url: str = ""
+    secret_key: str = ""
+    map_style_url: str = ""
+    log_level: str = "INFO"
+    max_concurrent_requests: int = 5
+    max_attachment_bytes: int = 15 * 1024 * 1024
+
+    @classmethod
+    def from_environment(cls, **given: object) -> Self:
+        """The environment's settings; what is ``given`` (a flag) and not None goes first.
+
+        Refuses a value that does not fit with ``ERR_SETTING_INVALID``, naming the variable.
+        """
+        values: dict[str, object] = {}
+        for field in msgspec.structs.fields(cls):
+            variable = f"CODRIVER_{field.name.upper()}"
+            value = given.get(field.name)
+            if value is None:
+                value = os.environ.get(variable)
+            if value is None:
+                continue
+            try:
+                values[field.name] = (
+                    Path(str(value)) if field.type is Path else msgspec.convert(value, field.type, strict=False)
+                )
+            except msgspec.ValidationError as error:
+                raise Refusal("ERR_SETTING_INVALID", f"{variable} is {value!r}: {error}.", variable) from error
+        settings = cls(**values)  # type: ignore[arg-type]
+        settings._check()
+        return settings
+
+    def _check(self) -> None:
+        if self.database_url and not self.database_url.startswith("sqlite:"):
+            raise Refusal(
+                "ERR_SETTING_INVALID",
+                "CODRIVER_DATABASE_URL names a database that this version cannot use; leave it unset for SQLite.",
+                "CODRIVER_DATABASE_URL",
+            )
+        if self.redis_url:
+            raise Refusal(
+                "ERR_SETTING_INVALID",
+                "CODRIVER_REDIS_URL is set, but this version serves from one process and has no use for Redis.",
+                "CODRIVER_REDIS_URL",
+            )
+        if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
+            raise Refusal(
+                "ERR_SETTING_INVALID", "CODRIVER_PUBLIC_URL must begin with http:// or https://.", "CODRIVER_PUBLIC_URL"
+            )
+
+    def secret(self) -> bytes:
+        """The key that signs links: the one that was set, else one kept in the data folder for its owner alone."""
+        if self.secret_key:
+            return self.secret_key.encode()
+        path = self.data_dir / "secret"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            key = secrets.token_hex(32).encode()
+            draft = path.with_suffix(f".{os.getpid()}")
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(key)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(draft, path)  # fails where another process was quicker; then its key counts
+            except FileExistsError:
+                pass
+            os.unlink(draft)
+            return path.read_bytes()

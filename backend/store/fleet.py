@@ -1,0 +1,213 @@
+"""Drivers, vehicles, locations, skills and vehicle features.
+
+Each ``…_by_…`` look-up answers lists, since two drivers may share a serial number; what that means is for the verbs.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, Connection, Table, delete, insert, select, update
+
+from backend.domain.drivers import Driver, Vehicle
+from backend.domain.orders import Location
+from backend.store.tables import drivers, locations, orders, skills, vehicle_features, vehicles
+
+_driver = msgspec.json.Decoder(Driver)
+_vehicle = msgspec.json.Decoder(Vehicle)
+_MANY = 500  # values in one IN list, well under SQLite's limit of variables
+
+
+def driver(conn: Connection, account_id: str, driver_id: str) -> Driver | None:
+    chosen = (drivers.c.id == driver_id) & (drivers.c.account_id == account_id)
+    body = conn.execute(select(drivers.c.document).where(chosen)).scalar()
+    return _driver.decode(body) if body else None
+
+
+def vehicle(conn: Connection, account_id: str, vehicle_id: str) -> Vehicle | None:
+    chosen = (vehicles.c.id == vehicle_id) & (vehicles.c.account_id == account_id)
+    body = conn.execute(select(vehicles.c.document).where(chosen)).scalar()
+    return _vehicle.decode(body) if body else None
+
+
+def location(conn: Connection, account_id: str, location_id: str) -> Location | None:
+    found = _in(conn, locations, locations.c.id, account_id, [location_id])
+    return _location(found[0]) if found else None
+
+
+def all_drivers(
+    conn: Connection, account_id: str, *, after: str = "", limit: int = 1_000_000, subcontractor: str | None = None
+) -> list[Driver]:
+    """By id, from behind ``after``."""
+    chosen = (drivers.c.account_id == account_id) & (drivers.c.id > after)
+    if subcontractor is not None:
+        chosen &= drivers.c.subcontractor == subcontractor
+    rows = conn.execute(select(drivers.c.document).where(chosen).order_by(drivers.c.id).limit(limit))
+    return [_driver.decode(body) for body in rows.scalars()]
+
+
+def all_vehicles(conn: Connection, account_id: str, *, after: str = "", limit: int = 1_000_000) -> list[Vehicle]:
+    chosen = (vehicles.c.account_id == account_id) & (vehicles.c.id > after)
+    rows = conn.execute(select(vehicles.c.document).where(chosen).order_by(vehicles.c.id).limit(limit))
+    return [_vehicle.decode(body) for body in rows.scalars()]
+
+
+def all_locations(conn: Connection, account_id: str, *, after: str = "", limit: int = 1_000_000) -> list[Location]:
+    chosen = (locations.c.account_id == account_id) & (locations.c.id > after)
+    rows = conn.execute(select(locations).where(chosen).order_by(locations.c.id).limit(limit))
+    return [_location(row) for row in rows]
+
+
+def drivers_by_external_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Driver]:
+    return [_driver.decode(row.document) for row in _in(conn, drivers, drivers.c.external_id, account_id, ids)]
+
+
+def drivers_by_serial(conn: Connection, account_id: str, serials: Iterable[str]) -> list[Driver]:
+    return [_driver.decode(row.document) for row in _in(conn, drivers, drivers.c.serial, account_id, serials)]
+
+
+def drivers_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Driver]:
+    return [_driver.decode(row.document) for row in _in(conn, drivers, drivers.c.id, account_id, ids)]
+
+
+def vehicles_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Vehicle]:
+    return [_vehicle.decode(row.document) for row in _in(conn, vehicles, vehicles.c.id, account_id, ids)]
+
+
+def vehicles_by_external_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Vehicle]:
+    return [_vehicle.decode(row.document) for row in _in(conn, vehicles, vehicles.c.external_id, account_id, ids)]
+
+
+def locations_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Location]:
+    return [_location(row) for row in _in(conn, locations, locations.c.id, account_id, ids)]
+
+
+def locations_by_number(conn: Connection, account_id: str, numbers: Iterable[str]) -> list[Location]:
+    return [_location(row) for row in _in(conn, locations, locations.c.location_no, account_id, numbers)]
+
+
+def skill_codes(conn: Connection, account_id: str) -> dict[str, str]:
+    """Code → name."""
+    rows = conn.execute(select(skills.c.code, skills.c.name).where(skills.c.account_id == account_id))
+    return {row.code: row.name for row in rows}
+
+
+def feature_codes(conn: Connection, account_id: str) -> dict[str, str]:
+    """Code → name."""
+    chosen = vehicle_features.c.account_id == account_id
+    rows = conn.execute(select(vehicle_features.c.code, vehicle_features.c.name).where(chosen))
+    return {row.code: row.name for row in rows}
+
+
+def save_skills(conn: Connection, account_id: str, added: dict[str, str], changed: dict[str, str]) -> None:
+    _save_codes(conn, skills, account_id, added, changed)
+
+
+def save_features(conn: Connection, account_id: str, added: dict[str, str], changed: dict[str, str]) -> None:
+    _save_codes(conn, vehicle_features, account_id, added, changed)
+
+
+def add_drivers(conn: Connection, account_id: str, added: list[Driver]) -> None:
+    if added:
+        conn.execute(insert(drivers), [{"account_id": account_id, **_driver_row(each)} for each in added])
+
+
+def save_driver(conn: Connection, account_id: str, changed: Driver) -> None:
+    chosen = (drivers.c.account_id == account_id) & (drivers.c.id == changed.id)
+    conn.execute(update(drivers).where(chosen).values(_driver_row(changed)))
+
+
+def add_vehicles(conn: Connection, account_id: str, added: list[Vehicle]) -> None:
+    if added:
+        conn.execute(insert(vehicles), [{"account_id": account_id, **_vehicle_row(each)} for each in added])
+
+
+def save_vehicle(conn: Connection, account_id: str, changed: Vehicle) -> None:
+    chosen = (vehicles.c.account_id == account_id) & (vehicles.c.id == changed.id)
+    conn.execute(update(vehicles).where(chosen).values(_vehicle_row(changed)))
+
+
+def add_locations(conn: Connection, account_id: str, added: list[Location]) -> None:
+    if added:
+        rows = [{"account_id": account_id, **msgspec.structs.asdict(each)} for each in added]
+        conn.execute(insert(locations), rows)
+
+
+def save_location(conn: Connection, account_id: str, changed: Location) -> None:
+    chosen = (locations.c.account_id == account_id) & (locations.c.id == changed.id)
+    conn.execute(update(locations).where(chosen).values(msgspec.structs.asdict(changed)))
+
+
+def remove_driver(conn: Connection, account_id: str, driver_id: str) -> bool:
+    return _remove(conn, drivers, account_id, driver_id)
+
+
+def remove_vehicle(conn: Connection, account_id: str, vehicle_id: str) -> bool:
+    return _remove(conn, vehicles, account_id, vehicle_id)
+
+
+def remove_location(conn: Connection, account_id: str, location_id: str) -> bool:
+    return _remove(conn, locations, account_id, location_id)
+
+
+def location_in_use(conn: Connection, account_id: str, location_id: str) -> bool:
+    chosen = (orders.c.account_id == account_id) & (orders.c.location_id == location_id)
+    return conn.execute(select(orders.c.id).where(chosen).limit(1)).first() is not None
+
+
+def _in(conn: Connection, table: Table, column: Column[Any], account_id: str, values: Iterable[str]) -> list[Any]:
+    wanted = list(dict.fromkeys(values))
+    found: list[Any] = []
+    for start in range(0, len(wanted), _MANY):
+        chosen = (table.c.account_id == account_id) & column.in_(wanted[start : start + _MANY])
+        found.extend(conn.execute(select(table).where(chosen).order_by(table.c.id)))
+    return found
+
+
+def _save_codes(
+    conn: Connection, table: Table, account_id: str, added: dict[str, str], changed: dict[str, str]
+) -> None:
+    if added:
+        rows = [{"account_id": account_id, "code": code, "name": name} for code, name in added.items()]
+        conn.execute(insert(table), rows)
+    for code, name in changed.items():
+        chosen = (table.c.account_id == account_id) & (table.c.code == code)
+        conn.execute(update(table).where(chosen).values(name=name))
+
+
+def _remove(conn: Connection, table: Table, account_id: str, row_id: str) -> bool:
+    chosen = (table.c.account_id == account_id) & (table.c.id == row_id)
+    return conn.execute(delete(table).where(chosen)).rowcount > 0
+
+
+def _driver_row(value: Driver) -> dict[str, object]:
+    return {
+        "id": value.id,
+        "external_id": value.external_id,
+        "serial": value.serial,
+        "subcontractor": value.subcontractor,
+        "document": msgspec.json.encode(value),
+    }
+
+
+def _vehicle_row(value: Vehicle) -> dict[str, object]:
+    return {
+        "id": value.id,
+        "external_id": value.external_id,
+        "registration": value.registration,
+        "document": msgspec.json.encode(value),
+    }
+
+
+def _location(row: Any) -> Location:
+    return Location(
+        row.id,
+        row.location_no,
+        row.name,
+        row.address,
+        row.latitude,
+        row.longitude,
+        row.notes,
+        row.check_in_min,
+        row.valid,
+    )
