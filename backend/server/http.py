@@ -1,0 +1,194 @@
+"""HTTP/1.1 with a size and a deadline for the head, and a deadline for the body that grows with what has arrived."""
+
+import asyncio
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+HEAD_BYTES = 64 * 1024
+"""Request line and headers together; beyond, 431."""
+HEAD_SECONDS = 10.0
+"""From the first byte of a head, or from the connection, to the end of the head."""
+BODY_SECONDS = 20.0
+"""For any body; and a second more for each ``BODY_BYTES_A_SECOND`` that came: phones may be slow, but they move."""
+BODY_BYTES_A_SECOND = 1024
+LINGER_SECONDS = 2.0
+"""How long what follows a refusal is read and dropped: closing at once would reset the connection under the answer."""
+
+
+class Stage(Enum):
+    IDLE = "between two requests"
+    HEAD = "a head is arriving"
+    BODY = "a body is arriving"
+
+
+class HardenedHttp(HttpToolsProtocol):
+    """uvicorn's protocol on httptools. Timers are set only for requests that do not arrive in one piece."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.stage = Stage.HEAD
+        self.leaving = False  # nothing that arrives is looked at any more
+        self.head_bytes = 0  # of the fields that are complete
+        self.fed_bytes = 0  # of this stage, as they came, after the chunk that it began in
+        self.began_here = False  # in the chunk at hand
+        self.body_bytes = 0
+        self.stage_began = self.loop.time()
+        self.deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._enter(Stage.HEAD)
+        self._watch(0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.leaving = True
+        self._disarm()
+        # uvicorn leaves this timer running after a reset, and with it all that the connection holds
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.leaving:
+            return
+        super().data_received(data)
+        if not self.leaving:
+            self._watch(len(data))
+
+    def handle_websocket_upgrade(self) -> None:
+        self.leaving = True
+        self._disarm()
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(400, "ERR_MALFORMED", msg)
+
+    # The parser's callbacks, which may still come for the rest of a chunk after a refusal
+
+    def on_message_begin(self) -> None:
+        if not self.leaving:
+            self._enter(Stage.HEAD)
+            super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self.leaving:
+            self.head_bytes += len(url)
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.leaving:
+            return
+        self.head_bytes += len(name) + len(value) + 4
+        if self.head_bytes > HEAD_BYTES:
+            self._refuse_head()
+        else:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self.leaving:
+            self._enter(Stage.BODY)
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.leaving:
+            self.body_bytes += len(body)
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self.leaving:
+            self._enter(Stage.IDLE)
+            super().on_message_complete()
+
+    # Deadlines
+
+    def _enter(self, stage: Stage) -> None:
+        self._disarm()
+        self.stage = stage
+        self.stage_began = self.loop.time()
+        self.began_here = True
+        self.fed_bytes = self.body_bytes = 0
+        if stage is Stage.HEAD:
+            self.head_bytes = 0
+
+    def _watch(self, fed: int) -> None:
+        """After a chunk of ``fed`` bytes: what is unfinished gets a deadline, what is too much is refused."""
+        if self.stage is Stage.IDLE:
+            # Blank lines between two requests begin no head, but stopped the keep-alive timer
+            if self._answering() or self.timeout_keep_alive_task is not None or self.transport.is_closing():
+                return
+            self._enter(Stage.HEAD)
+        self.fed_bytes += 0 if self.began_here else fed
+        self.began_here = False
+        if self.stage is Stage.HEAD and self.fed_bytes > HEAD_BYTES:
+            self._refuse_head()
+        elif self.stage is Stage.BODY and self.fed_bytes > HEAD_BYTES + 16 * self.body_bytes:
+            self.refuse(400, "ERR_MALFORMED", "The body is all framing and no content.")
+        elif self.deadline is None:
+            self._arm(HEAD_SECONDS if self.stage is Stage.HEAD else BODY_SECONDS)
+
+    def _arm(self, seconds: float) -> None:
+        self.deadline = self.loop.call_later(seconds, self._overdue)
+
+    def _disarm(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def _overdue(self) -> None:
+        self.deadline = None
+        if self.flow.read_paused or (self.stage is Stage.HEAD and self._answering()):
+            self.stage_began = self.loop.time()  # it is we who are not reading, or not yet done with the request before
+            self._arm(HEAD_SECONDS)
+            return
+        if self.stage is Stage.BODY:
+            due = self.stage_began + BODY_SECONDS + self.body_bytes / BODY_BYTES_A_SECOND
+            if (left := due - self.loop.time()) > 0:
+                self._arm(left)
+                return
+        if self.stage is Stage.HEAD and self.fed_bytes == self.head_bytes == 0:
+            self.leaving = True
+            self.transport.close()
+        else:
+            self.refuse(408, "ERR_TOO_SLOW", f"The {self.stage.name.lower()} of the request did not arrive in time.")
+
+    # Refusals
+
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse_head(self) -> None:
+        self.refuse(431, "ERR_HEADERS_TOO_LARGE", f"Request line and headers may hold {HEAD_BYTES} bytes together.")
+
+    def refuse(self, status: int, code: str, detail: str) -> None:
+        """Answer in the application's place, where no answer is under way, and take leave of the client."""
+        self.leaving = True
+        self._disarm()
+        self._unset_keepalive_if_required()
+        if self.pipeline:
+            self.transport.abort()
+            return
+        cycle = self.cycle
+        if self._answering() and (cycle.response_started or not cycle.more_body):
+            cycle.keep_alive = False  # an earlier request, whose answer is written first and closes the connection
+            return
+        if self._answering():
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if cycle is None or not cycle.more_body or cycle.disconnected:
+            self.transport.write(_answer(status, code, detail))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+
+def _answer(status: int, code: str, detail: str) -> bytes:
+    body = msgspec.json.encode({"title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail})
+    return b"%bcontent-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (
+        STATUS_LINE[status],
+        len(body),
+        body,
+    )

@@ -1,0 +1,157 @@
+"""One process that serves: its socket, its log of requests, and its end."""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from backend.server import sockets
+from backend.server.http import HardenedHttp
+from backend.server.sockets import HardenedWebSocket
+
+ANSWER_SECONDS = 2.0
+"""At shutdown, for messages of websockets that are being worked on."""
+DRAIN_SECONDS = 5.0
+"""At shutdown, for requests that are being worked on."""
+KEEP_ALIVE_SECONDS = 15
+"""Between two requests on one connection."""
+SLOW_SECONDS = 1.0
+"""A request that took longer is logged."""
+UNACKNOWLEDGED_MS = 30_000
+"""How long the kernel waits for a peer that takes nothing of what was written."""
+
+log = logging.getLogger("codriver.server")
+
+
+def run(
+    app: Any, *, host: str, port: int, ready: Callable[[str], None] | None = None, trusted_proxies: str = ""
+) -> None:
+    """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds.
+
+    Port 0 is any free one. When listening, the address is printed in one line and given to ``ready``.
+    ``trusted_proxies``: addresses, comma-separated, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
+    Raises OSError where the address is taken or not ours. Exits with 3 where the application does not start.
+    """
+    listener = bind(host, port)
+    _allow_many_files()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # below, it logs addresses of websockets, tokens and all
+    config = uvicorn.Config(
+        LoggedRequests(app),
+        http=HardenedHttp,
+        ws=HardenedWebSocket,
+        loop="uvloop",
+        lifespan="on",
+        interface="asgi3",
+        ws_per_message_deflate=False,  # 35 KB a socket, and no frame could be shared between sockets
+        ws_ping_interval=sockets.PING_SECONDS,
+        ws_ping_timeout=sockets.PING_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=round(DRAIN_SECONDS),
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+    )
+    Server(config, ready).run(sockets=[listener])
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that holds the address but does not listen yet: clients are refused until the application has started."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it. It ends those whose peer takes nothing, which no timer of ours sees
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    listener.set_inheritable(True)
+    return listener
+
+
+class Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None] | None) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        assert sockets
+        await super().startup(sockets)
+        host, port = sockets[0].getsockname()[:2]
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        print(f"Codriver serves on {address}", flush=True)
+        if self.ready is not None:
+            self.ready(address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Refuse the new, send the websockets away with 1012, answer what is under way, cut off what then is left."""
+        for server in self.servers:
+            server.close()
+        watching = [one for one in self.server_state.connections if isinstance(one, HardenedWebSocket)]
+        for number, connection in enumerate(watching):
+            connection.announce_restart()
+            if number % 200 == 199:
+                await asyncio.sleep(0)
+        for _ in range(round(ANSWER_SECONDS / 0.02)):
+            if not any(connection.busy for connection in watching):
+                break
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()  # uvicorn would raise them again, and the process not end with 0
+
+
+class LoggedRequests:
+    """One line for each request that was refused, failed or slow; for all of them at level DEBUG.
+
+    A line shows the route's pattern and never the path: paths hold tracking codes, queries hold keys.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def noting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            seconds = time.perf_counter() - began
+            level = logging.INFO if status == 0 or status >= 400 or seconds > SLOW_SECONDS else logging.DEBUG
+            if log.isEnabledFor(level):
+                route = scope.get("path_template") or "(no route)"
+                log.log(level, "%s %s %s %.1f ms", scope["method"], route, status or "unanswered", seconds * 1000)
+
+
+def _allow_many_files() -> None:
+    """Each connection is an open file, and the usual limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,160 @@
+"""Websockets whose peer may stall, flood or vanish: each such connection ends by itself, and none holds up an exit."""
+
+import random
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+MESSAGE_BYTES = 64 * 1024
+MESSAGE_BYTES_AT = {"/driver/v1/ws": 1024 * 1024}
+"""A phone sends what it gathered over hours in one message; who watches sends subscriptions. Beyond, close 1009."""
+FRAGMENTS = 1024
+"""In one message. Each costs memory beside its bytes."""
+BACKLOG_BYTES = 64 * 1024
+"""Written and not yet taken by the peer: what more may be added by ``write``."""
+FLOOD_BYTES = 1024 * 1024
+"""The same, of pongs: a peer that sends pings and reads nothing is cut off."""
+LINGER_SECONDS = 2.0
+"""Between our close frame and the cut: to close at once would reset the connection under the close frame."""
+PING_SECONDS = 20.0
+"""Between two pings; and for the answer to each."""
+RETRY_MS = (1000, 5000)
+"""When a phone should come back after a restart: spread, so that not all do at once."""
+
+
+class HardenedWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's websocket, whose every end leads to ``abort``: ``close`` alone waits without end for a peer to read.
+
+    An application finds ``write`` in ``scope["extensions"]["codriver.write"]``: ``write(frame) -> bool`` for a frame
+    serialised beforehand, which many sockets share. It neither waits nor raises; False: the peer is behind, or gone.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.leaving = False  # our close frame is written; nothing that arrives is looked at any more
+        self.idle = False  # the application waits for a message
+        self.encode = msgspec.json.encode
+
+    @property
+    def busy(self) -> bool:
+        """Whether a message that arrived is still being worked on."""
+        return self.handshake_complete and not self.leaving and not (self.idle and self.queue.empty())
+
+    def write(self, frame: bytes) -> bool:
+        if not self.handshake_complete or self.close_sent or self.leaving or self.transport.is_closing():
+            return False
+        if self.transport.get_write_buffer_size() > BACKLOG_BYTES:
+            return False
+        self.transport.write(frame)
+        return True
+
+    def announce_restart(self) -> None:
+        """Tell the client when to come back, and leave what it sends from now on for its next connection."""
+        if not self.handshake_complete or self.close_sent or self.leaving:
+            return
+        self.read_paused = False  # or the application's next receive would resume reading
+        self.transport.pause_reading()
+        farewell = self.encode({"type": "drain", "retryInMs": random.randint(*RETRY_MS)})
+        (self.conn.send_text if self.encode is msgspec.json.encode else self.conn.send_binary)(farewell)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def shutdown(self) -> None:
+        if self.leaving:
+            return
+        self.stop_keepalive()
+        if self.close_sent:
+            self.transport.abort()
+        elif self.handshake_complete:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1012})
+            self.conn.send_close(1012)
+            self._leave()
+        else:
+            self._reject(HTTPStatus.SERVICE_UNAVAILABLE, "The server restarts.")
+
+    def data_received(self, data: bytes) -> None:
+        if self.leaving:
+            return
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.leaving:
+            # uvicorn waits for more after a handshake that cannot be parsed
+            self.handshake_initiated = True
+            if self.conn.writes and self.conn.writes[0]:
+                self._leave()
+            else:
+                self._reject(HTTPStatus.BAD_REQUEST, "This is no websocket handshake.")
+
+    def handle_connect(self, event: Request) -> None:
+        self.conn.max_message_size = MESSAGE_BYTES_AT.get(event.path.partition("?")[0], MESSAGE_BYTES)
+        super().handle_connect(event)
+        if not self.handshake_complete:
+            self.scope["extensions"]["codriver.write"] = self.write
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS:
+            self.conn.fail(1009, f"over {FRAGMENTS} fragments")
+            self.handle_parser_exception()
+        elif not self.leaving:
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > FLOOD_BYTES:
+            self.transport.abort()
+
+    def handle_parser_exception(self) -> None:
+        close = self.conn.close_sent
+        if close is not None and not self.leaving:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+            self._leave()
+
+    def keepalive_timeout(self) -> None:
+        self.pong_timer = None
+        if not self.leaving and not self.close_sent:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011})
+            self.conn.fail(1011, "keepalive ping timeout")
+            self._leave()
+
+    async def send(self, message: Any) -> None:
+        if self.leaving:
+            raise ClientDisconnected
+        if message["type"] == "websocket.accept" and (message.get("subprotocol") or "").endswith(".msgpack"):
+            self.encode = msgspec.msgpack.encode
+        await super().send(message)
+        if message["type"] == "websocket.close" and self.close_timer is not None:
+            self.close_timer.cancel()
+            self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    async def receive(self) -> Any:
+        self.idle = True
+        try:
+            return await super().receive()
+        finally:
+            self.idle = False
+
+    async def run_asgi(self) -> None:
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(LINGER_SECONDS + 1, self.transport.abort)
+
+    def _reject(self, status: HTTPStatus, text: str) -> None:
+        self.handshake_complete = self.close_sent = True
+        self.conn.send_response(self.conn.reject(status, text))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Write what the connection has to say last, drop what still arrives, and cut it off after a while."""
+        self.leaving = self.close_sent = True
+        self.stop_keepalive()
+        if self.transport.is_closing():
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)

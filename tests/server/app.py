@@ -1,0 +1,93 @@
+"""A small application behind the real server, with deadlines short enough for tests. Run as a program."""
+
+import asyncio
+import logging
+import signal
+
+from websockets.frames import Frame, Opcode
+
+from backend import server
+from backend.server import http, run, sockets
+
+FRAME = Frame(Opcode.TEXT, b"x" * 32 * 1024).serialize(mask=False)
+
+
+async def app(scope, receive, send) -> None:
+    match scope["type"], scope.get("path"):
+        case "lifespan", _:
+            await lifespan(receive, send)
+        case "http", "/upload":
+            await upload(receive, send)
+        case "http", "/slow":
+            print("asked", flush=True)
+            await asyncio.sleep(0.5)
+            await answer(send, b"done")
+        case "http", _:
+            await answer(send, b"hello")
+        case "websocket", "/flood":
+            await flood(scope, receive, send)
+        case "websocket", _:
+            await echo(scope, receive, send)
+
+
+async def lifespan(receive, send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    print("stopped in order", flush=True)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def answer(send, body: bytes) -> None:
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def upload(receive, send) -> None:
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            print("disconnected", flush=True)
+            return
+        size += len(message["body"])
+        if not message["more_body"]:
+            break
+    await answer(send, str(size).encode())
+
+
+async def echo(scope, receive, send) -> None:
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": (scope["subprotocols"] or [None])[0]})
+    while (message := await receive())["type"] == "websocket.receive":
+        if message.get("text") == "think":
+            await asyncio.sleep(0.5)
+        await send({"type": "websocket.send", "text": message.get("text", "")})
+    print(f"socket closed {message['code']}", flush=True)
+
+
+async def flood(scope, receive, send) -> None:
+    """Frames to a peer until it is behind; then one more, which waits until the peer reads or is gone."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while scope["extensions"]["codriver.write"](FRAME):
+        await asyncio.sleep(0)
+    print("behind", flush=True)
+    try:
+        while True:
+            await send({"type": "websocket.send", "text": "y" * 1024 * 1024})
+    finally:
+        print("flood over", flush=True)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    http.HEAD_SECONDS = 0.4
+    http.BODY_SECONDS = 0.6
+    http.LINGER_SECONDS = 0.5
+    http.BODY_BYTES_A_SECOND = 64 * 1024
+    sockets.PING_SECONDS = sockets.LINGER_SECONDS = 0.5
+    run.KEEP_ALIVE_SECONDS = 1
+    signal.alarm(60)  # whatever becomes of the test that started it
+    server.run(app, host="127.0.0.1", port=0)

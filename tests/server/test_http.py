@@ -1,0 +1,141 @@
+"""Heads and bodies that never end, that trickle, or are too large."""
+
+import socket
+import time
+
+import httpx
+
+from tests.server.conftest import Serving, everything
+
+
+def test_a_head_that_never_ends_is_closed(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        assert b" 408 " in everything(one).partition(b"\r\n")[0]
+
+
+def test_a_head_that_trickles_has_the_same_deadline(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"GET / HTTP/1.1\r\n")
+        began = time.monotonic()
+        one.settimeout(0.1)
+        while time.monotonic() - began < 5:
+            try:
+                one.sendall(b"X-More: 1\r\n")
+                if answer := one.recv(1000):
+                    assert answer.startswith(b"HTTP/1.1 408 ")
+                    break
+            except TimeoutError:
+                continue
+        assert time.monotonic() - began < 2
+
+
+def test_a_connection_that_says_nothing_is_closed(serving: Serving) -> None:
+    with serving.connect() as one:
+        assert everything(one) == b""
+
+
+def test_blank_lines_do_not_keep_a_connection(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert one.recv(1000).endswith(b"hello")
+        one.sendall(b"\r\n")
+        assert everything(one) == b""
+
+
+def test_one_endless_header_is_refused_early(serving: Serving) -> None:
+    sent = 0
+    with serving.connect() as one:
+        one.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+        try:
+            while sent < 64 * 1024 * 1024:
+                sent += one.send(b"a" * 65536)
+        except ConnectionError:
+            pass
+        else:
+            assert b" 431 " in everything(one).partition(b"\r\n")[0]
+    assert httpx.get(serving.address).text == "hello"
+
+
+def test_the_answer_to_too_many_headers_reaches_the_client(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"GET / HTTP/1.1\r\n" + b"X-Header: 1234567890\r\n" * 8000)
+        answer = everything(one)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"application/problem+json" in answer and b"ERR_HEADERS_TOO_LARGE" in answer
+
+
+def test_a_head_just_under_the_limit_is_fine(serving: Serving) -> None:
+    assert httpx.get(serving.address, headers={"X-Long": "a" * 60_000}).text == "hello"
+
+
+def test_a_body_that_stalls_is_ended_and_the_application_told(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n123")
+        assert everything(one).startswith(b"HTTP/1.1 408 ")
+    serving.says("disconnected")
+
+
+def test_a_slow_body_that_moves_may_take_longer(serving: Serving) -> None:
+    """192 KiB at the minimum of 64 KiB a second have 3 s beside the 0.6 s that any body has; these take about 1.2 s."""
+
+    def pieces():
+        for _ in range(12):
+            time.sleep(0.1)
+            yield b"a" * 16 * 1024
+
+    assert httpx.post(f"{serving.address}/upload", content=pieces()).text == str(12 * 16 * 1024)
+
+
+def test_a_body_of_framing_alone_is_refused(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"1;" + b"e" * 15000 + b"\r\na\r\n"
+        answer = b""
+        try:
+            for _ in range(1000):
+                one.sendall(chunk)
+        except ConnectionError:
+            return
+        answer = everything(one)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_what_is_not_http_gets_a_400(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+        assert everything(one).startswith(b"HTTP/1.1 400 ")
+
+
+def test_rubbish_after_a_request_does_not_spoil_its_answer(serving: Serving) -> None:
+    with serving.connect() as one:
+        one.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n\x00\x00\x00\r\n\r\n")
+        answer = everything(one)
+    assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"done") and answer.count(b"HTTP/1.1") == 1
+
+
+def test_pipelined_requests_with_large_bodies_are_all_answered(serving: Serving) -> None:
+    body = b"b" * 100_000
+    request = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + body
+    with serving.connect() as one:
+        one.sendall(request * 3 + b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = everything(one)
+    assert answer.count(b"200 OK") == 4 and answer.endswith(b"hello")
+
+
+def test_the_server_does_not_name_its_make(serving: Serving) -> None:
+    assert "server" not in httpx.get(serving.address).headers
+
+
+def test_no_query_and_no_path_is_logged(serving: Serving) -> None:
+    httpx.get(f"{serving.address}/slow?key=topsecret")
+    with socket.create_connection(("127.0.0.1", serving.port)) as one:
+        one.sendall(
+            b"GET /echo?key=topsecret HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert b" 101 " in one.recv(1000)
+    serving.says("socket closed")
+    assert serving.stop()[0] == 0
+    serving.says("stopped in order")
+    assert "topsecret" not in "\n".join(serving.seen)

@@ -1,0 +1,102 @@
+"""Websockets whose peer stalls, floods or speaks nonsense."""
+
+import contextlib
+
+import msgspec
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.server.conftest import Serving, everything
+
+HANDSHAKE = (
+    b"GET %b HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
+)
+
+
+def socket_at(serving: Serving, path: str, **options) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{serving.port}{path}", compression=None, **options)
+
+
+def closed(one: ClientConnection) -> int:
+    with pytest.raises(ConnectionClosed) as end:
+        while True:
+            one.recv(timeout=10)
+    assert end.value.rcvd is not None
+    return end.value.rcvd.code
+
+
+def test_a_peer_that_stops_reading_is_cut_off(serving: Serving) -> None:
+    with serving.connect(receive_buffer=4096) as one:
+        one.sendall(HANDSHAKE % (b"/flood", b""))
+        serving.says("behind")
+        serving.says("flood over")
+
+
+def test_a_peer_that_vanished_is_noticed(serving: Serving) -> None:
+    """It reads nothing, answers no ping, and is not sent anything else."""
+    with serving.connect() as one:
+        one.sendall(HANDSHAKE % (b"/", b""))
+        serving.says("socket closed 1011")
+
+
+def test_a_frame_too_large_is_told_so(serving: Serving) -> None:
+    with socket_at(serving, "/live") as one:
+        one.send("x" * 65536)
+        assert len(one.recv(timeout=10)) == 65536
+        one.send("x" * 65537)
+        assert closed(one) == 1009
+
+
+def test_a_phone_may_send_larger_frames(serving: Serving) -> None:
+    with socket_at(serving, "/driver/v1/ws", max_size=None) as one:
+        one.send("x" * 1024 * 1024)
+        assert len(one.recv(timeout=10)) == 1024 * 1024
+        one.send("x" * (4 * 1024 * 1024))
+        assert closed(one) == 1009
+
+
+def test_a_message_in_too_many_fragments_is_refused(serving: Serving) -> None:
+    with socket_at(serving, "/") as one:
+        with contextlib.suppress(ConnectionClosed):
+            one.send("x" for _ in range(5000))
+        assert closed(one) == 1009
+
+
+def test_text_that_is_not_utf8_is_refused(serving: Serving) -> None:
+    with socket_at(serving, "/") as one:
+        one.send(b"\xff\xfe", text=True)
+        assert closed(one) == 1007
+
+
+@pytest.mark.parametrize(
+    "headers", [b"X-Long: " + b"a" * 10_000 + b"\r\n", b"X: 1\r\n" * 200, b"Content-Length: x\r\n"]
+)
+def test_a_handshake_that_is_none_is_answered_and_closed(serving: Serving, headers: bytes) -> None:
+    with serving.connect() as one:
+        one.sendall(HANDSHAKE % (b"/", headers))
+        assert everything(one).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+
+
+def test_a_restart_lets_a_message_be_answered_and_tells_when_to_come_back(serving: Serving) -> None:
+    with socket_at(serving, "/") as thinking, socket_at(serving, "/", subprotocols=["codriver.v1.msgpack"]) as idle:
+        thinking.send("think")
+        idle.send("hello")
+        assert idle.recv(timeout=10) == "hello"
+        code, seconds = serving.stop()
+        drain = msgspec.json.decode(thinking.recv(timeout=10))
+        assert drain["type"] == "drain" and 1000 <= drain["retryInMs"] <= 5000
+        assert thinking.recv(timeout=10) == "think"
+        assert msgspec.msgpack.decode(idle.recv(timeout=10))["type"] == "drain"
+        assert closed(thinking) == closed(idle) == 1012
+    assert code == 0 and seconds < 10
+    serving.says("stopped in order")
+
+
+def test_a_peer_that_stopped_reading_does_not_hold_up_the_end(serving: Serving) -> None:
+    with serving.connect(receive_buffer=4096) as one:
+        one.sendall(HANDSHAKE % (b"/flood", b""))
+        serving.says("behind")
+        code, seconds = serving.stop()
+    assert code == 0 and seconds < 10
