@@ -1,5 +1,32 @@
-"""The planner, in another process.
+"""The planner: which vehicle serves which stop, in which order and when, found by worker processes.
 
-Invariants: integers only (seconds, metres, load units times 1000); a plan that breaks a hard constraint never leaves
-this room; a crash of the solver is a failed job and nothing else. Deliberately absent: orders, drivers, SQL, sockets.
+How it is used::
+
+    planner = Planner()                          # once, at start
+    await planner.start()
+    job = planner.submit(problem, done)          # returns at once; job.status is "N", then "R"
+    planner.stop(job)                            # ends it early, with the best plan so far
+    await planner.close()                        # no child outlives this
+
+``done`` is called, and awaited where it returns an awaitable, in the event loop once per job, with the ended job: "F"
+and a plan, "C" (stopped by the user) with the best plan so far or, where it had not begun, none, or "E" and a reason.
+Only when ``done`` has returned do ``job.status`` and ``job.percent`` show the end, so that whoever polls the job and
+sees "F" finds saved routes.
+
+The files, from the values outwards:
+
+* ``problem``   Problem and Plan: frozen values in plain integers
+* ``matrix``    travel times and distances between all places; polylines
+* ``timetable`` the times of one route whose order is fixed, and what a plan costs
+* ``fitness``   why a stop can never be served by a vehicle, even alone
+* ``insertion`` a plan in a fraction of a second, by greedy insertion: warm start and fallback
+* ``solver``    the plan proper, by constraint programming and guided local search
+* ``explain``   the cause of each dropped stop, by name
+* ``checker``   every hard rule once more, computed from the problem alone
+* ``worker``    jobs in processes of their own
+
+Invariants: integers only (seconds from midnight of the day, metres, load units times 1000), degrees excepted; a plan
+that breaks a hard rule never leaves this room; a crash, a hang or an exhausted memory is a failed job and nothing else;
+only ``solver`` imports the constraint solver, and only worker processes import ``solver``.
+Deliberately absent: orders, drivers, dates and time zones, SQL, sockets.
 """

@@ -1,0 +1,65 @@
+"""Between the problem and its plan: which vehicles may serve a stop, what is already planned, and orders of stops made
+into a plan with times, costs and reasons."""
+
+from __future__ import annotations
+
+from backend.planning import explain, fitness, insertion
+from backend.planning.matrix import Matrix
+from backend.planning.problem import Plan, Problem
+from backend.planning.timetable import penalties, timetable
+
+Orders = list[list[int]]
+"""For each vehicle the stops of its route in order, as indices into the problem."""
+
+
+def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
+    """For each stop the vehicles that may serve it: able to, and not forbidden by a lock on what is planned."""
+    able = fitness.candidates(problem, matrix)
+    if problem.options.lock == "NONE":
+        return able
+    home = {stop: vehicle for vehicle, order in enumerate(planned(problem)) for stop in order}
+    kept = set(home.values()) if problem.options.lock == "ROUTES" else set()
+    return [
+        [v for v in vehicles if v == home[stop]] if stop in home else [v for v in vehicles if v not in kept]
+        for stop, vehicles in enumerate(able)
+    ]
+
+
+def planned(problem: Problem) -> Orders:
+    """The existing routes, without what the problem does not know."""
+    stops = {stop.key: i for i, stop in enumerate(problem.stops)}
+    vehicles = {vehicle.key: i for i, vehicle in enumerate(problem.vehicles)}
+    orders: Orders = [[] for _ in problem.vehicles]
+    for route in problem.options.existing:
+        if route.vehicle in vehicles:
+            orders[vehicles[route.vehicle]] = [stops[key] for key in route.stops if key in stops]
+    return orders
+
+
+def greedy(problem: Problem, matrix: Matrix) -> Orders:
+    """Orders by insertion alone, beginning with what is planned."""
+    return insertion.insert(problem, matrix, choices(problem, matrix), planned(problem))
+
+
+def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:
+    """Travel seconds plus the penalties of what is not served."""
+    travel_s, served = 0, set()
+    for vehicle, order in enumerate(orders):
+        if order:
+            nodes = [matrix.starts[vehicle], *order, matrix.ends[vehicle]]
+            travel_s += sum(matrix.travel_s[a][b] for a, b in zip(nodes, nodes[1:], strict=False))
+            served.update(order)
+    return travel_s + sum(penalty for i, penalty in enumerate(penalties(problem, matrix)) if i not in served)
+
+
+def plan(problem: Problem, matrix: Matrix, orders: Orders) -> Plan:
+    """The plan with these orders. Raises ValueError where one cannot be driven in time."""
+    routes = []
+    for vehicle, order in enumerate(orders):
+        if order:
+            route = timetable(problem, matrix, vehicle, order)
+            if route is None:
+                raise ValueError(f"The route of vehicle {problem.vehicles[vehicle].key} cannot be driven in time.")
+            routes.append(route)
+    dropped = explain.dropped(problem, matrix, choices(problem, matrix), orders)
+    return Plan(routes=tuple(routes), dropped=tuple(dropped), cost=cost(problem, matrix, orders))

@@ -1,0 +1,67 @@
+"""Why a stop was dropped, as a code and a sentence for the dispatcher."""
+
+from __future__ import annotations
+
+import msgspec
+
+from backend.planning.fitness import obstacle
+from backend.planning.insertion import Trip, cheapest, trips
+from backend.planning.matrix import Matrix
+from backend.planning.problem import Dropped, Problem
+
+SENTENCES = {
+    "NO_VEHICLE": "There is no vehicle to plan with.",
+    "ASSIGNED_UNAVAILABLE": "The driver it is assigned to is not available.",
+    "SKILL_MISSING": "No driver who may serve it has all its skills: {skills}.",
+    "FEATURE_MISSING": "No vehicle that may serve it has all its features: {features}.",
+    "OVER_CAPACIT_cause(problem, matrix, choices: list": "Its load is more than any vehicle that may serve it can carry.",
+    "WINDOW_UNREACHABLE": "None of its time windows can be kept within the working times of those who may serve it.",
+    "TOO_FAR": "Going there and back takes longer than the working times of those who may serve it.",
+    "LOCKED": "Those who could serve it keep the routes they have.",
+    "VEHICLES_FULL": "The vehicles that could serve it are full with other orders.",
+    "WINDOW_TAKEN": "Those who could serve it are busy elsewhere during its time windows.",
+    "NO_TIME_LEFT": "Those who could serve it have no working time left.",
+}
+"""Every code and its sentence. A stop gets the cause that stands between it and the vehicle that comes closest."""
+
+_ALONE = {
+    "assigned": "ASSIGNED_UNAVAILABLE",
+    "skill": "SKILL_MISSING",
+    "feature": "FEATURE_MISSING",
+    "capacity": "OVER_CAPACIT_cause(problem, matrix, choices: list",
+    "window": "WINDOW_UNREACHABLE",
+    "time": "TOO_FAR",
+}
+_NEARNESS = list(_ALONE)
+
+
+def dropped(problem: Problem, matrix: Matrix, choices: list[list[int]], orders: list[list[int]]) -> list[Dropped]:
+    """Every stop that is in no order, with its cause, in the problem's order."""
+    served = {stop for order in orders for stop in order}
+    lost = [i for i in range(len(problem.stops)) if i not in served]
+    if not lost:
+        return []
+    routes = trips(problem, matrix, orders)
+    return [_named(problem, i, _cause(problem, matrix, choices[i], routes, i)) for i in lost]
+
+
+def _named(problem: Problem, i: int, code: str) -> Dropped:
+    stop = problem.stops[i]
+    text = SENTENCES[code].format(skills=", ".join(sorted(stop.skills)), features=", ".join(sorted(stop.features)))
+    return Dropped(stop.key, code, text)
+
+
+def _cause(problem: Problem, matrix: Matrix, choices: list[int], routes: list[Trip], i: int) -> str:
+    if not problem.vehicles:
+        return "NO_VEHICLE"
+    if not choices:
+        causes = [obstacle(problem, matrix, vehicle, i) for vehicle in range(len(problem.vehicles))]
+        if None in causes:
+            return "LOCKED"
+        return _ALONE[max((cause for cause in causes if cause), key=_NEARNESS.index)]
+    stop = problem.stops[i]
+    if cheapest(routes, choices, i, msgspec.structs.replace(stop, kind="task")) is not None:
+        return "VEHICLES_FULL"
+    if cheapest(routes, choices, i, msgspec.structs.replace(stop, windows=())) is not None:
+        return "WINDOW_TAKEN"
+    return "NO_TIME_LEFT"

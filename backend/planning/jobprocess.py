@@ -1,0 +1,109 @@
+"""One planning job, as the program of a process of its own: ``python -m backend.planning.jobprocess MEMORY_BYTES``.
+
+In, on standard input: the problem as a frame (four bytes of length, big-endian, then msgpack), and later one byte to stop
+with the best plan so far. The end of the input means that the parent is gone: the process leaves at once.
+Out, on standard output: frames with :data:`Message`. The last is ``Found`` or ``Failed``.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import sys
+from collections.abc import Callable
+from typing import BinaryIO
+
+import msgspec
+
+from backend.planning import draft, matrix
+from backend.planning.checker import violations
+from backend.planning.problem import Plan, Problem
+
+NICENESS = 5
+"""Planning gives way to the server that started it."""
+
+
+class Percent(msgspec.Struct, frozen=True, tag=True):
+    """How far the job is; the first one says that the work begins."""
+
+    percent: int
+
+
+class Found(msgspec.Struct, frozen=True, tag=True):
+    """The plan, checked."""
+
+    plan: Plan
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """There is no plan, and why."""
+
+    reason: str
+
+
+Message = Percent | Found | Failed
+
+encode = msgspec.msgpack.Encoder().encode
+decode_message = msgspec.msgpack.Decoder(Message).decode
+_decode_problem = msgspec.msgpack.Decoder(Problem).decode
+
+
+def frame(body: bytes) -> bytes:
+    """A body with its length in front."""
+    return len(body).to_bytes(4, "big") + body
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
+    os.nice(NICENESS)
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever the solver prints must not get between the frames
+    source = sys.stdin.buffer.raw
+
+    def tell(message: Message) -> None:
+        out.write(frame(encode(message)))
+        out.flush()
+
+    problem = _decode_problem(_read(source, int.from_bytes(_read(source, 4), "big")))
+    tell(Percent(0))
+    try:
+        tell(plan(problem, lambda: _stopped(source), lambda percent: tell(Percent(percent))))
+    except MemoryError:
+        tell(Failed("Planning needs more memory than it may have."))
+
+
+def plan(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Found | Failed:
+    """The solver's plan if it stands the check, else the plan of insertion alone if that one does."""
+    from backend.planning import solver
+
+    found = solver.solve(problem, stop, progress)
+    broken = violations(problem, found)
+    if broken:
+        print("The solver's plan breaks rules:", *broken[:10], file=sys.stderr)
+        tables = matrix.travel(problem)
+        found = draft.plan(problem, tables, draft.greedy(problem, tables))
+        broken = violations(problem, found)
+    return Failed(f"The plan breaks rules: {' '.join(broken[:3])}") if broken else Found(found)
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    body = b""
+    while len(body) < size:
+        part = source.read(size - len(body))
+        if not part:
+            sys.exit("The problem was cut short.")
+        body += part
+    return body
+
+
+def _stopped(source: BinaryIO) -> bool:
+    if not select.select([source], [], [], 0)[0]:
+        return False
+    if not source.read(1):
+        os._exit(1)
+    return True
+
+
+if __name__ == "__main__":
+    main()

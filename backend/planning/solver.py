@@ -1,0 +1,212 @@
+"""The search: a routing model over integers, improved by guided local search until its time is up.
+
+The only file that imports the constraint solver. The model decides which vehicle serves which stops in which order; the
+times of the plan then come from :mod:`backend.planning.timetable`, which is exact for a fixed order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ortools.constraint_solver import pywrapcp, routing_enums_pb2
+
+from backend.planning import draft, insertion
+from backend.planning.draft import Orders
+from backend.planning.matrix import Matrix, travel
+from backend.planning.problem import LOADS, Plan, Problem, Stop, Window, budget
+from backend.planning.timetable import delivered, penalties, picked_up
+
+_UNLIMITED = 1 << 40
+_PATIENCE = 0.4
+"""A search that has found nothing better for this share of its budget gives up."""
+_TICK_S = 0.05
+"""How often a search looks up: a stop is noticed and progress told at this pace."""
+
+
+def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Plan:
+    """The best plan found within the budget, or until ``stop`` answers true. ``progress`` is told rising percents."""
+    watch = _Watch(stop, progress, budget(problem))
+    matrix = travel(problem)
+    best = draft.greedy(problem, matrix)
+    model = _Model(problem, matrix, draft.choices(problem, matrix), best)
+    if model.worthwhile and not stop():
+        found = model.search(watch)
+        found = insertion.insert(problem, matrix, draft.choices(problem, matrix), found)
+        if draft.cost(problem, matrix, found) <= draft.cost(problem, matrix, best):
+            best = found
+    progress(100)
+    return draft.plan(problem, matrix, best)
+
+
+class _Watch:
+    """Decides when a search has gone on long enough, and tells how far it is."""
+
+    def __init__(self, stop: Callable[[], bool], progress: Callable[[int], None], seconds: float) -> None:
+        self._stop, self._progress, self._seconds = stop, progress, seconds
+        self._began = self._looked = self._improved = time.monotonic()
+        self._best: int | None = None
+        self._over = False
+        self._percent = 0
+
+    def left_s(self) -> float:
+        return self._began + self._seconds - time.monotonic()
+
+    def found(self, cost: int) -> None:
+        if self._best is None or cost < self._best:
+            self._best, self._improved = cost, time.monotonic()
+
+    def over(self) -> bool:
+        now = time.monotonic()
+        if not self._over and now - self._looked >= _TICK_S:
+            self._looked = now
+            waited = now - self._improved > _PATIENCE * self._seconds
+            self._over = waited or self.left_s() <= 0 or self._stop()
+            percent = min(99, int(100 * (1 - self.left_s() / self._seconds)))
+            if percent > self._percent:
+                self._percent = percent
+                self._progress(percent)
+        return self._over
+
+
+class _Model:
+    """A problem as variables and constraints of the solver.
+
+    Only stops with a choice and the vehicles they may go to take part, numbered anew: *stops* and *vehicles* of the model
+    are positions in ``_stops`` and ``_vehicles``. What a lock keeps as it is stays outside.
+    """
+
+    def __init__(self, problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders) -> None:
+        self._problem, self._matrix, self._choices, self._first = problem, matrix, choices, first
+        kept = {i for order in draft.planned(problem) for i in order} if problem.options.lock == "ROUTES" else set()
+        self._stops = [i for i, vehicles in enumerate(choices) if vehicles and i not in kept]
+        self._vehicles = sorted({v for i in self._stops for v in choices[i]})
+        self.worthwhile = bool(self._stops)
+
+    def search(self, watch: _Watch) -> Orders:
+        """The orders of the best solution, the first ones where there is none."""
+        self._create()
+        self._limit_time()
+        self._limit_loads()
+        self._limit_choices()
+        routing = self._routing
+        parameters = _parameters(watch.left_s())
+        routing.CloseModelWithParameters(parameters)
+        routing.AddAtSolutionCallback(lambda: watch.found(routing.CostVar().Value()))
+        routing.AddSearchMonitor(routing.solver().CustomLimit(watch.over))
+        warm = routing.ReadAssignmentFromRoutes(self._warm_routes(), True)
+        if warm is None:
+            solution = routing.SolveWithParameters(parameters)
+        else:
+            solution = routing.SolveFromAssignmentWithParameters(warm, parameters)
+        return self._first if solution is None else self._orders(solution)
+
+    def _create(self) -> None:
+        """The model and its costs. Its nodes are the stops, then the places where vehicles start and end."""
+        starts = [self._matrix.starts[v] for v in self._vehicles]
+        ends = [self._matrix.ends[v] for v in self._vehicles]
+        self._nodes = [*self._stops, *sorted({*starts, *ends})]
+        node = {place: k for k, place in enumerate(self._nodes)}
+        self._index = pywrapcp.RoutingIndexManager(
+            len(self._nodes), len(self._vehicles), [node[place] for place in starts], [node[place] for place in ends]
+        )
+        self._routing = pywrapcp.RoutingModel(self._index)
+        travel_s = self._matrix.travel_s
+        arcs = [[travel_s[a][b] for b in self._nodes] for a in self._nodes]
+        self._routing.SetArcCostEvaluatorOfAllVehicles(self._routing.RegisterTransitMatrix(arcs))
+        penalty = penalties(self._problem, self._matrix)
+        for k, i in enumerate(self._stops):
+            self._routing.AddDisjunction([self._index.NodeToIndex(k)], penalty[i])
+
+    def _limit_time(self) -> None:
+        """Shifts and windows, on the time at which service begins; waiting is free."""
+        stops, vehicles = self._problem.stops, self._problem.vehicles
+        service_s = [stops[i].service_s if i < len(stops) else 0 for i in self._nodes]
+        lead_s = self._matrix.lead_s
+        arcs = [[service + lead_s[a][b] for b in self._nodes] for a, service in zip(self._nodes, service_s, strict=True)]
+        horizon_s = max(vehicles[v].to_s for v in self._vehicles)
+        transit = self._routing.RegisterTransitMatrix(arcs)
+        self._routing.AddDimension(transit, horizon_s, horizon_s, False, "time")
+        clock = self._routing.GetDimensionOrDie("time")
+        for k, v in enumerate(self._vehicles):
+            for variable in (clock.CumulVar(self._routing.Start(k)), clock.CumulVar(self._routing.End(k))):
+                variable.SetRange(vehicles[v].from_s, vehicles[v].to_s)
+        for k, i in enumerate(self._stops):
+            starts = _starts(stops[i])
+            if starts:
+                variable = clock.CumulVar(self._index.NodeToIndex(k))
+                variable.SetRange(starts[0][0], starts[-1][1])
+                for (_, last), (first, _) in zip(starts, starts[1:], strict=False):
+                    variable.RemoveInterval(last + 1, first - 1)
+
+    def _limit_loads(self) -> None:
+        """Capacities. A kind of load that is only delivered, or only picked up, is counted from 0; where it is both, what
+        is on board at the start is what will be delivered, counted by a dimension of its own."""
+        routing = self._routing
+        for kind in range(LOADS):
+            room = [self._problem.vehicles[v].capacity[kind] for v in self._vehicles]
+            out = [delivered(self._problem.stops[i])[kind] for i in self._stops]
+            back = [picked_up(self._problem.stops[i])[kind] for i in self._stops]
+            if all(capacity is None for capacity in room):
+                continue
+            if any(out) and any(back):
+                cargo = self._count(f"delivered {kind}", out, room, True)
+                change = [load - sent for load, sent in zip(back, out, strict=True)]
+                board = self._count(f"load {kind}", change, room, False)
+                for k in range(len(self._vehicles)):
+                    routing.solver().Add(board.CumulVar(routing.Start(k)) == cargo.CumulVar(routing.End(k)))
+            elif any(out) or any(back):
+                self._count(f"load {kind}", out if any(out) else back, room, True)
+
+    def _count(self, name: str, loads: list[int], room: list[int | None], from_zero: bool) -> Any:
+        places = [0] * (len(self._nodes) - len(self._stops))
+        transit = self._routing.RegisterUnaryTransitVector([*loads, *places])
+        capacity = [_UNLIMITED if most is None else most for most in room]
+        self._routing.AddDimensionWithVehicleCapacity(transit, 0, capacity, from_zero, name)
+        return self._routing.GetDimensionOrDie(name)
+
+    def _limit_choices(self) -> None:
+        """Skills, features and assignments: the vehicles a stop may have, -1 standing for none."""
+        position = {v: k for k, v in enumerate(self._vehicles)}
+        for k, i in enumerate(self._stops):
+            if len(self._choices[i]) < len(self._vehicles):
+                allowed = [position[v] for v in self._choices[i]]
+                self._routing.VehicleVar(self._index.NodeToIndex(k)).SetValues([-1, *allowed])
+
+    def _warm_routes(self) -> list[list[int]]:
+        index = {i: self._index.NodeToIndex(k) for k, i in enumerate(self._stops)}
+        return [[index[i] for i in self._first[v]] for v in self._vehicles]
+
+    def _orders(self, solution: Any) -> Orders:
+        orders = [list(order) for order in self._first]
+        for k, v in enumerate(self._vehicles):
+            orders[v] = []
+            index = solution.Value(self._routing.NextVar(self._routing.Start(k)))
+            while not self._routing.IsEnd(index):
+                orders[v].append(self._stops[self._index.IndexToNode(index)])
+                index = solution.Value(self._routing.NextVar(index))
+        return orders
+
+
+def _parameters(seconds: float) -> Any:
+    parameters = pywrapcp.DefaultRoutingSearchParameters()
+    parameters.first_solution_strategy = routing_enums_pb2.FirstSolutionStrategy.PARALLEL_CHEAPEST_INSERTION
+    parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
+    parameters.time_limit.FromMilliseconds(max(1, int(1000 * seconds)))
+    parameters.lns_time_limit.FromMilliseconds(100)
+    return parameters
+
+
+def _starts(stop: Stop) -> list[Window]:
+    """When service may begin: the windows less the service, in order, overlapping ones joined."""
+    joined: list[Window] = []
+    for opens, closes in sorted(stop.windows):
+        last = closes - stop.service_s
+        if last < opens:
+            continue
+        if joined and opens <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((opens, last))
+    return joined
