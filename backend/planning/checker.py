@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from backend.planning.matrix import leg
-from backend.planning.problem import LOADS, Plan, Place, Problem, Route, Stop, Vehicle
+from backend.planning.problem import LOADS, Place, Plan, Problem, Route, Stop, Vehicle
 
 
 def violations(problem: Problem, plan: Plan) -> list[str]:
@@ -63,7 +63,7 @@ def _times(problem: Problem, route: Route, vehicle: Vehicle, stops: list[Stop]) 
     for stop, visit in zip(stops, route.visits, strict=True):
         way = _way(problem, place, stop.place)
         if (visit.distance_m, visit.travel_s) != way:
-            yield f"The way to stop {stop.key} is {way[0]} m and {way[1]} s, not {visit.distance_m} m and {visit.travel_s} s."
+            yield f"The way to stop {stop.key} is {way[0]} m and {way[1]} s, not what the plan says."
         if visit.arrival_s < clock + way[1]:
             yield f"Stop {stop.key} is reached sooner than one can travel."
         check_in_s = 0 if before is not None and before.place == stop.place else stop.check_in_s
@@ -71,7 +71,8 @@ def _times(problem: Problem, route: Route, vehicle: Vehicle, stops: list[Stop]) 
             yield f"Service at stop {stop.key} begins before arrival and check-in."
         if visit.departure_s < visit.start_s + stop.service_s:
             yield f"Service at stop {stop.key} is cut short."
-        if stop.windows and not any(a <= visit.start_s and visit.start_s + stop.service_s <= b for a, b in stop.windows):
+        ends_s = visit.start_s + stop.service_s
+        if stop.windows and not any(opens <= visit.start_s and ends_s <= closes for opens, closes in stop.windows):
             yield f"Service at stop {stop.key} is outside its time windows."
         place, clock, before = stop.place, visit.departure_s, stop
         distance_m, travel_s = distance_m + visit.distance_m, travel_s + visit.travel_s

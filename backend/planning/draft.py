@@ -3,6 +3,8 @@ into a plan with times, costs and reasons."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from backend.planning import explain, fitness, insertion
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Plan, Problem
@@ -47,7 +49,7 @@ def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:
     for vehicle, order in enumerate(orders):
         if order:
             nodes = [matrix.starts[vehicle], *order, matrix.ends[vehicle]]
-            travel_s += sum(matrix.travel_s[a][b] for a, b in zip(nodes, nodes[1:], strict=False))
+            travel_s += sum(matrix.travel_s[a][b] for a, b in pairwise(nodes))
             served.update(order)
     return travel_s + sum(penalty for i, penalty in enumerate(penalties(problem, matrix)) if i not in served)
 

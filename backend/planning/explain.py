@@ -14,7 +14,7 @@ SENTENCES = {
     "ASSIGNED_UNAVAILABLE": "The driver it is assigned to is not available.",
     "SKILL_MISSING": "No driver who may serve it has all its skills: {skills}.",
     "FEATURE_MISSING": "No vehicle that may serve it has all its features: {features}.",
-    "OVER_CAPACIT_cause(problem, matrix, choices: list": "Its load is more than any vehicle that may serve it can carry.",
+    "OVER_CAPACITY": "Its load is more than any vehicle that may serve it can carry.",
     "WINDOW_UNREACHABLE": "None of its time windows can be kept within the working times of those who may serve it.",
     "TOO_FAR": "Going there and back takes longer than the working times of those who may serve it.",
     "LOCKED": "Those who could serve it keep the routes they have.",
@@ -28,7 +28,7 @@ _ALONE = {
     "assigned": "ASSIGNED_UNAVAILABLE",
     "skill": "SKILL_MISSING",
     "feature": "FEATURE_MISSING",
-    "capacity": "OVER_CAPACIT_cause(problem, matrix, choices: list",
+    "capacity": "OVER_CAPACITY",
     "window": "WINDOW_UNREACHABLE",
     "time": "TOO_FAR",
 }

@@ -10,8 +10,8 @@ from backend.planning.timetable import earliest, timetable
 def obstacle(problem: Problem, matrix: Matrix, vehicle: int, stop: int) -> str | None:
     """The first cause that keeps this vehicle from this stop, None where it can serve it.
 
-    In this order: ``assigned`` to others, lacking ``skill``, lacking ``feature``, over ``capacity``, out of the reach of
-    its ``window``, beyond the working ``time``.
+    In this order: ``assigned`` to others, lacking ``skill``, lacking ``feature``, over ``capacity``, out of the reach
+    of its ``window``, beyond the working ``time``.
     """
     wanted, given = problem.stops[stop], problem.vehicles[vehicle]
     if wanted.vehicles is not None and given.key not in wanted.vehicles:

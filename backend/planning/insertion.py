@@ -1,9 +1,9 @@
 """A plan in a fraction of a second: stops are inserted one by one where they lengthen a route least.
 
-This is the warm start of the search, what is left when the search is stopped at once, and what a plan falls back to. The
-hardest stops go first: by priority, then by how few vehicles can serve them, then by the nearest deadline. A check of one
-position costs constant time, by keeping each visit's earliest and latest start (Savelsbergh 1992, "The vehicle routing
-problem with time windows: minimizing route duration").
+This is the warm start of the search, what is left when the search is stopped at once, and what a plan falls back to.
+The hardest stops go first: by priority, then by how few vehicles can serve them, then by the nearest deadline. A check
+of one position costs constant time, by keeping each visit's earliest and latest start (Savelsbergh 1992, "The vehicle
+routing problem with time windows: minimizing route duration").
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Trip:
         return True
 
     def _refresh(self) -> None:
-        """``_free[k]``: when the k-th leg may begin; ``_due[k]``: when it must have ended; ``_board[load][k]``: on it."""
+        """``_free[k]``: when leg k may begin; ``_due[k]``: its latest end; ``_board[kind][k]``: the load on it."""
         stops = [self._problem.stops[i] for i in self.order]
         lead_s = self._matrix.lead_s
         nodes = [self._start, *self.order, self._end]

@@ -1,7 +1,7 @@
 """One planning job, as the program of a process of its own: ``python -m backend.planning.jobprocess MEMORY_BYTES``.
 
-In, on standard input: the problem as a frame (four bytes of length, big-endian, then msgpack), and later one byte to stop
-with the best plan so far. The end of the input means that the parent is gone: the process leaves at once.
+In, on standard input: the problem as a frame (four bytes of length, big-endian, then msgpack), and later one byte to
+stop with the best plan so far. The end of the input means that the parent is gone: the process leaves at once.
 Out, on standard output: frames with :data:`Message`. The last is ``Found`` or ``Failed``.
 """
 

@@ -28,10 +28,10 @@ class Place(msgspec.Struct, frozen=True):
 class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One order to be served, at most once.
 
-    ``windows``: any one of them must hold the service: it begins at or after the first number and ends at or before the
-    second; none means at any time. ``check_in_s`` passes between arrival and the beginning of the service, once for
-    consecutive stops at the same location; waiting for a window counts towards it. A delivery's load is on board from
-    the start of the route, a pickup's is loaded here and stays on board to the end, a task's is ignored.
+    ``windows``: one of them must hold the whole service, which begins at or after the first number and ends at or
+    before the second; none means at any time. ``check_in_s`` passes between arrival and the beginning of the service,
+    once for consecutive stops at the same location; waiting for a window counts towards it. A delivery's load is on
+    board from the start of the route, a pickup's is loaded here and stays on board to the end, a task's is ignored.
     ``vehicles`` are the keys of those that may serve it; None means all. ``priority``: 0 low, 1 medium, 2 high,
     3 critical; a lower one is dropped first.
     """
@@ -52,8 +52,8 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Vehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A driver in a vehicle during one shift.
 
-    The route leaves ``start`` at or after ``from_s`` and reaches ``end`` at or before ``to_s``. Without a start it begins
-    at its first stop, without an end it ends at its last. A capacity of None is unlimited; of 0, nothing fits.
+    The route leaves ``start`` at or after ``from_s`` and reaches ``end`` at or before ``to_s``. Without a start it
+    begins at its first stop, without an end it ends at its last. A capacity of None is unlimited; of 0, nothing fits.
     """
 
     key: str

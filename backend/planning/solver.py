@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
@@ -73,8 +74,8 @@ class _Watch:
 class _Model:
     """A problem as variables and constraints of the solver.
 
-    Only stops with a choice and the vehicles they may go to take part, numbered anew: *stops* and *vehicles* of the model
-    are positions in ``_stops`` and ``_vehicles``. What a lock keeps as it is stays outside.
+    Only stops with a choice and the vehicles they may go to take part, numbered anew by their positions in ``_stops``
+    and ``_vehicles``. What a lock keeps as it is stays outside.
     """
 
     def __init__(self, problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders) -> None:
@@ -124,7 +125,8 @@ class _Model:
         stops, vehicles = self._problem.stops, self._problem.vehicles
         service_s = [stops[i].service_s if i < len(stops) else 0 for i in self._nodes]
         lead_s = self._matrix.lead_s
-        arcs = [[service + lead_s[a][b] for b in self._nodes] for a, service in zip(self._nodes, service_s, strict=True)]
+        rows = zip(self._nodes, service_s, strict=True)
+        arcs = [[done_s + lead_s[a][b] for b in self._nodes] for a, done_s in rows]
         horizon_s = max(vehicles[v].to_s for v in self._vehicles)
         transit = self._routing.RegisterTransitMatrix(arcs)
         self._routing.AddDimension(transit, horizon_s, horizon_s, False, "time")
@@ -137,12 +139,12 @@ class _Model:
             if starts:
                 variable = clock.CumulVar(self._index.NodeToIndex(k))
                 variable.SetRange(starts[0][0], starts[-1][1])
-                for (_, last), (first, _) in zip(starts, starts[1:], strict=False):
+                for (_, last), (first, _) in pairwise(starts):
                     variable.RemoveInterval(last + 1, first - 1)
 
     def _limit_loads(self) -> None:
-        """Capacities. A kind of load that is only delivered, or only picked up, is counted from 0; where it is both, what
-        is on board at the start is what will be delivered, counted by a dimension of its own."""
+        """Capacities. A kind of load that is only delivered, or only picked up, is counted from 0; where it is both,
+        what is on board at the start is what will be delivered, counted by a dimension of its own."""
         routing = self._routing
         for kind in range(LOADS):
             room = [self._problem.vehicles[v].capacity[kind] for v in self._vehicles]

@@ -88,8 +88,8 @@ class Planner:
     def submit(self, problem: Problem, done: Done) -> Job:
         """Accept a job and return at once. Raises RuntimeError when closed.
 
-        ``done`` is called once, in the event loop, with a copy of the job as it ended. The job itself shows its end only
-        after that: what ``done`` saves is there for whoever polls the job.
+        ``done`` is called once, in the event loop, with a copy of the job as it ended. The job itself shows its end
+        only after that: what ``done`` saves is there for whoever polls the job.
         """
         if self._closed:
             raise RuntimeError("The planner is closed.")
