@@ -44,7 +44,8 @@ def subprotocols(connection: Connection) -> list[str]:
 async def office(connection: Connection, *roles: Role) -> Office:
     """Who calls with an API key of one of these roles (tenant alone, where none is named).
 
-    Refuses with ``ERR_UNAUTHENTICATED`` where the key is missing or unknown, and ``ERR_FORBIDDEN`` where it is not for this.
+    Refuses with ``ERR_UNAUTHENTICATED`` where the key is missing or unknown, with ``ERR_FORBIDDEN`` where it is not
+    for this.
     """
     secret = presented(connection)
     if not secret:

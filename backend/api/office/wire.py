@@ -37,7 +37,7 @@ class WorkTime(msgspec.Struct, frozen=True, rename={"from_": "from"}):
 
 
 class VehicleIn(msgspec.Struct, frozen=True, rename="camel"):
-    external_id: Name | None | UnsetType = UNSET
+    external_id: Name | UnsetType | None = UNSET
     registration: Text | UnsetType = UNSET
     label: Text | UnsetType = UNSET
     features: Codes | UnsetType = UNSET
@@ -57,17 +57,17 @@ class VehicleIn(msgspec.Struct, frozen=True, rename="camel"):
 
 class DriverIn(msgspec.Struct, frozen=True, rename="camel"):
     name: Name | UnsetType = UNSET
-    external_id: Name | None | UnsetType = UNSET
+    external_id: Name | UnsetType | None = UNSET
     serial: Text | UnsetType = UNSET
     phone: Text | UnsetType = UNSET
     email: Text | UnsetType = UNSET
     skills: Codes | UnsetType = UNSET
-    vehicle: Name | None | UnsetType = UNSET
-    subcontractor: Name | None | UnsetType = UNSET
+    vehicle: Name | UnsetType | None = UNSET
+    subcontractor: Name | UnsetType | None = UNSET
     work_time: WorkTime | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
-    start_location: PlaceIn | None | UnsetType = UNSET
-    end_location: PlaceIn | None | UnsetType = UNSET
+    start_location: PlaceIn | UnsetType | None = UNSET
+    end_location: PlaceIn | UnsetType | None = UNSET
 
     def fields(self) -> dict[str, object]:
         """What was given, by the domain's names."""
