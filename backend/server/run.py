@@ -63,7 +63,7 @@ def run(
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that holds the address but does not listen yet: clients are refused until the application has started."""
+    """A socket that holds the address but does not listen: clients are refused until the application has started."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     try:
