@@ -13,7 +13,7 @@ from backend.domain.errors import Refusal
 
 
 class Commands(click.Group):
-    """Loads the simulator's commands only when one of them is asked for: they bring libraries that serving does not need."""
+    """Loads the simulator's commands only when one is asked for: they bring libraries that serving does without."""
 
     _elsewhere = ("simulate", "demo")
 

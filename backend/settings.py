@@ -1,5 +1,6 @@
 """Every setting, once: an environment variable with the prefix ``CODRIVER_``, and its default."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -21,7 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``public_url``: the address that recipients and photo links are given; empty means the address of the request.
     ``secret_key``: signs photo links; empty means one that is made at the first start and kept in the data folder.
     ``map_style_url``: a MapLibre style for the map pages; empty means a plain built-in one that needs no network.
-    ``max_concurrent_requests``: for each key of the ``/v1`` API where its account does not say otherwise; 0 is no limit.
+    ``max_concurrent_requests``: for each key of ``/v1``, where its account does not say otherwise; 0 is no limit.
     ``max_attachment_bytes``: the largest photo or document a phone may send.
     """
 
@@ -93,9 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 file.write(key)
                 file.flush()
                 os.fsync(file.fileno())
-            try:
-                os.link(draft, path)  # fails where another process was quicker; then its key counts
-            except FileExistsError:
-                pass
+            with contextlib.suppress(FileExistsError):  # another process was quicker: then its key counts
+                os.link(draft, path)
             os.unlink(draft)
             return path.read_bytes()

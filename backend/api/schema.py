@@ -8,7 +8,8 @@ config = OpenAPIConfig(
     title="Codriver",
     version="1",
     description=(
-        "The driver's companion: positions, actions and proofs of delivery from phones, the live map, and the APIs of the trade. "
+        "The driver's companion: positions, actions and proofs of delivery from phones, the live map, "
+        "and the APIs of the trade. "
         "Errors are `application/problem+json` with a stable `code`; under `/v1` every answer is 200 with `success`."
     ),
     path="/schema",

@@ -38,7 +38,7 @@ class Location(msgspec.Struct, frozen=True):
 
 
 class TimeWindow(msgspec.Struct, frozen=True):
-    """``opens`` is the earliest begin of the service, ``closes`` the deadline of its end; "HH:MM" in the order's zone."""
+    """``opens`` is the earliest begin of the service, ``closes`` the deadline of its end; "HH:MM", local."""
 
     opens: str | None = None
     closes: str | None = None

@@ -1,4 +1,4 @@
-"""Links to photos, signatures and documents: unguessable, for one file and one audience, good for five to seven days."""
+"""Links to photos, signatures and documents: unguessable, for one file, good for five to seven days."""
 
 import asyncio
 import hashlib

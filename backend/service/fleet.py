@@ -48,7 +48,7 @@ async def declare(desk: Desk, caller: Office, document: Declared) -> Counts:
     """Make the fleet as the document says; what the document does not name stays as it is.
 
     All of it or nothing. Refuses unknown skills, features and vehicles, and an external id that two things share
-    already (``ERR_MULTIPLE_DRV``, ``ERR_MULTIPLE_VEH``, ``ERR_LOC_MULTIPLE_LOC``), since nobody can say which one is meant.
+    already (``ERR_MULTIPLE_DRV``, ``ERR_MULTIPLE_VEH``, ``ERR_LOC_MULTIPLE_LOC``): nobody can say which is meant.
     """
     account_id = caller.account.id
 

@@ -20,7 +20,7 @@ _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def digest(secret: str) -> str:
-    """What is stored of a secret. Keys and tokens are 128 random bits or more, and pairing codes live for minutes: a plain hash will do."""
+    """What is stored of a secret: a plain hash, since keys and tokens are long and random, and codes live for minutes."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -208,7 +208,7 @@ async def start_pairing(desk: Desk, caller: Office, driver_id: str) -> tuple[str
 async def pair(
     desk: Desk, address: str, code: str, *, platform: str, model: str, app_version: str
 ) -> tuple[Device, str]:
-    """Spend a code for a device token. Refuses a wrong code, and for a while an address that guessed wrong ten times."""
+    """Spend a code for a device token. Refuses a wrong code, and for a while who guessed wrong ten times."""
     desk.guesses.check(address)
     now_ms = desk.clock.now_ms()
     token = secrets.token_urlsafe(32)

@@ -15,7 +15,7 @@ PAGE = 10_000
 async def page(
     desk: Desk, caller: Office, driver_id: str, from_ms: int, to_ms: int, after_ms: int | None = None, limit: int = PAGE
 ) -> list[Position]:
-    """Up to ``limit`` positions from ``from_ms`` (inclusive) to ``to_ms`` (exclusive), in time order, without duplicates;
+    """Up to ``limit`` positions from ``from_ms`` (inclusive) to ``to_ms`` (exclusive), in time order, no duplicates;
     those behind ``after_ms`` only, where it is given. Refuses a driver that is not the caller's."""
     if from_ms > to_ms:
         raise Refusal("ERR_INVALID", "from must not be later than to.", "from")

@@ -1,8 +1,8 @@
 """Every table, once, the same for SQLite and PostgreSQL.
 
 Ids are 32 hex digits, the first twelve of them the millisecond they were made in, so that an index grows at one end.
-Times are Unix milliseconds (``*_ms``). ``document`` columns hold a value of ``backend.domain`` as JSON; what is searched
-by stands in columns of its own beside it.
+Times are Unix milliseconds (``*_ms``). ``document`` columns hold a value of ``backend.domain`` as JSON; what is
+searched by stands in columns of its own beside it.
 """
 
 from sqlalchemy import (
@@ -151,7 +151,7 @@ orders = Table(
     Column("planned_route_id", String(32)),
     Column("active_route_id", String(32)),
     Column("tracking", String(32), unique=True),
-    # What the fold of its facts says: `own_status` of the order's own facts alone, `status` with its place on the route.
+    # What the fold of its facts says: `own_status` of its own facts alone, `status` with its place on the route.
     Column("own_status", String(16), nullable=False),
     Column("status", String(16), nullable=False),
     Column("completion", LargeBinary),

@@ -62,7 +62,7 @@ async def _csv(pages: Pages, name: str) -> AsyncIterator[bytes]:
 
 
 async def _geojson(pages: Pages, name: str) -> AsyncIterator[bytes]:
-    # A LineString has at least two points (RFC 7946, 3.1.4): one position alone is given twice, none is a null geometry.
+    # A LineString has at least two points (RFC 7946, 3.1.4): one position alone is given twice, none is null.
     times: list[str] = []
     yield b'{"type":"Feature","geometry":'
     last: bytes | None = None
@@ -94,7 +94,8 @@ async def _gpx(pages: Pages, name: str) -> AsyncIterator[bytes]:
 
 def _trackpoint(fix: Position) -> str:
     height = f"<ele>{_number(fix.altitude)}</ele>" if fix.altitude is not None else ""
-    return f'<trkpt lat="{_number(fix.latitude)}" lon="{_number(fix.longitude)}">{height}<time>{iso(fix.at_ms)}</time></trkpt>\n'
+    place = f'lat="{_number(fix.latitude)}" lon="{_number(fix.longitude)}"'
+    return f"<trkpt {place}>{height}<time>{iso(fix.at_ms)}</time></trkpt>\n"
 
 
 def _number(value: float | None) -> str:

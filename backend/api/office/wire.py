@@ -121,7 +121,7 @@ class MessageIn(msgspec.Struct, frozen=True):
 
 
 def driver_out(driver: Driver, vehicles: dict[str, str], *, contact: bool) -> dict[str, object]:
-    """A driver; ``vehicles`` names the external id of each vehicle id. Without contact data for those who only watch."""
+    """A driver; ``vehicles`` names the external id of each vehicle id. Watchers see no contact data."""
     told: dict[str, object] = {
         "id": driver.id,
         "externalId": driver.external_id,
