@@ -1,0 +1,221 @@
+"""Settling: facts go into the log, and what they make of orders and routes is remembered. Runs on the writer thread.
+
+The log alone is the truth. What is remembered in the rows of orders and routes is folded from it anew each time, so
+that a fact that comes late changes them exactly as if it had come in time.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection
+
+from backend.domain.accounts import Account, Device
+from backend.domain.errors import Refusal
+from backend.domain.events import Action, Fact, OrderFact, StatusSet, attachments_of
+from backend.domain.orders import Status
+from backend.domain.progress import (
+    ABOUT_ORDERS,
+    ABOUT_ROUTES,
+    SoFar,
+    decide,
+    fold_order,
+    fold_route,
+    out_of_order,
+    shown_status,
+)
+from backend.store import attachments, facts, standing
+
+log = logging.getLogger("codriver.field")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one action. ``status`` is its order's after it; ``message`` is for a person."""
+
+    id: str
+    success: bool
+    duplicate: bool = False
+    code: str | None = None
+    message: str | None = None
+    status: str | None = None
+
+
+def settle(conn: Connection, device: Device, actions: Sequence[Action], now_ms: int) -> list[Outcome]:
+    """Each action by itself: one that is refused leaves no trace, its neighbours are stored. Outcomes in order."""
+    facts.one_writer(conn)
+    known = _Known(conn, device, actions)
+    outcomes = [known.settle(action, now_ms) for action in actions]
+    facts.insert_facts(conn, device.account.id, known.rows, now_ms)
+    touched = {row.fact.order_id for row in known.rows if isinstance(row.fact, OrderFact)}
+    refold(conn, device.account, touched, {row.route_id for row in known.rows if row.route_id})
+    return outcomes
+
+
+def settle_office(conn: Connection, account: Account, said: Sequence[StatusSet], now_ms: int) -> None:
+    """What the office says of orders of the account goes into the same log and the same fold."""
+    facts.one_writer(conn)
+    rows = [facts.Row(fact, digest=digest(fact), status=fact.status.value) for fact in said]
+    facts.insert_facts(conn, account.id, rows, now_ms, from_driver=False)
+    refold(conn, account, {fact.order_id for fact in said})
+
+
+def sent(conn: Connection, account: Account, route_ids: Iterable[str]) -> None:
+    """These routes were sent, or their stops changed: what drivers said of them before then counts from now on."""
+    wanted = list(route_ids)
+    for route in standing.standing_routes(conn, wanted):
+        begins_ms, ends_ms = local_day(account, route.date)
+        facts.adopt(conn, account.id, route.id, route.driver_id, begins_ms, ends_ms)
+    refold(conn, account, (), wanted)
+
+
+def refold(conn: Connection, account: Account, order_ids: Iterable[str], route_ids: Iterable[str] = ()) -> None:
+    """Folds these orders and routes, and the routes these orders stand on, and remembers what came out."""
+    touched = set(order_ids)
+    said = facts.of_orders(conn, touched) if touched else {}
+    route_ids = {
+        o.active_route_id for o in standing.standing_orders(conn, touched).values() if o.active_route_id
+    }.union(route_ids)
+    before = standing.standing_orders(conn, touched, route_ids)
+    now = {
+        order_id: msgspec.structs.replace(order, state=fold_order(said.get(order_id, ())))
+        if order_id in touched
+        else order
+        for order_id, order in before.items()
+    }
+    shown = {order_id: order.state.status or order.planned for order_id, order in now.items()}
+    progress = {}
+    routes_said = facts.of_routes(conn, route_ids) if route_ids else {}
+    for route in standing.standing_routes(conn, route_ids) if route_ids else ():
+        stops = [order_id for order_id in route.order_ids if order_id in now]
+        state = fold_route(
+            routes_said.get(route.id, ()), [(order_id, now[order_id].state.status) for order_id in stops]
+        )
+        if state != route.progress:
+            progress[route.id] = state
+        for order_id in stops:
+            own, planned = now[order_id].state.status, now[order_id].planned
+            shown[order_id] = shown_status(own, order_id, state, planned)
+        if account.settings.strict_stop_order:
+            now |= _mark(conn, stops, now)
+    changed = {
+        order_id: (order, shown[order_id])
+        for order_id, order in now.items()
+        if order_id in touched or order != before[order_id] or shown[order_id] != order.status
+    }
+    standing.remember_orders(conn, changed)
+    standing.remember_routes(conn, progress)
+
+
+def local_day(account: Account, date: str) -> tuple[int, int]:
+    """When this date begins and ends in the account's time zone, Unix milliseconds."""
+    zone = ZoneInfo(account.settings.time_zone)
+    begins = datetime.fromisoformat(date).replace(tzinfo=zone)
+    ends = (datetime.fromisoformat(date) + timedelta(days=1)).replace(tzinfo=zone)
+    return round(begins.timestamp() * 1000), round(ends.timestamp() * 1000)
+
+
+def local_date(account: Account, at_ms: int) -> str:
+    """The date at this moment in the account's time zone."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(account.settings.time_zone)).date().isoformat()
+
+
+def digest(content: msgspec.Struct) -> str:
+    """The same for the same content, whichever way it was encoded on the wire."""
+    return hashlib.sha256(_encode(content)).hexdigest()
+
+
+def _mark(
+    conn: Connection, stops: Sequence[str], now: dict[str, standing.OrderStanding]
+) -> dict[str, standing.OrderStanding]:
+    """The stops of one route, each with whether something about it came out of order; the log is marked too."""
+    said = facts.of_orders(conn, stops)
+    marked = out_of_order(stops, (fact for order_id in stops for fact in said.get(order_id, ())))
+    facts.mark_out_of_order(conn, stops, marked)
+    result = {}
+    for order_id in stops:
+        order = now[order_id]
+        odd = any(fact.id in marked for fact in said.get(order_id, ()))
+        result[order_id] = msgspec.structs.replace(order, state=msgspec.structs.replace(order.state, out_of_order=odd))
+    return result
+
+
+class _Known:
+    """What is known of all that one request's actions name, read at once, and the facts that are made of them."""
+
+    def __init__(self, conn: Connection, device: Device, actions: Sequence[Action]) -> None:
+        self._conn, self._device = conn, device
+        account_id, driver_id = device.account.id, device.driver_id
+        self._seen = facts.seen(conn, account_id, driver_id, {action.id for action in actions})
+        about = [action for action in actions if action.action in ABOUT_ORDERS]
+        ids = {action.order_id for action in about if action.order_id}
+        numbers = {action.order_no for action in about if action.order_no and not action.order_id}
+        self._orders = standing.own_orders(conn, account_id, driver_id, ids, numbers) if about else []
+        self._said = facts.of_orders(conn, {order.id for order in self._orders}) if self._orders else {}
+        named = {name for action in actions for name in attachments_of(action.form)}
+        self._strangers = attachments.not_of(conn, account_id, driver_id, named) if named else frozenset()
+        self._routes: dict[str, str | None] = {}
+        self.rows: list[facts.Row] = []
+
+    def settle(self, action: Action, now_ms: int) -> Outcome:
+        try:
+            return self._settle(action, now_ms)
+        except Refusal as refusal:
+            return Outcome(action.id, success=False, code=refusal.code, message=refusal.text)
+        except Exception:
+            log.exception("an action could not be settled")
+            return Outcome(
+                action.id, success=False, code="ERR_INTERNAL", message="the server could not store this action"
+            )
+
+    def _settle(self, action: Action, now_ms: int) -> Outcome:
+        content = digest(action)
+        if earlier := self._seen.get(action.id):
+            if earlier.digest != content:
+                raise Refusal("ERR_ACTION_ID_REUSED", "another action with this id was received before", "id")
+            return Outcome(action.id, success=True, duplicate=True, status=earlier.status)
+        order = self._order(action)
+        route_id = order.route_id if order else self._route_of_day(action)
+        so_far = SoFar(self._device.driver_id, order and order.id, route_id)
+        fact = decide(so_far, action, now_ms)
+        self._own_attachments(action)
+        status = self._status_after(fact)
+        self.rows.append(facts.Row(fact, content, route_id, status))
+        self._seen[action.id] = facts.Seen(content, status)
+        return Outcome(action.id, success=True, status=status)
+
+    def _order(self, action: Action) -> standing.OwnOrder | None:
+        """The driver's own order that the action names; of several with one number the one of the nearest day."""
+        if action.action not in ABOUT_ORDERS:
+            return None
+        if action.order_id:
+            fitting = [order for order in self._orders if order.id == action.order_id]
+        else:
+            fitting = [order for order in self._orders if order.order_no == action.order_no]
+        date = local_date(self._device.account, round(action.timestamp * 1000))
+        return min(fitting, key=lambda order: (standing.days_between(order.date, date), order.id), default=None)
+
+    def _route_of_day(self, action: Action) -> str | None:
+        if action.action not in ABOUT_ROUTES:
+            return None
+        date = local_date(self._device.account, round(action.timestamp * 1000))
+        if date not in self._routes:
+            found = standing.nearest_route(self._conn, self._device.account.id, self._device.driver_id, date)
+            self._routes[date] = found and found[1]
+        return self._routes[date]
+
+    def _own_attachments(self, action: Action) -> None:
+        for name in attachments_of(action.form):
+            if name in self._strangers:
+                raise Refusal("ERR_ACTION_INVALID", f"the attachment {name} is not this driver's", "form")
+
+    def _status_after(self, fact: Fact) -> str | None:
+        if not isinstance(fact, OrderFact):
+            return None
+        said = self._said.setdefault(fact.order_id, [])
+        said.append(fact)
+        status = fold_order(said).status
+        return (status or Status.SCHEDULED).value

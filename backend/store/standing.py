@@ -1,0 +1,147 @@
+"""Where orders and routes stand: what is remembered of the folds of their facts, and whose they are."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date as Day
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, or_, select, update
+
+from backend.domain.orders import Status
+from backend.domain.progress import OrderState, RouteState
+from backend.domain.routes import Route
+from backend.store.tables import orders, routes
+
+
+class OwnOrder(msgspec.Struct, frozen=True):
+    """An order on a route that a driver was sent."""
+
+    id: str
+    order_no: str | None
+    route_id: str
+    date: str
+
+
+class OrderStanding(msgspec.Struct, frozen=True):
+    """``state`` is what the order's own facts make of it, ``status`` what everybody sees."""
+
+    id: str
+    active_route_id: str | None
+    planned_route_id: str | None
+    status: str
+    state: OrderState
+
+    @property
+    def planned(self) -> Status:
+        """What it is while nothing is said of it."""
+        return Status.SCHEDULED if self.active_route_id or self.planned_route_id else Status.UNSCHEDULED
+
+
+class RouteStanding(msgspec.Struct, frozen=True):
+    id: str
+    date: str
+    driver_id: str
+    order_ids: tuple[str, ...]  # in the order in which they are driven
+    progress: RouteState
+
+
+_state = msgspec.json.Decoder(OrderState)
+_progress = msgspec.json.Decoder(RouteState)
+_route = msgspec.json.Decoder(Route)
+_encode = msgspec.json.Encoder().encode
+
+
+def own_orders(
+    conn: Connection, account_id: str, driver_id: str, ids: Iterable[str], numbers: Iterable[str]
+) -> list[OwnOrder]:
+    """The orders with these ids or numbers that stand on a route of this driver; a number may fit several."""
+    statement = (
+        select(orders.c.id, orders.c.order_no, orders.c.active_route_id, routes.c.date)
+        .join(routes, routes.c.id == orders.c.active_route_id)
+        .where(orders.c.account_id == account_id, routes.c.driver_id == driver_id)
+        .where(or_(orders.c.id.in_(list(ids)), orders.c.order_no.in_(list(numbers))))
+    )
+    return [OwnOrder(*row) for row in conn.execute(statement)]
+
+
+def nearest_route(conn: Connection, account_id: str, driver_id: str, date: str) -> tuple[str, str] | None:
+    """Date and id of the route that the driver was sent for this date, or else for the day nearest before, or after."""
+    own = select(routes.c.date, routes.c.id).where(
+        routes.c.account_id == account_id, routes.c.driver_id == driver_id, routes.c.active.is_not(None)
+    )
+    before = conn.execute(own.where(routes.c.date <= date).order_by(routes.c.date.desc()).limit(1)).first()
+    if before and before.date == date:
+        return tuple(before)
+    after = conn.execute(own.where(routes.c.date > date).order_by(routes.c.date).limit(1)).first()
+    found = [row for row in (before, after) if row]
+    return min(((row.date, row.id) for row in found), key=lambda row: days_between(row[0], date), default=None)
+
+
+def standing_routes(conn: Connection, route_ids: Iterable[str]) -> list[RouteStanding]:
+    """Those of these routes that were sent."""
+    statement = select(routes.c.id, routes.c.date, routes.c.driver_id, routes.c.active, routes.c.progress).where(
+        routes.c.id.in_(list(route_ids)), routes.c.active.is_not(None)
+    )
+    return [
+        RouteStanding(
+            row.id,
+            row.date,
+            row.driver_id,
+            tuple(stop.order_id for stop in _route.decode(row.active).stops if stop.order_id),
+            _progress.decode(row.progress) if row.progress else RouteState(),
+        )
+        for row in conn.execute(statement)
+    ]
+
+
+def standing_orders(
+    conn: Connection, order_ids: Iterable[str] = (), route_ids: Iterable[str] = ()
+) -> dict[str, OrderStanding]:
+    """These orders, and all that stand on these sent routes."""
+    names = ("id", "active_route_id", "planned_route_id", "status", "completion")
+    statement = select(*(orders.c[name] for name in names)).where(
+        or_(orders.c.id.in_(list(order_ids)), orders.c.active_route_id.in_(list(route_ids)))
+    )
+    return {
+        row.id: OrderStanding(row.id, row.active_route_id, row.planned_route_id, row.status, state_of(row.completion))
+        for row in conn.execute(statement)
+    }
+
+
+def state_of(completion: bytes | None) -> OrderState:
+    """What the column ``orders.completion`` holds."""
+    return _state.decode(completion) if completion else OrderState()
+
+
+def progress_of(progress: bytes | None) -> RouteState:
+    """What the column ``routes.progress`` holds."""
+    return _progress.decode(progress) if progress else RouteState()
+
+
+def remember_orders(conn: Connection, shown: Mapping[str, tuple[OrderStanding, Status]]) -> None:
+    """Writes state and status, by order."""
+    rows = [
+        {
+            "key": order_id,
+            "own_status": (order.state.status or order.planned).value,
+            "status": status.value,
+            "completion": _encode(order.state) if order.state != OrderState() else None,
+        }
+        for order_id, (order, status) in shown.items()
+    ]
+    _write(conn, orders, rows, ("own_status", "status", "completion"))
+
+
+def remember_routes(conn: Connection, states: Mapping[str, RouteState]) -> None:
+    rows = [{"key": route_id, "progress": _encode(state)} for route_id, state in states.items()]
+    _write(conn, routes, rows, ("progress",))
+
+
+def _write(conn: Connection, table: Any, rows: list[dict[str, Any]], names: tuple[str, ...]) -> None:
+    if rows:
+        statement = update(table).where(table.c.id == bindparam("key"))
+        conn.execute(statement.values({name: bindparam(name) for name in names}), rows)
+
+
+def days_between(date: str, other: str) -> int:
+    return abs((Day.fromisoformat(date) - Day.fromisoformat(other)).days)
