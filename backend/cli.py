@@ -87,10 +87,12 @@ def serve(
         raise click.BadParameter("is for demonstrations and tests, on a loopback address only", param_hint="--clock")
     settings = _settings(data_dir=data, public_url=public_url, log_level=log_level)
     _log_to_stderr(settings.log_level)
-    listener = server.listen(host, port)
-    here = server.address(listener)
-    app = create_app(settings, Clock(*clock) if clock else Clock(), here)
-    sys.exit(server.run(app, listener))
+    try:
+        listener = server.bind(host, port)
+    except OSError as error:
+        raise click.ClickException(f"cannot serve on {host}:{port}: {error.strerror}") from error
+    app = create_app(settings, Clock(*clock) if clock else Clock(), server.address(listener))
+    server.run(app, listener)
 
 
 @main.group()

@@ -8,6 +8,6 @@ Invariants: nothing here knows an order, a driver or a path of the wire, but for
 Every connection has at any time a deadline, or a keepalive, or an answer of the application's under way.
 """
 
-from backend.server.run import run
+from backend.server.run import address, bind, run
 
-__all__ = ["run"]
+__all__ = ["address", "bind", "run"]

@@ -30,15 +30,14 @@ log = logging.getLogger("codriver.server")
 
 
 def run(
-    app: Any, *, host: str, port: int, ready: Callable[[str], None] | None = None, trusted_proxies: str = ""
+    app: Any, listener: socket.socket, *, ready: Callable[[str], None] | None = None, trusted_proxies: str = ""
 ) -> None:
     """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds.
 
-    Port 0 is any free one. When listening, the address is printed in one line and given to ``ready``.
+    ``listener`` is what :func:`bind` gave. When listening, the address is printed in one line and given to ``ready``.
     ``trusted_proxies``: addresses, comma-separated, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
-    Raises OSError where the address is taken or not ours. Exits with 3 where the application does not start.
+    Exits with 3 where the application does not start.
     """
-    listener = bind(host, port)
     _allow_many_files()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # below, it logs addresses of websockets, tokens and all
     config = uvicorn.Config(
@@ -63,7 +62,10 @@ def run(
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that holds the address but does not listen: clients are refused until the application has started."""
+    """A socket that holds the address but does not listen: clients are refused until the application has started.
+
+    Port 0 is any free one. Raises OSError where the address is taken or not ours.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     try:
@@ -79,6 +81,13 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def address(listener: socket.socket) -> str:
+    """The URL that the socket is reached by from this machine."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ready: Callable[[str], None] | None) -> None:
         super().__init__(config)
@@ -87,11 +96,10 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
         await super().startup(sockets)
-        host, port = sockets[0].getsockname()[:2]
-        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        print(f"Codriver serves on {address}", flush=True)
+        here = address(sockets[0])
+        print(f"Codriver serves on {here}", flush=True)
         if self.ready is not None:
-            self.ready(address)
+            self.ready(here)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Refuse the new, send the websockets away with 1012, answer what is under way, cut off what then is left."""

@@ -20,7 +20,7 @@ _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def digest(secret: str) -> str:
-    """What is stored of a secret: a plain hash, since keys and tokens are long and random, and codes live for minutes."""
+    """What is stored of a secret: a plain hash, since keys and tokens are long and random, codes short-lived."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -90,4 +90,4 @@ if __name__ == "__main__":
     sockets.PING_SECONDS = sockets.LINGER_SECONDS = 0.5
     run.KEEP_ALIVE_SECONDS = 1
     signal.alarm(60)  # whatever becomes of the test that started it
-    server.run(app, host="127.0.0.1", port=0)
+    server.run(app, server.bind("127.0.0.1", 0))

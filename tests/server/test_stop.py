@@ -34,6 +34,6 @@ def test_an_interrupt_is_an_orderly_end_too(serving: Serving) -> None:
 
 
 def test_an_address_in_use_is_told_before_the_application_starts(serving: Serving) -> None:
-    program = f"from backend import server; server.run(None, host='127.0.0.1', port={serving.port})"
+    program = f"from backend import server; server.run(None, server.bind('127.0.0.1', {serving.port}))"
     second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
     assert second.returncode == 1 and "Address already in use" in second.stderr
