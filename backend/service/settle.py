@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection
 
 from backend.domain.accounts import Account, Device
 from backend.domain.errors import Refusal
@@ -28,6 +27,7 @@ from backend.domain.progress import (
     shown_status,
 )
 from backend.store import attachments, facts, standing
+from backend.store.database import Connection
 
 log = logging.getLogger("codriver.field")
 _encode = msgspec.json.Encoder(order="deterministic").encode
