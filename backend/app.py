@@ -1,12 +1,13 @@
 """Wiring only: settings → desk → Litestar. Starts and stops everything, in order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-from backend.api import body, health, office, problems, schema
+from backend.api import body, health, office, operator, problems, schema
 from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
@@ -23,6 +24,7 @@ HANDLERS = [
     *office.handlers,
     *file_links.handlers,
     *health.handlers,
+    *operator.handlers,
     *schema.handlers,
     *pages.handlers,
 ]
@@ -31,7 +33,7 @@ HANDLERS = [
 @asynccontextmanager
 async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncIterator[Desk]:
     """Everything that a verb needs, started; stopped in the reverse order."""
-    database = await Database.open(settings.database_url or settings.data_dir)
+    database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
         journal = Journal(database)
         media = await Media.open(settings.blob_url or settings.data_dir / "media")
@@ -56,7 +58,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             await hub.close()
             await journal.close()
     finally:
-        await database.close()
+        database.close()
 
 
 def create_app(settings: Settings, clock: Clock | None = None, public_url: str = "http://127.0.0.1:8000") -> Litestar:

@@ -1,8 +1,9 @@
 """``codriver …``: thin commands over the same verbs that the server calls."""
 
-import asyncio
+import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def serve(
     log_level: str | None,
 ) -> None:
     """Serve phones, maps, recipients and other systems."""
-    from backend import server
+    from backend import operator, server
     from backend.app import create_app
     from backend.service.desk import Clock
 
@@ -92,7 +93,8 @@ def serve(
     except OSError as error:
         raise click.ClickException(f"cannot serve on {host}:{port}: {error.strerror}") from error
     app = create_app(settings, Clock(*clock) if clock else Clock(), server.address(listener))
-    server.run(app, listener)
+    with operator.serving_at(settings, server.address(listener)):
+        server.run(app, listener)
 
 
 @main.group()
@@ -106,12 +108,10 @@ def account() -> None:
 @data_option
 def create_account(name: str, key: str | None, data: Path | None) -> None:
     """Create the account NAME and print its API key, once."""
-    from backend.service import identity
+    from backend import operator
 
-    async def create(desk: Any) -> str:
-        return (await identity.create_account(desk, name, key))[1]
-
-    click.echo(_with_desk(data, create))
+    with _refusals():
+        click.echo(operator.create_account(_settings(data_dir=data), name, key))
 
 
 @main.group()
@@ -125,38 +125,19 @@ def fleet() -> None:
 @data_option
 def import_fleet(file: Any, name: str, data: Path | None) -> None:
     """Declare the fleet in FILE (JSON, the body of PUT /api/fleet)."""
-    import msgspec
+    from backend import operator
 
-    from backend.api import body
-    from backend.api.office.fleet import declared
-    from backend.api.office.wire import FleetIn
-    from backend.service import fleet as verbs
-    from backend.service import identity
-
-    document = file.read()
-
-    async def declare(desk: Any) -> Any:
-        caller = await identity.owner(desk, name)
-        return await verbs.declare(desk, caller, declared(body.decode(document, msgspec.json.Decoder(FleetIn))))
-
-    counts = msgspec.to_builtins(_with_desk(data, declare))
+    with _refusals():
+        counts = operator.import_fleet(_settings(data_dir=data), name, file.read())
     for thing, count in counts.items():
         click.echo(f"{thing}: " + ", ".join(f"{number} {what}" for what, number in count.items()))
 
 
-def _with_desk(data: Path | None, verb: Any) -> Any:
-    """Run one verb on the data folder, also while a server serves it."""
-    from backend.app import open_desk
-    from backend.service.desk import Clock
-
-    settings = _settings(data_dir=data)
-
-    async def run() -> Any:
-        async with open_desk(settings, Clock(), "") as desk:
-            return await verb(desk)
-
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell a refusal in a line instead of a trace."""
     try:
-        return asyncio.run(run())
+        yield
     except Refusal as refusal:
         place = f" ({refusal.where})" if refusal.where else ""
         raise click.ClickException(f"{refusal.code}: {refusal.text}{place}") from refusal
@@ -165,10 +146,8 @@ def _with_desk(data: Path | None, verb: Any) -> Any:
 def _settings(**given: object) -> Any:
     from backend.settings import Settings
 
-    try:
+    with _refusals():
         return Settings.from_environment(**given)
-    except Refusal as refusal:
-        raise click.ClickException(refusal.text) from refusal
 
 
 def _log_to_stderr(level: str) -> None:

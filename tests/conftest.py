@@ -2,10 +2,12 @@
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.serving import Company, Server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Reference data that is not part of the repository. A test that needs it is skipped where it is absent."""
@@ -48,3 +50,19 @@ def seed(request: pytest.FixtureRequest) -> int:
 @pytest.fixture
 def rng(seed: int) -> random.Random:
     return random.Random(seed)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server that the module's tests share; take a ``company`` each and they do not meet."""
+    running = Server(tmp_path_factory.mktemp("served") / "data").start()
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+@pytest.fixture
+def company(server: Server) -> Company:
+    """A new account on the shared server."""
+    return server.account()

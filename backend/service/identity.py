@@ -1,6 +1,7 @@
 """Who is calling: accounts, API keys, pairing, devices, and what a presented secret stands for."""
 
 import hashlib
+import hmac
 import secrets
 import time
 from collections import OrderedDict
@@ -22,6 +23,11 @@ _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 def digest(secret: str) -> str:
     """What is stored of a secret: a plain hash, since keys and tokens are long and random, codes short-lived."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def operator_token(secret: bytes) -> str:
+    """What the operator's own commands present to a server that holds the data folder they are to work on."""
+    return hmac.new(secret, b"operator", hashlib.sha256).hexdigest()
 
 
 class Acquaintances:

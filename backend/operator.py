@@ -1,0 +1,95 @@
+"""The operator's own commands, on a data folder: by ourselves where nobody serves it, else through the one who does.
+
+One process at a time holds a data folder; a server that holds it has left its address there.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from backend.api import body
+from backend.api.office.fleet import declared
+from backend.api.office.wire import FleetIn
+from backend.app import open_desk
+from backend.domain.errors import Refusal
+from backend.service import fleet, identity
+from backend.service.desk import Clock, Desk
+from backend.settings import Settings
+
+T = TypeVar("T")
+_PATIENCE_S = 30.0
+
+
+def create_account(settings: Settings, name: str, key: str | None) -> str:
+    """A new account; its first API key. Refuses as :func:`backend.service.identity.create_account` does."""
+
+    async def here(desk: Desk) -> str:
+        return (await identity.create_account(desk, name, key))[1]
+
+    def there(client: httpx.Client) -> str:
+        given = {"name": name} | ({"key": key} if key is not None else {})
+        return str(_told(client.post("/operator/accounts", json=given))["key"])
+
+    return _on(settings, here, there)
+
+
+def import_fleet(settings: Settings, account: str, document: bytes) -> dict[str, dict[str, int]]:
+    """Declare the fleet in the document; how many of each thing were created, updated, unchanged."""
+
+    async def here(desk: Desk) -> dict[str, dict[str, int]]:
+        caller = await identity.owner(desk, account)
+        given = declared(body.decode(document, msgspec.json.Decoder(FleetIn)))
+        counts: dict[str, dict[str, int]] = msgspec.to_builtins(await fleet.declare(desk, caller, given))
+        return counts
+
+    def there(client: httpx.Client) -> dict[str, dict[str, int]]:
+        return _told(client.put("/operator/fleet", params={"account": account}, content=document))
+
+    return _on(settings, here, there)
+
+
+@contextlib.contextmanager
+def serving_at(settings: Settings, address: str) -> Iterator[None]:
+    """Leave the server's address in the data folder while it serves."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    note = _note(settings)
+    note.write_text(address + "\n")
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _on(settings: Settings, here: Callable[[Desk], Awaitable[T]], there: Callable[[httpx.Client], T]) -> T:
+    async def alone() -> T:
+        async with open_desk(settings, Clock(), "") as desk:
+            return await here(desk)
+
+    try:
+        return asyncio.run(alone())
+    except Refusal as refusal:
+        if refusal.code != "ERR_STORAGE_LOCKED" or not _note(settings).exists():
+            raise
+    headers = {"Authorization": f"Bearer {identity.operator_token(settings.secret())}"}
+    address = _note(settings).read_text().strip()
+    try:
+        with httpx.Client(base_url=address, headers=headers, timeout=_PATIENCE_S, trust_env=False) as client:
+            return there(client)
+    except httpx.HTTPError as error:
+        raise Refusal("ERR_SERVER", f"The server at {address} holds the data folder and does not answer.") from error
+
+
+def _told(answer: httpx.Response) -> dict[str, Any]:
+    told: dict[str, Any] = answer.json()
+    if answer.is_error:
+        raise Refusal(told.get("code", "ERR_SERVER"), told.get("detail", answer.text), told.get("where"))
+    return told
+
+
+def _note(settings: Settings) -> Path:
+    return settings.data_dir / "address"

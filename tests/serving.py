@@ -1,0 +1,154 @@
+"""Real servers for tests: ``codriver serve`` in a process of its own, on a free port, on a data folder of its own."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from backend.service.identity import operator_token
+
+T = TypeVar("T")
+START_S = 40.0
+STOP_S = 20.0
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def eventually(find: Callable[[], T], *, within_s: float = 10.0, what: str = "what was awaited") -> T:
+    """The first true answer of ``find``, asked again and again. Fails at the deadline, showing the last answer."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = find()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come within {within_s} s; last seen: {found!r}")
+        time.sleep(0.02)
+
+
+class Server:
+    """A server that can be stopped, killed and started again on the same port and data folder."""
+
+    def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.options = options
+        self.environment = environment or {}
+        self.port = 0
+        self.process: subprocess.Popen[str] | None = None
+        self.log = data.with_name(data.name + ".log")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def start(self) -> Self:
+        command = [sys.executable, "-m", "backend.cli", "serve", "--port", str(self.port), "--data", str(self.data)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                cwd=ROOT,
+                env={**os.environ, **self.environment},
+            )
+        lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=_forward, args=(self.process.stdout, lines), daemon=True).start()
+        line = lines.get(timeout=START_S)
+        assert line.startswith("Codriver serves on http://"), f"the server did not start: {line!r}\n{self.tail()}"
+        self.port = int(line.rsplit(":", 1)[1])
+        return self
+
+    def kill(self) -> None:
+        """Like a power cut: nothing is finished."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(STOP_S)
+            self.process = None
+
+    def stop(self) -> int:
+        """In order; the exit code."""
+        assert self.process is not None, "the server does not run"
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(STOP_S)
+        self.process = None
+        return code
+
+    def tail(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+    def account(self, name: str | None = None) -> "Company":
+        """A new company with its first key."""
+        token = operator_token((self.data / "secret").read_bytes())
+        name = name or f"Company {uuid.uuid4().hex[:8]}"
+        answer = httpx.post(f"{self.url}/operator/accounts", json={"name": name}, headers=bearer(token), timeout=20)
+        assert answer.status_code == 201, answer.text
+        return Company(self, answer.json()["key"])
+
+
+class Company:
+    """An account on a server, as its office uses it. ``client`` speaks with the key of the tenant."""
+
+    def __init__(self, server: Server, key: str) -> None:
+        self.server = server
+        self.key = key
+        self.client = httpx.Client(base_url=server.url, headers=bearer(key), timeout=20, trust_env=False)
+
+    def driver(self, name: str = "Ana", **fields: Any) -> "Phone":
+        """One more driver, whose phone is paired."""
+        made = self.client.post("/api/drivers", json={"name": name, **fields})
+        assert made.status_code == 201, made.text
+        return self.phone(made.json()["id"])
+
+    def phone(self, driver_id: str) -> "Phone":
+        """One more phone of a driver."""
+        code = self.client.post(f"/api/drivers/{driver_id}/pairing").json()["code"]
+        device = {"platform": "android", "model": "test", "appVersion": "1"}
+        answer = httpx.post(f"{self.server.url}/driver/v1/pair", json={"code": code, "device": device}, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return Phone(self.server, driver_id, answer.json()["token"])
+
+    def v1(self, method: str, body: Any = None, **query: Any) -> dict[str, Any]:
+        """A call of the OptimoRoute-compatible API: POST with a body, else GET."""
+        params = {"key": self.key, **query}
+        answer = (
+            httpx.get(f"{self.server.url}/v1/{method}", params=params, timeout=30)
+            if body is None
+            else httpx.post(f"{self.server.url}/v1/{method}", params={"key": self.key}, json=body, timeout=30)
+        )
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+
+class Phone:
+    """A driver's phone that was paired."""
+
+    def __init__(self, server: Server, driver_id: str, token: str) -> None:
+        self.server = server
+        self.driver_id = driver_id
+        self.token = token
+        self.client = httpx.Client(base_url=server.url, headers=bearer(token), timeout=20, trust_env=False)
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def _forward(stream: Any, lines: "queue.Queue[str]") -> None:
+    for line in stream:
+        lines.put(line.strip())
+    lines.put("(the server ended)")
