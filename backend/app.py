@@ -72,7 +72,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             await desk.hub.start(desk)
             yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=HANDLERS,
         lifespan=[lifespan],
         exception_handlers={
@@ -84,3 +84,5 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
         openapi_config=schema.config,
         logging_config=None,
     )
+    schema.describe(app)
+    return app

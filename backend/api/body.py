@@ -10,6 +10,11 @@ from backend.domain.errors import Refusal
 
 T = TypeVar("T")
 
+PAGING = {
+    "limit": "How many in one answer, 1 to 500; 100 by default.",
+    "cursor": "What the last answer told, for the next page.",
+}
+
 JSON_LIMIT = 10 * 1024 * 1024
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 

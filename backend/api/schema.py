@@ -1,35 +1,103 @@
-"""The documents of the wire: OpenAPI, with a page to try it. (AsyncAPI of the websockets is made beside them.)"""
+"""The OpenAPI document of the wire, and a page to try it.
 
+The handlers read bodies themselves, strictly, so the framework cannot know the shapes. A handler says them beside its
+path: ``takes=`` the body's type, ``gives=`` the answer's, ``query=`` a sentence for each parameter of the query.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import (
+    Components,
+    OpenAPIMediaType,
+    OpenAPIResponse,
+    Operation,
+    Parameter,
+    RequestBody,
+    SecurityScheme,
+)
+from litestar.routes import HTTPRoute
+
+from backend.api.problems import Problem
+
+_REFERENCE = "#/components/schemas/{name}"
 
 config = OpenAPIConfig(
     title="Codriver",
     version="1",
     description=(
-        "The driver's companion: positions, actions and proofs of delivery from phones, the live map, "
-        "and the APIs of the trade. "
-        "Errors are `application/problem+json` with a stable `code`; under `/v1` every answer is 200 with `success`."
+        "The driver's companion: positions, actions and proofs of delivery from phones, the live map, and the APIs "
+        "of the trade. Errors are `application/problem+json` with a stable `code`; under `/v1` every answer is 200 "
+        "with `success`. The websockets are described by `/schema/asyncapi.json`."
     ),
     path="/schema",
     render_plugins=[
         SwaggerRenderPlugin(
-            js_url="/static/swagger-ui-bundle.js",
-            css_url="/static/swagger-ui.css",
-            standalone_preset_js_url="/static/swagger-ui-standalone-preset.js",
+            js_url="/static/swagger/swagger-ui-bundle.js",
+            css_url="/static/swagger/swagger-ui.css",
+            standalone_preset_js_url="/static/swagger/swagger-ui-standalone-preset.js",
         ),
         JsonRenderPlugin(),
     ],
     use_handler_docstrings=True,
-    security=[{"apiKey": []}],
+    security=[{"bearer": []}, {"header": []}, {"query": []}],
     components=Components(
         security_schemes={
-            "apiKey": SecurityScheme(
-                type="http", scheme="bearer", description="An API key, or a phone's device token."
-            ),
+            "bearer": SecurityScheme(type="http", scheme="bearer", description="An API key, or a phone's token."),
+            "header": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+            "query": SecurityScheme(type="apiKey", name="key", security_scheme_in="query"),
         }
     ),
 )
 
-handlers: list[object] = []
+
+def describe(app: Litestar) -> None:
+    """Write into the application's document what its handlers say of their bodies, answers and queries.
+
+    Schemas are mappings, as msgspec makes them; the framework writes those out as they are.
+    """
+    document = app.openapi_schema
+    told = [(operation, handler.opt) for operation, handler in _operations(app)]
+    types = {opt[word] for _, opt in told for word in ("takes", "gives") if word in opt}
+    ordered = sorted([*types, Problem], key=repr)
+    schemas, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
+    shape = dict(zip(ordered, schemas, strict=True))
+    assert document.components is not None
+    document.components.schemas = {**(document.components.schemas or {}), **components}
+    for operation, opt in told:
+        _describe(operation, opt, shape)
+
+
+def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) -> None:
+    if "takes" in opt:
+        content = {"application/json": OpenAPIMediaType(schema=shape[opt["takes"]])}
+        operation.request_body = RequestBody(content=content, required=True)
+    responses = operation.responses or {}
+    for status, response in responses.items():
+        if status.startswith("2") and "gives" in opt:
+            response.content = {"application/json": OpenAPIMediaType(schema=shape[opt["gives"]])}
+    problem = {"application/problem+json": OpenAPIMediaType(schema=shape[Problem])}
+    responses.pop("400", None)
+    operation.responses = responses | {
+        "4XX": OpenAPIResponse("What was wrong, where, and what was expected", content=problem)
+    }
+    for name, text in opt.get("query", {}).items():
+        parameter = Parameter(name, "query", {"type": "string"}, text.removesuffix(" (required)"))
+        parameter.required = text.endswith(" (required)")
+        operation.parameters = [*(operation.parameters or []), parameter]
+
+
+def _operations(app: Litestar) -> list[tuple[Operation, HTTPRouteHandler]]:
+    paths = app.openapi_schema.paths or {}
+    found = []
+    for route in app.routes:
+        item = paths.get(route.path_format) if isinstance(route, HTTPRoute) else None
+        if item is None:
+            continue
+        for handler in route.route_handlers:
+            found.extend((getattr(item, method.lower()), handler) for method in handler.http_methods)
+    return [(operation, handler) for operation, handler in found if operation is not None]

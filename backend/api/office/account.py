@@ -19,13 +19,13 @@ _message = msgspec.json.Decoder(wire.MessageIn)
 _changes = msgspec.json.Decoder(dict[str, Any])
 
 
-@get("/api/settings", summary="The account's settings")
+@get("/api/settings", summary="The account's settings", gives=Settings)
 async def get_settings(request: Call) -> Response[bytes]:
     caller = await auth.office(request)
     return body.reply(_settings_out(request, caller.account.settings))
 
 
-@patch("/api/settings", summary="Change settings")
+@patch("/api/settings", summary="Change settings", takes=Settings, gives=Settings)
 async def patch_settings(request: Call) -> Response[bytes]:
     """What is named is changed; in `proofOfDelivery` too. `orderTracking` takes true and false, or "on" and "off"."""
     caller = await auth.office(request)
@@ -63,7 +63,7 @@ def _settings_out(request: Call, settings: Settings) -> dict[str, Any]:
     return told
 
 
-@post("/api/keys", summary="Create an API key")
+@post("/api/keys", summary="Create an API key", takes=wire.KeyIn)
 async def post_key(request: Call) -> Response[bytes]:
     """The key itself is told in this answer and never again."""
     caller = await auth.office(request)
@@ -74,7 +74,7 @@ async def post_key(request: Call) -> Response[bytes]:
     return body.reply({"id": made.key_id, "role": made.role, "name": given.name, "key": secret}, 201)
 
 
-@get("/api/keys", summary="The API keys")
+@get("/api/keys", summary="The API keys", query=body.PAGING)
 async def get_keys(request: Call) -> Response[bytes]:
     caller = await auth.office(request)
     limit = body.number(request, "limit", 100, 1, 500)
@@ -109,14 +109,16 @@ async def delete_device(request: Call, device_id: str) -> None:
     await identity.revoke_device(auth.desk_of(request), await auth.office(request), device_id)
 
 
-@post("/api/drivers/{driver_id:str}/messages", summary="Write to a driver")
+@post(
+    "/api/drivers/{driver_id:str}/messages", summary="Write to a driver", takes=wire.MessageIn, gives=messages.Message
+)
 async def post_message(request: Call, driver_id: str) -> Response[bytes]:
     caller, given = await auth.office(request), await body.read(request, _message)
     sent = await messages.to_driver(auth.desk_of(request), caller, driver_id, given.text)
     return body.reply(sent, 201)
 
 
-@get("/api/drivers/{driver_id:str}/messages", summary="What was written to and by a driver")
+@get("/api/drivers/{driver_id:str}/messages", summary="What was written to and by a driver", query=body.PAGING)
 async def get_messages(request: Call, driver_id: str) -> Response[bytes]:
     """Oldest first."""
     caller = await auth.office(request)

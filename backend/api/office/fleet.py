@@ -21,7 +21,7 @@ _vehicle = msgspec.json.Decoder(wire.VehicleIn)
 _location = msgspec.json.Decoder(wire.LocationIn)
 
 
-@put("/api/fleet", summary="Declare the fleet")
+@put("/api/fleet", summary="Declare the fleet", takes=wire.FleetIn, gives=fleet.Counts)
 async def put_fleet(request: Call) -> Response[bytes]:
     """Drivers, vehicles, skills, vehicle features and locations in one document. Updates what has the same
     `externalId` (`code`, `locationNo`), creates the rest, leaves what is not named."""
@@ -44,7 +44,7 @@ def declared(document: wire.FleetIn) -> Declared:
     )
 
 
-@get("/api/drivers", summary="The drivers")
+@get("/api/drivers", summary="The drivers", query=body.PAGING)
 async def get_drivers(request: Call) -> Response[bytes]:
     """In pages of `limit`; the next begins behind `cursor`."""
     caller = await auth.office(request, Role.TENANT, Role.VIEWER, Role.SUBCONTRACTOR)
@@ -56,7 +56,7 @@ async def get_drivers(request: Call) -> Response[bytes]:
     return body.reply(wire.page(told, limit, found[limit - 1].id if len(found) > limit else ""))
 
 
-@post("/api/drivers", summary="Create a driver")
+@post("/api/drivers", summary="Create a driver", takes=wire.DriverIn)
 async def post_driver(request: Call) -> Response[bytes]:
     """Without looking for an existing one: two drivers may share an `externalId` or a `serial`."""
     caller = await auth.office(request)
@@ -72,7 +72,7 @@ async def get_driver(request: Call, driver_id: str) -> Response[bytes]:
     return await _driver_reply(request, await fleet.driver(auth.desk_of(request), caller, driver_id))
 
 
-@patch("/api/drivers/{driver_id:str}", summary="Change a driver")
+@patch("/api/drivers/{driver_id:str}", summary="Change a driver", takes=wire.DriverIn)
 async def patch_driver(request: Call, driver_id: str) -> Response[bytes]:
     caller = await auth.office(request)
     given = (await body.read(request, _driver)).fields()
@@ -85,7 +85,7 @@ async def delete_driver(request: Call, driver_id: str) -> None:
     await fleet.remove_driver(auth.desk_of(request), await auth.office(request), driver_id)
 
 
-@get("/api/vehicles", summary="The vehicles")
+@get("/api/vehicles", summary="The vehicles", query=body.PAGING)
 async def get_vehicles(request: Call) -> Response[bytes]:
     caller = await auth.office(request)
     limit = body.number(request, "limit", 100, 1, 500)
@@ -94,7 +94,7 @@ async def get_vehicles(request: Call) -> Response[bytes]:
     return body.reply(wire.page([wire.vehicle_out(each) for each in found], limit, cursor))
 
 
-@post("/api/vehicles", summary="Create a vehicle")
+@post("/api/vehicles", summary="Create a vehicle", takes=wire.VehicleIn)
 async def post_vehicle(request: Call) -> Response[bytes]:
     """Without looking for an existing one: two vehicles may share an `externalId`."""
     caller = await auth.office(request)
@@ -110,7 +110,7 @@ async def get_vehicle(request: Call, vehicle_id: str) -> Response[bytes]:
     return body.reply(wire.vehicle_out(await fleet.vehicle(auth.desk_of(request), caller, vehicle_id)))
 
 
-@patch("/api/vehicles/{vehicle_id:str}", summary="Change a vehicle")
+@patch("/api/vehicles/{vehicle_id:str}", summary="Change a vehicle", takes=wire.VehicleIn)
 async def patch_vehicle(request: Call, vehicle_id: str) -> Response[bytes]:
     caller = await auth.office(request)
     desk, given = auth.desk_of(request), await body.read(request, _vehicle)
@@ -124,7 +124,7 @@ async def delete_vehicle(request: Call, vehicle_id: str) -> None:
     await fleet.remove_vehicle(auth.desk_of(request), await auth.office(request), vehicle_id)
 
 
-@get("/api/locations", summary="The locations")
+@get("/api/locations", summary="The locations", query=body.PAGING)
 async def get_locations(request: Call) -> Response[bytes]:
     caller = await auth.office(request)
     limit = body.number(request, "limit", 100, 1, 500)
@@ -133,7 +133,7 @@ async def get_locations(request: Call) -> Response[bytes]:
     return body.reply(wire.page([wire.location_out(each) for each in found], limit, cursor))
 
 
-@post("/api/locations", summary="Create a location")
+@post("/api/locations", summary="Create a location", takes=wire.LocationIn)
 async def post_location(request: Call) -> Response[bytes]:
     """Without looking for an existing one. Valid for planning where it has coordinates."""
     caller = await auth.office(request)
@@ -149,7 +149,7 @@ async def get_location(request: Call, location_id: str) -> Response[bytes]:
     return body.reply(wire.location_out(await fleet.location(auth.desk_of(request), caller, location_id)))
 
 
-@patch("/api/locations/{location_id:str}", summary="Change a location")
+@patch("/api/locations/{location_id:str}", summary="Change a location", takes=wire.LocationIn)
 async def patch_location(request: Call, location_id: str) -> Response[bytes]:
     caller = await auth.office(request)
     given = (await body.read(request, _location)).fields()

@@ -19,10 +19,17 @@ Call = Request[Any, Any, Any]
 Pages = AsyncIterator[list[Position]]
 
 END_OF_TIME_MS = 4_102_444_800_000  # 2100-01-01
+QUERY = {
+    "from": "The first moment, ISO 8601.",
+    "to": "The moment after the last, ISO 8601.",
+    "format": "json, csv, geojson or gpx.",
+    "limit": "How many in one answer in JSON, 1 to 10000.",
+    "cursor": "What the last answer told, for the next page in JSON.",
+}
 COLUMNS = ("timestamp", "latitude", "longitude", "accuracy", "speed", "heading", "altitude", "battery")
 
 
-@get("/api/drivers/{driver_id:str}/track", summary="Where a driver was")
+@get("/api/drivers/{driver_id:str}/track", summary="Where a driver was", query=QUERY)
 async def get_track(request: Call, driver_id: str) -> Response[Any]:
     """The positions from `from` (inclusive) to `to` (exclusive), ISO 8601, in time order, without duplicates.
     `format` is `json` (up to 10,000 a page), `csv`, `geojson` or `gpx` (all of it)."""
