@@ -1,0 +1,188 @@
+"""The watchers of one account: their feeds, and what was lately in the log of facts for those who want events."""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from backend.live import frames
+from backend.live.board import Fleet
+from backend.live.boxes import Boxes
+from backend.live.frames import Frame
+from backend.live.watchers import Feed, Subscription, Watcher, Wish
+
+TAIL = 1000  # events kept at hand for those who are nearly up to date; the log has them all
+SHARED_IDS = 16  # ids of subscriptions an event is kept encoded for
+
+
+class Entry:
+    """One event of the log: ``body`` is its JSON."""
+
+    __slots__ = ("_frames", "body", "driver_id", "sequence")
+
+    def __init__(self, sequence: int, driver_id: str | None, body: bytes) -> None:
+        self.sequence = sequence
+        self.driver_id = driver_id
+        self.body = body
+        self._frames: dict[str, Frame] = {}
+
+    def frame(self, id_: str) -> Frame:
+        known = self._frames.get(id_)
+        if known is None:
+            known = frames.event(id_, self.body)
+            if len(self._frames) < SHARED_IDS:
+                self._frames[id_] = known
+        return known
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A part of the log in order of arrival: its events, and the sequence that it reaches to."""
+
+    entries: Sequence[Entry]
+    upto: int
+    more: bool = False
+
+
+class Audience:
+    """Who watches one account. Nothing in here waits."""
+
+    def __init__(self, account_id: str, fleet: Fleet) -> None:
+        self.account_id = account_id
+        self.fleet = fleet
+        self.changed: set[str] = set()  # drivers that moved since the feeds were told
+        self.ghosts: set[str] = set()  # drivers that moved and are not on the roll, though it was read again
+        self.watchers: set[Watcher] = set()
+        self.readers: set[Subscription] = set()  # those who want events
+        self.lagging: set[Subscription] = set()  # readers that could not be written all they are due
+        self.told = False  # there may be more in the log than was read
+        self.pumping = False
+        self._feeds: dict[Wish, Feed] = {}
+        self._open: set[Feed] = set()  # feeds without a box
+        self._boxes: Boxes[Feed] = Boxes()
+        self._within: dict[str, set[Feed]] = {}  # driver → the boxed feeds that have the driver inside
+        self.head = 0  # the log was read up to here
+        self._tail: deque[Entry] = deque()
+        self._tail_after = 0  # the tail holds every event after this sequence, up to the head
+
+    # Subscriptions
+
+    def join(self, watcher: Watcher, wish: Wish, events: bool) -> Subscription:
+        """Register. From now on nothing is lost to the subscription; it is written to once it is ``ready``."""
+        feed = self._feeds.get(wish)
+        if feed is None:
+            feed = self._feeds[wish] = Feed(wish, self.fleet)
+            if wish.box is None:
+                self._open.add(feed)
+            else:
+                self._boxes.add(feed, wish.box)
+                for driver_id in feed.inside or ():
+                    self._within.setdefault(driver_id, set()).add(feed)
+                feed.changed.clear()
+        subscription = Subscription(watcher, feed, events)
+        feed.members.add(subscription)
+        watcher.subscriptions[wish.id] = subscription
+        self.watchers.add(watcher)
+        return subscription
+
+    def read_from(self, subscription: Subscription, sequence: int) -> None:
+        """Give the subscription all events after this one."""
+        if not self.readers:
+            self.head = self._tail_after = sequence
+            self._tail.clear()
+        subscription.cursor = sequence
+        self.readers.add(subscription)
+        self.told = True
+
+    def leave(self, subscription: Subscription) -> None:
+        feed = subscription.feed
+        subscription.watcher.subscriptions.pop(feed.wish.id, None)
+        feed.leave(subscription)
+        self.readers.discard(subscription)
+        self.lagging.discard(subscription)
+        if not feed.members:
+            del self._feeds[feed.wish]
+            self._open.discard(feed)
+            if feed.wish.box is not None:
+                self._boxes.remove(feed, feed.wish.box)
+                for driver_id in feed.inside or ():
+                    self._within[driver_id].discard(feed)
+
+    # Positions
+
+    def spread(self) -> tuple[set[Feed], set[str]]:
+        """Tell the feeds who moved: the feeds that have something to send now, and those who moved but nobody knows."""
+        changed, self.changed = self.changed, set()
+        cards = self.fleet.roll.cards if self.fleet.roll else {}
+        known = changed & cards.keys()
+        due = set()
+        for feed in self._open:
+            feed.follow_roll()
+            mine = known if feed.listed is None else known & feed.listed
+            if mine:
+                feed.changed |= mine
+                due.add(feed)
+        if self._boxes:
+            for driver_id in known:
+                due |= self._spread_in_boxes(driver_id)
+        return due, changed - known - self.ghosts
+
+    def _spread_in_boxes(self, driver_id: str) -> set[Feed]:
+        position = self.fleet.positions[driver_id]
+        within = self._within.setdefault(driver_id, set())
+        due = set()
+        for feed in self._boxes.near(position.latitude, position.longitude) | within:
+            feed.follow_roll()
+            feed.place(driver_id)
+            if driver_id in feed.changed:
+                due.add(feed)
+            if feed.inside and driver_id in feed.inside:
+                within.add(feed)
+            else:
+                within.discard(feed)
+        return due
+
+    # Events
+
+    def learn(self, page: Page) -> None:
+        """What was read from the log after the head."""
+        self._tail.extend(page.entries)
+        self.head = max(self.head, page.upto)
+        while len(self._tail) > TAIL:
+            self._tail_after = self._tail.popleft().sequence
+
+    def at_hand(self, cursor: int) -> list[Entry] | None:
+        """The events after ``cursor``; None where the log has to be asked."""
+        if cursor < self._tail_after:
+            return None
+        if not self._tail or cursor >= self._tail[-1].sequence:
+            return []
+        if cursor < self._tail[0].sequence:
+            return list(self._tail)
+        start = bisect_right(self._tail, cursor, key=lambda entry: entry.sequence)
+        return [self._tail[index] for index in range(start, len(self._tail))]
+
+    def hand_out(self, subscription: Subscription, entries: Iterable[Entry], upto: int) -> bool:
+        """Write a reader what it is due; False where the socket took only a part."""
+        id_ = subscription.feed.wish.id
+        for entry in entries:
+            if entry.sequence <= subscription.cursor:
+                continue
+            if subscription.wants_driver(entry.driver_id) and not subscription.watcher.write(entry.frame(id_)):
+                self.lagging.add(subscription)
+                return False
+            subscription.cursor = entry.sequence
+        subscription.cursor = max(subscription.cursor, upto)
+        return True
+
+    def tell_plan(self, date: str) -> None:
+        for subscription in self.readers:
+            subscription.dates.add(date)
+        self.lagging |= self.readers
+
+    def hand_out_plans(self, subscription: Subscription) -> bool:
+        for date in sorted(subscription.dates):
+            if not subscription.watcher.write(frames.plan(subscription.feed.wish.id, date)):
+                return False
+            subscription.dates.discard(date)
+        return True

@@ -1,0 +1,65 @@
+"""The latest of every driver, as a map shows it."""
+
+import msgspec
+
+from backend.domain.positions import Position
+
+
+class Card(msgspec.Struct, frozen=True):
+    """Who a driver is and what the driver does, beside where: one entry of the roll."""
+
+    driver_id: str
+    name: str
+    external_id: str | None = None
+    serial: str = ""
+    on_duty: bool = False
+    route_id: str | None = None
+    order_id: str | None = None
+    status: str | None = None
+
+
+class Roll(msgspec.Struct, frozen=True):
+    """Every driver of an account as the log of facts has it up to ``sequence``."""
+
+    sequence: int
+    cards: dict[str, Card]
+
+
+class Fleet:
+    """The present of one account. Keyed by driver; the newest timestamp wins, and the same one twice is harmless."""
+
+    __slots__ = ("positions", "roll", "roll_at", "roll_is_old")
+
+    def __init__(self) -> None:
+        self.positions: dict[str, Position] = {}
+        self.roll: Roll | None = None
+        self.roll_at = 0.0  # monotonic seconds
+        self.roll_is_old = True  # something happened since that changes it
+
+    def offer(self, driver_id: str, position: Position) -> bool:
+        """True where this is news: nothing known yet, or only what is older."""
+        known = self.positions.get(driver_id)
+        if known is not None and known.timestamp >= position.timestamp:
+            return False
+        self.positions[driver_id] = position
+        return True
+
+
+class Board:
+    """The present of every account. May be lost at any time: the store has it all."""
+
+    def __init__(self) -> None:
+        self._fleets: dict[str, Fleet] = {}
+
+    def fleet(self, account_id: str) -> Fleet:
+        fleet = self._fleets.get(account_id)
+        if fleet is None:
+            fleet = self._fleets[account_id] = Fleet()
+        return fleet
+
+    def offer(self, account_id: str, driver_id: str, position: Position) -> bool:
+        return self.fleet(account_id).offer(driver_id, position)
+
+    def position(self, account_id: str, driver_id: str) -> Position | None:
+        fleet = self._fleets.get(account_id)
+        return fleet.positions.get(driver_id) if fleet else None

@@ -1,0 +1,156 @@
+"""What a watcher is sent: the shapes, and the bytes that all watchers of one kind share."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from backend.domain.positions import Position
+from backend.live.board import Card, Fleet
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Frame:
+    """One websocket text message, ready to be written as it is: server frames carry no mask and no compression."""
+
+    __slots__ = ("payload", "wire")
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self.wire = _header(len(payload)) + payload
+
+
+def _header(size: int) -> bytes:
+    """RFC 6455, 5.2: a final text frame without a mask."""
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")
+
+
+class Shown(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A driver in a snapshot."""
+
+    driver_id: str
+    serial: str
+    name: str
+    on_duty: bool
+    position: Position | None
+    external_id: str | None = None
+    route_id: str | None = None
+    order_id: str | None = None
+    status: str | None = None
+
+
+class Moved(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A driver in a ``positions`` frame; ``left`` where the driver is no longer in the subscription's box."""
+
+    driver_id: str
+    timestamp: float
+    latitude: float
+    longitude: float
+    external_id: str | None = None
+    speed: float | None = None
+    heading: float | None = None
+    left: bool = False
+
+
+class _Snapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, tag="snapshot"):
+    id: str
+    now: float
+    drivers: list[Shown]
+    clock_speed: float | None = None
+
+
+class _Positions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
+    id: str
+    drivers: list[Moved]
+
+
+class _Event(msgspec.Struct, frozen=True, tag="event"):
+    id: str
+    event: msgspec.Raw
+
+
+class _Plan(msgspec.Struct, frozen=True, tag="plan"):
+    id: str
+    date: str
+
+
+class _Alive(msgspec.Struct, frozen=True, tag="alive"):
+    at: int
+
+
+class _Drain(msgspec.Struct, frozen=True, rename="camel", tag="drain"):
+    retry_in_ms: int
+
+
+class _Error(msgspec.Struct, frozen=True, omit_defaults=True, tag="error"):
+    code: str
+    message: str
+    id: str | None = None
+
+
+def snapshot(id_: str, fleet: Fleet, driver_ids: Iterable[str], now_s: float, clock_speed: float) -> Frame:
+    cards = fleet.roll.cards if fleet.roll else {}
+    drivers = [_shown(cards[each], fleet.positions.get(each)) for each in driver_ids]
+    speed = None if clock_speed == 1 else clock_speed
+    return Frame(_encode(_Snapshot(id=id_, now=round(now_s, 3), drivers=drivers, clock_speed=speed)))
+
+
+def _shown(card: Card, position: Position | None) -> Shown:
+    return Shown(
+        driver_id=card.driver_id,
+        external_id=card.external_id,
+        serial=card.serial,
+        name=card.name,
+        on_duty=card.on_duty,
+        position=position,
+        route_id=card.route_id,
+        order_id=card.order_id,
+        status=card.status,
+    )
+
+
+def positions(id_: str, fleet: Fleet, driver_ids: Iterable[str], inside: set[str] | None) -> Frame:
+    """Where these drivers are now; ``inside`` names those in the subscription's box, None where it has no box."""
+    cards = fleet.roll.cards if fleet.roll else {}
+    moved = []
+    for driver_id in driver_ids:
+        position, card = fleet.positions.get(driver_id), cards.get(driver_id)
+        if position is None or card is None:
+            continue
+        moved.append(
+            Moved(
+                driver_id=driver_id,
+                timestamp=position.timestamp,
+                latitude=position.latitude,
+                longitude=position.longitude,
+                external_id=card.external_id,
+                speed=position.speed,
+                heading=position.heading,
+                left=inside is not None and driver_id not in inside,
+            )
+        )
+    return Frame(_encode(_Positions(id_, moved)))
+
+
+def event(id_: str, body: bytes) -> Frame:
+    return Frame(_encode(_Event(id_, msgspec.Raw(body))))
+
+
+def plan(id_: str, date: str) -> Frame:
+    return Frame(_encode(_Plan(id_, date)))
+
+
+def alive(now_s: float) -> Frame:
+    return Frame(_encode(_Alive(int(now_s))))
+
+
+def drain(retry_in_ms: int) -> Frame:
+    return Frame(_encode(_Drain(retry_in_ms)))
+
+
+def error(code: str, message: str, id_: str | None = None) -> Frame:
+    return Frame(_encode(_Error(code, message, id_)))
