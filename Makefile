@@ -12,7 +12,6 @@ BIN := .venv/bin
 WEB := backend/web
 WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -name '*.html' -o -name '*.json' -o -name '*.svg' \) \
 	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
-PYTHON_SOURCES := $(wildcard backend simulator loadtests benchmarks tests)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help install demo test system lint format bench lock clean
@@ -26,6 +25,7 @@ demo: install ## a simulated day of driving on a server of its own, with the liv
 	@$(BIN)/codriver demo
 
 test: install system lint ## all set-up and every test
+	@scripts/npm test --silent
 	@$(BIN)/python -m pytest
 
 lint: .make/venv ## style, formatting, and who may import whom
@@ -58,11 +58,7 @@ system: # the programs beside Python that the tests drive
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p $(@D) && touch $@
 
-ifneq ($(wildcard $(WEB)/package.json),)
 .make/web: .make/venv $(WEB_SOURCES)
-	@scripts/build-web $(BIN)/python $(WEB)
+	@scripts/npm ci --silent
+	@scripts/npm run --silent build
 	@mkdir -p $(@D) && touch $@
-else
-.make/web: .make/venv
-	@mkdir -p $(@D) && touch $@
-endif

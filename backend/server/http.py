@@ -39,7 +39,7 @@ class HardenedHttp(HttpToolsProtocol):
         self.stage_began = self.loop.time()
         self.deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._enter(Stage.HEAD)
         self._watch(0)

@@ -115,8 +115,8 @@ class Server(uvicorn.Server):
                 break
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+        for left in list(self.server_state.connections):
+            left.transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -92,7 +92,8 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
         self.conn.max_message_size = MESSAGE_BYTES_AT.get(event.path.partition("?")[0], MESSAGE_BYTES)
         super().handle_connect(event)
         if not self.handshake_complete:
-            self.scope["extensions"]["codriver.write"] = self.write
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions["codriver.write"] = self.write
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS:
