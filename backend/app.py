@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-from backend.api import body, health, office, operator, problems, schema
+from backend.api import body, health, office, operator, optimoroute, problems, schema
 from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
+from backend.service import plans
 from backend.service.desk import Clock, Desk
 from backend.service.identity import Acquaintances, Guesses
 from backend.settings import Settings
@@ -25,6 +26,7 @@ HANDLERS = [
     *file_links.handlers,
     *health.handlers,
     *operator.handlers,
+    *optimoroute.handlers,
     *schema.handlers,
     *pages.handlers,
 ]
@@ -68,6 +70,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_desk(settings, clock or Clock(), public_url) as desk:
             app.state.desk = desk
+            await plans.recover(desk)
             await desk.planner.start()
             await desk.hub.start(desk)
             yield

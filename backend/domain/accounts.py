@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     strict_stop_order: bool = False
     max_concurrent_requests: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     driver_position_retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    planning_seconds: Annotated[float, Meta(ge=0.1, le=600)] | None = None  # grows with the number of orders where None
 
 
 class Account(msgspec.Struct, frozen=True):

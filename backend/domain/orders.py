@@ -18,6 +18,7 @@ class Status(StrEnum):
 
 
 FINISHED = frozenset({Status.SUCCESS, Status.FAILED, Status.REJECTED, Status.CANCELLED})
+BEGUN = FINISHED | {Status.SERVICING}  # such an order stays with its driver when the day is planned again
 
 
 class Location(msgspec.Struct, frozen=True):

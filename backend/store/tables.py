@@ -248,7 +248,7 @@ planner_jobs = Table(
     Column("reason", Text),
     Column("created_ms", BigInteger, nullable=False),
     Column("last_date", String(10), nullable=False),  # of the range that is planned, `date` being the first
-    Column("scope", LargeBinary, nullable=False),  # service.plans.Scope: which orders and drivers it plans
+    Column("scope", LargeBinary, nullable=False),  # domain.plans.Scope: which orders and drivers it plans
     Index("planner_jobs_by_date", "account_id", "date", "status"),
     Index("planner_jobs_by_status", "account_id", "status"),
     sqlite_autoincrement=True,

@@ -1,1 +1,10 @@
-"""The OptimoRoute-compatible API under ``/v1``: every answer is HTTP 200 and JSON with ``success``."""
+"""The OptimoRoute document as a dialect: ``/v1``, every answer HTTP 200 and JSON with ``success``.
+
+Invariants: no input gives a 5xx; what is refused is refused by the code that the document has for it.
+Deliberately absent: rules. They are the service's; here are shapes and words.
+"""
+
+from backend.api.optimoroute import orders, planning
+from backend.api.optimoroute.call import handlers
+
+__all__ = ["handlers", "orders", "planning"]

@@ -1,0 +1,71 @@
+"""The shapes of the OptimoRoute document, as they go out."""
+
+from typing import Any
+
+from backend.domain.orders import Location, TimeWindow
+from backend.service.orders import Found
+
+NO_NUMBER = "-"  # what the document shows for an order without orderNo
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def order(found: Found) -> dict[str, Any]:
+    """The Order object."""
+    this = found.record.order
+    return {
+        "orderNo": this.order_no or NO_NUMBER,
+        "id": this.id,
+        "relatedOrderNo": found.related_no,
+        "relatedId": this.related_id,
+        "date": this.date,
+        "duration": number(this.duration_min),
+        "priority": this.priority,
+        "type": this.type,
+        **{f"load{index}": number(load) for index, load in enumerate(this.loads, 1)},
+        "assignedTo": found.driver
+        and {"externalId": found.driver.external_id or "", "serial": found.driver.serial or ""},
+        "location": location(found.location),
+        "timeWindows": [
+            {"twFrom": each.opens or "00:00", "twTo": each.closes or "23:59"} for each in this.time_windows
+        ],
+        "allowedWeekdays": list(this.allowed_weekdays),
+        "allowedDates": _range(this.allowed_from, this.allowed_to),
+        "allowedDateTimes": [_range(each.opens, each.closes) for each in this.allowed_date_times],
+        "skills": list(this.skills),
+        "vehicleFeatures": list(this.vehicle_features),
+        "notes": this.notes,
+        "email": this.email,
+        "phone": this.phone,
+        **{f"customField{index}": text for index, text in enumerate(this.custom, 1)},
+        "customFields": this.custom_fields,
+        "notificationPreference": this.notification_preference,
+        "barcode": [{"barcode": each} for each in this.barcodes],
+        **({"customer": this.customer} if this.customer else {}),
+    }
+
+
+def location(place: Location) -> dict[str, Any]:
+    """The Location object."""
+    return {
+        "locationNo": place.location_no,
+        "address": place.address,
+        "locationName": place.name,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "valid": place.valid,
+        "checkInTime": place.check_in_min,
+        "notes": place.notes,
+    }
+
+
+def number(value: float) -> float | int:
+    """Without a fraction where there is none, as the document writes them."""
+    return int(value) if value == int(value) else value
+
+
+def _window(window: TimeWindow) -> dict[str, str]:
+    return {"twFrom": window.opens or "00:00", "twTo": window.closes or "23:59"}
+
+
+def _range(first: str | None, last: str | None) -> dict[str, str]:
+    return {name: text for name, text in (("from", first), ("to", last)) if text is not None}

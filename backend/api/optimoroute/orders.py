@@ -1,0 +1,76 @@
+"""Orders: create or update, get."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.api.optimoroute import answers, wire
+from backend.api.optimoroute.call import BULK, Answer, Call, failure, method
+from backend.domain.accounts import Role
+from backend.domain.drafts import OrderDraft, OrderName
+from backend.domain.errors import Refusal
+from backend.service import orders
+from backend.service.orders import Found, Saved
+
+
+@method("create_or_update_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER))
+async def create_or_update_orders(call: Call) -> Answer:
+    """Creates, updates or replaces up to 500 orders, each by itself. Body: `{"orders": [Order, …]}`."""
+    items = call.items("orders")
+    drafts = [wire.order_draft(item) for item in items]
+    saved = await orders.save(call.desk, call.office, drafts)
+    parts = [_saved(item, draft, each) for item, draft, each in zip(items, drafts, saved, strict=True)]
+    return {"success": any(part["success"] for part in parts), "orders": parts}
+
+
+@method("get_orders", "POST", "GET", roles=(Role.TENANT, Role.CUSTOMER))
+async def get_orders(call: Call) -> Answer:
+    """Up to 500 orders. Body: `{"orders": [{"orderNo": "…"}, {"id": "…"}]}`; or a GET with `?orderNo=…&orderNo=…`."""
+    items = named(call)
+    found = await find(call, items)
+    parts = [_got(item, each) for item, each in zip(items, found, strict=True)]
+    return {"success": any(part["success"] for part in parts), "orders": parts}
+
+
+def named(call: Call) -> list[Any]:
+    """The orders that a bulk call names: in its body, or by repeated ``orderNo`` in the address of a GET."""
+    if call.verb != "GET":
+        return call.items("orders")
+    numbers = [number for number in call.query.get("orderNo", []) if number]
+    if not numbers:
+        raise Refusal("ERR_MISSING_MAND_FIELD", "The parameter orderNo is missing.", "orderNo")
+    if len(numbers) > BULK:
+        raise Refusal("ERR_INVALID_PARAM_FORMAT", f"At most {BULK} orders in one call.", "orderNo")
+    return [{"orderNo": number} for number in numbers]
+
+
+def order_name(item: object) -> OrderName | Refusal:
+    """One item of a bulk call that names an order."""
+    try:
+        wire.no_nul(item)
+        name = wire.convert(item, wire.OrderName)
+    except Refusal as refusal:
+        return Refusal("ERR_INVALID_PARAM_FORMAT", refusal.text)
+    if not name.id and not name.order_no:
+        return Refusal("ERR_INVALID_PARAM_FORMAT", "An order is named by id or orderNo.")
+    return OrderName(name.id or None, name.order_no or None)
+
+
+async def find(call: Call, items: Sequence[object]) -> list[Found | Refusal]:
+    """The orders that these items name, one answer each."""
+    names = [order_name(item) for item in items]
+    found = iter(await orders.find(call.desk, call.office, [each for each in names if isinstance(each, OrderName)]))
+    return [each if isinstance(each, Refusal) else next(found) for each in names]
+
+
+def _saved(item: object, draft: OrderDraft | Refusal, saved: Saved | Refusal) -> Answer:
+    if isinstance(saved, Refusal):
+        of_location = {"locationNo": saved.where} if saved.code.startswith("ERR_LOC") and saved.where else {}
+        return failure(saved) | wire.echo(item, "orderNo", "id") | of_location
+    number = {"orderNo": saved.order.order_no} if saved.order.order_no else {}
+    return {"success": True, "id": saved.order.id} | number
+
+
+def _got(item: object, found: Found | Refusal) -> Answer:
+    if isinstance(found, Refusal):
+        return failure(found) | wire.echo(item, "orderNo", "id")
+    return {"success": True, "id": found.record.order.id, "data": answers.order(found)}

@@ -1,0 +1,229 @@
+"""Planning: start, status, stop, routes."""
+
+import datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+
+from backend.api.optimoroute import answers, wire
+from backend.api.optimoroute.call import Answer, Call, failure, method
+from backend.domain.accounts import Role
+from backend.domain.drafts import DriverName, OrderName
+from backend.domain.errors import Refusal
+from backend.domain.plans import CannotPlan, PlanRequest
+from backend.service import plans
+from backend.service.days import DayRoute, DayStop
+
+_LARGEST_ID = 2**63 - 1
+
+
+class SelectedDriver(msgspec.Struct, frozen=True, rename="camel"):
+    driver_external_id: wire.Key | None = None
+    driver_serial: wire.Key | None = None
+
+
+class Start(msgspec.Struct, frozen=True, rename="camel"):
+    """The body of start_planning. Depot trips and clustering are accepted and do not change the plan."""
+
+    date: str | None = None
+    date_range: wire.DateRange | None = None
+    balancing: Literal["OFF", "ON", "ON_FORCE"] = "OFF"
+    balance_by: Literal["WT", "NUM"] = "WT"
+    balancing_factor: Annotated[float, Meta(ge=0, le=1)] = 0.3
+    start_with: Literal["EMPTY", "CURRENT"] = "EMPTY"
+    lock_type: Literal["NONE", "ROUTES", "RESOURCES"] = "NONE"
+    depot_trips: bool = False
+    depot_visit_duration: Annotated[int, Meta(ge=0, le=1440)] = 0
+    clustering: bool = False
+    use_drivers: list[SelectedDriver] = []
+    use_orders: list[wire.Key] = []
+    use_order_objects: list[wire.OrderName] = []
+    include_scheduled_orders: bool = True
+
+    def request(self) -> PlanRequest:
+        first, last = self._dates()
+        return PlanRequest(
+            first,
+            last,
+            drivers=tuple(_driver(each) for each in self.use_drivers),
+            orders=tuple(_order(each) for each in self.use_order_objects)
+            or tuple(OrderName(order_no=number) for number in self.use_orders),
+            include_scheduled=self.include_scheduled_orders,
+            balancing=self.balancing,
+            balance_by=self.balance_by,
+            balancing_factor=self.balancing_factor,
+            start_with=self.start_with,
+            lock=self.lock_type,
+        )
+
+    def _dates(self) -> tuple[str, str]:
+        if self.date_range is None:
+            if self.date is None:
+                raise Refusal("ERR_MISSING_MAND_FIELD", "The field date is missing.", "date")
+            return wire.date(self.date), wire.date(self.date)
+        first, last = self.date_range.bounds()
+        if first is None or last is None:
+            raise Refusal("ERR_MISSING_MAND_FIELD", "dateRange needs from and to.", "dateRange")
+        if last < first:
+            raise Refusal("ERR_DATE_RANGE_INVALID", "The to date is earlier than the from date.", "dateRange")
+        length = datetime.date.fromisoformat(last) - datetime.date.fromisoformat(first)
+        if length.days >= plans.LONGEST_DAYS:
+            raise Refusal("ERR_DATE_RANGE_TOO_LONG", f"At most {plans.LONGEST_DAYS} days can be planned at once.")
+        return first, last
+
+
+class Stop(msgspec.Struct, frozen=True, rename="camel"):
+    planning_id: Annotated[int, Meta(ge=-_LARGEST_ID, le=_LARGEST_ID)]
+
+
+@method("start_planning", "POST")
+async def start_planning(call: Call) -> Answer:
+    """Starts the planning of a date, or of a `dateRange`, and answers its `planningId`."""
+    wire.no_nul(call.body)
+    try:
+        job_id = await plans.start(call.desk, call.office, call.read(Start).request())
+    except CannotPlan as refusal:
+        return failure(refusal) | _details(refusal)
+    return {"success": True, "planningId": job_id}
+
+
+@method("stop_planning", "POST")
+async def stop_planning(call: Call) -> Answer:
+    """Stops a planning, keeping the best routes found so far. Body: `{"planningId": 8828}`."""
+    # The document's own example has a blank in front of the name.
+    body = {name.strip(): value for name, value in call.body.items()}
+    await plans.stop(call.desk, call.office, wire.convert(body, Stop).planning_id)
+    return {"success": True}
+
+
+@method("get_planning_status", "GET")
+async def get_planning_status(call: Call) -> Answer:
+    """How far a planning is: `status` N, R, C, F or E and `percentageComplete`."""
+    text = call.parameter("planningId").strip()
+    if not (text.isascii() and text.removeprefix("-").isdigit()) or len(text) > 19:
+        raise Refusal("ERR_INVALID_PARAM_FORMAT", "planningId is an integer.", "planningId")
+    job_id = int(text)
+    if abs(job_id) > _LARGEST_ID:
+        raise Refusal("ERR_JOB_NOT_FOUND", "The planning job with the specified id was not found.")
+    progress = await plans.status(call.desk, call.office, job_id)
+    answer: Answer = {"success": True, "status": progress.status, "percentageComplete": progress.percent}
+    return answer | ({"message": progress.reason} if progress.reason else {})
+
+
+@method("get_routes", "GET", roles=(Role.TENANT, Role.SUBCONTRACTOR))
+async def get_routes(call: Call) -> Answer:
+    """The planned routes of a `date`, with the drivers' stops in order; times are in the account's time zone."""
+    date = wire.date(call.parameter("date"))
+    with_line, with_ends = call.flag("includeRoutePolyline"), call.flag("includeRouteStartEnd")
+    found = await plans.day_routes(call.desk, call.office.account, date)
+    zone = ZoneInfo(call.office.account.settings.time_zone)
+    routes = [_route(each, zone, with_line, with_ends) for each in found if each.stops and _wanted(call, each)]
+    return {"success": True, "routes": routes}
+
+
+def schedule(route: DayRoute, stop: DayStop, zone: ZoneInfo) -> dict[str, Any]:
+    """The Order Scheduling Information object."""
+    return _who(route) | {"stopNumber": stop.stop.number} | _times(stop, zone)
+
+
+def _wanted(call: Call, route: DayRoute) -> bool:
+    driver, subcontractor = route.driver, call.office.subcontractor
+    if subcontractor is not None and driver.subcontractor != subcontractor:
+        return False
+    wanted = (
+        (call.optional("driverExternalId"), driver.external_id),
+        (call.optional("driverSerial"), driver.serial),
+        (call.optional("vehicleRegistration"), route.vehicle.registration if route.vehicle else ""),
+    )
+    return all(text is None or text == actual for text, actual in wanted)
+
+
+def _route(route: DayRoute, zone: ZoneInfo, with_line: bool, with_ends: bool) -> Answer:
+    answer = _who(route) | {
+        "duration": round(route.route.duration_s / 60),
+        "distance": answers.number(round(route.route.distance_m / 1000, 3)),
+        **{f"load{index}": answers.number(load) for index, load in enumerate(route.route.loads, 1)},
+        "stops": [_stop(stop, zone) for stop in route.stops],
+    }
+    if with_line:
+        answer["routePolyline"] = route.route.polyline
+    if with_ends:
+        for name, place in (("startLocation", route.start), ("endLocation", route.end)):
+            if place is not None:
+                answer[name] = {"address": place.address, "latitude": place.latitude, "longitude": place.longitude}
+    return answer
+
+
+def _stop(stop: DayStop, zone: ZoneInfo) -> Answer:
+    answer: Answer = {"stopNumber": stop.stop.number}
+    if stop.order is not None and stop.location is not None:
+        answer |= {
+            "orderNo": stop.order.order_no or answers.NO_NUMBER,
+            "id": stop.order.id,
+            "locationNo": stop.location.location_no,
+            "locationName": stop.location.name,
+            "address": stop.location.address,
+            "latitude": stop.location.latitude,
+            "longitude": stop.location.longitude,
+        }
+    else:
+        where = {"latitude": stop.stop.latitude, "longitude": stop.stop.longitude}
+        blank = {"orderNo": answers.NO_NUMBER, "id": "", "locationNo": "", "locationName": "", "address": ""}
+        answer |= blank | where | {"type": stop.stop.type}
+    return answer | _times(stop, zone)
+
+
+def _who(route: DayRoute) -> Answer:
+    vehicle = route.vehicle
+    return {
+        "driverExternalId": route.driver.external_id or "",
+        "driverSerial": route.driver.serial,
+        "driverName": route.driver.name,
+        "vehicleRegistration": vehicle.registration if vehicle else "",
+        "vehicleLabel": vehicle.label if vehicle else "",
+    }
+
+
+def _times(stop: DayStop, zone: ZoneInfo) -> Answer:
+    start = datetime.datetime.fromtimestamp(stop.stop.start_s, zone)
+    arrival = datetime.datetime.fromtimestamp(stop.stop.arrival_s, zone)
+    return {
+        "scheduledAt": f"{start:%H:%M}",
+        "scheduledAtDt": f"{start:%Y-%m-%d %H:%M:%S}",
+        "arrivalTimeDt": f"{arrival:%Y-%m-%d %H:%M:%S}",
+        "travelTime": stop.stop.travel_s,
+        "distance": stop.stop.distance_m,
+    }
+
+
+def _driver(selected: SelectedDriver) -> DriverName:
+    if not selected.driver_external_id and not selected.driver_serial:
+        raise Refusal("ERR_INVALID_PARAM_FORMAT", "A driver is named by driverExternalId or driverSerial.")
+    return DriverName(selected.driver_external_id or None, selected.driver_serial or None)
+
+
+def _order(name: wire.OrderName) -> OrderName:
+    if not name.id and not name.order_no:
+        raise Refusal("ERR_INVALID_PARAM_FORMAT", "An order is named by id or orderNo.")
+    return OrderName(name.id or None, name.order_no or None)
+
+
+def _details(refusal: CannotPlan) -> Answer:
+    details: Answer = {}
+    if refusal.planning_id is not None:
+        details["planningId"] = refusal.planning_id
+    if refusal.orders:
+        missing = refusal.code == "ERR_ORD_NOT_FOUND"
+        details["missingOrders" if missing else "ordersWithInvalidLocation"] = list(refusal.orders)
+    if refusal.drivers:
+        details["missingDrivers"] = [
+            {
+                name: text
+                for name, text in (("driverExternalId", driver.external_id), ("driverSerial", driver.serial))
+                if text is not None
+            }
+            for driver in refusal.drivers
+        ]
+    return details

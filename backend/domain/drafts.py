@@ -1,0 +1,154 @@
+"""What a shipper asks for: an order of which only some is given, and what it makes of the order that is there.
+
+``UNSET`` is "not given" everywhere: such a field keeps what it has, or is reset to its default where all is replaced.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from backend.domain.accounts import Settings
+from backend.domain.errors import Refusal
+from backend.domain.orders import DateTimeWindow, Location, Order, TimeWindow
+
+
+class Operation(StrEnum):
+    """``DEFAULT`` is what a shipper means who does not say: update what is there, create what is not."""
+
+    DEFAULT = "DEFAULT"
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    SYNC = "SYNC"
+    MERGE = "MERGE"
+
+
+class DriverName(msgspec.Struct, frozen=True):
+    """How other systems name a driver. Where both are given, both have to fit."""
+
+    external_id: str | None = None
+    serial: str | None = None
+
+
+class OrderName(msgspec.Struct, frozen=True):
+    """How a caller names an order: by ``id``, which wins, or by ``order_no``, which several orders may have."""
+
+    id: str | None = None
+    order_no: str | None = None
+
+
+class LocationDraft(msgspec.Struct, frozen=True):
+    location_no: str | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    latitude: float | UnsetType = UNSET
+    longitude: float | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    check_in_min: int | UnsetType = UNSET
+    store_invalid: bool = False
+
+
+class OrderDraft(msgspec.Struct, frozen=True):
+    """An order as given. ``location`` and what is named by code or number are looked up by the verb that saves it."""
+
+    operation: Operation = Operation.DEFAULT
+    accept_duplicate: bool = False
+    find_by_address: bool = False
+    id: str | None = None
+    order_no: str | None = None
+    date: str | UnsetType = UNSET
+    location: LocationDraft | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    duration_min: float | UnsetType = UNSET
+    priority: str | UnsetType = UNSET
+    load1: float | UnsetType = UNSET
+    load2: float | UnsetType = UNSET
+    load3: float | UnsetType = UNSET
+    load4: float | UnsetType = UNSET
+    time_windows: tuple[TimeWindow, ...] | UnsetType = UNSET
+    allowed_weekdays: tuple[str, ...] | UnsetType = UNSET
+    allowed_dates: tuple[str | None, str | None] | UnsetType = UNSET
+    allowed_date_times: tuple[DateTimeWindow, ...] | UnsetType = UNSET
+    skills: tuple[str, ...] | UnsetType = UNSET
+    vehicle_features: tuple[str, ...] | UnsetType = UNSET
+    assigned_to: DriverName | UnsetType | None = UNSET
+    related_no: str | UnsetType | None = UNSET
+    related_id: str | UnsetType | None = UNSET
+    notes: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
+    phone: str | UnsetType = UNSET
+    notification_preference: str | UnsetType = UNSET
+    barcodes: tuple[str, ...] | UnsetType = UNSET
+    custom1: str | UnsetType = UNSET
+    custom2: str | UnsetType = UNSET
+    custom3: str | UnsetType = UNSET
+    custom4: str | UnsetType = UNSET
+    custom5: str | UnsetType = UNSET
+    custom_fields: dict[str, Any] | UnsetType = UNSET
+    customer: str | UnsetType | None = UNSET
+
+
+_COPIED = (
+    "date", "type", "duration_min", "priority", "time_windows", "allowed_weekdays", "allowed_date_times", "skills",
+    "vehicle_features", "notes", "email", "phone", "notification_preference", "barcodes", "customer",
+)  # fmt: skip
+
+
+def amend(order: Order, draft: OrderDraft) -> Order:
+    """The order with what the draft gives. Location, driver and related order are the caller's to look up."""
+    changes: dict[str, Any] = {name: given for name in _COPIED if (given := getattr(draft, name)) is not UNSET}
+    loads = (draft.load1, draft.load2, draft.load3, draft.load4)
+    if any(load is not UNSET for load in loads):
+        changes["loads"] = tuple(old if new is UNSET else new for old, new in zip(order.loads, loads, strict=True))
+    custom = (draft.custom1, draft.custom2, draft.custom3, draft.custom4, draft.custom5)
+    if any(text is not UNSET for text in custom):
+        changes["custom"] = tuple(old if new is UNSET else new for old, new in zip(order.custom, custom, strict=True))
+    if draft.custom_fields is not UNSET:
+        changes["custom_fields"] = order.custom_fields | draft.custom_fields
+    if draft.allowed_dates is not UNSET:
+        changes["allowed_from"], changes["allowed_to"] = draft.allowed_dates
+    if draft.order_no is not None:
+        changes["order_no"] = draft.order_no
+    return msgspec.structs.replace(order, **changes) if changes else order
+
+
+def blank(settings: Settings, order_id: str, order_no: str | None, date: str, location_id: str) -> Order:
+    """An order of which nothing but this is known: what new ones and replaced ones start from."""
+    return Order(order_id, order_no, date, location_id, duration_min=settings.default_duration_minutes)
+
+
+def new_location(draft: LocationDraft, location_id: str) -> Location:
+    """A place that was not known before.
+
+    Without coordinates it is refused, or stored as not valid where the draft says so. A bare number is refused as a
+    place that does not exist, anything more as one that is not valid.
+    """
+    named = [text for text in (draft.location_no, draft.address, draft.name) if text]
+    if draft.latitude is UNSET or draft.longitude is UNSET:
+        if draft.location_no and not (draft.address or draft.name):
+            raise Refusal("ERR_LOC_NON_EXISTING_LOC", "The location with the given location number does not exist.")
+        if not (draft.store_invalid and named):
+            raise Refusal("ERR_LOC_NOT_VALID", "A new location needs latitude and longitude.")
+        blank_place = Location(location_id, valid=False)
+    elif not named:
+        raise Refusal("ERR_LOC_NOT_VALID", "A new location needs one of locationNo, address and locationName.")
+    else:
+        blank_place = Location(location_id)
+    place = amend_location(blank_place, draft)
+    return place if place.name or not place.address else msgspec.structs.replace(place, name=place.address)
+
+
+def amend_location(place: Location, draft: LocationDraft, *, replace: bool = False) -> Location:
+    """The place with what the draft gives; ``replace`` resets the rest, save the coordinates, which have no default."""
+    changes: dict[str, Any] = {"name": "", "address": "", "notes": "", "check_in_min": 0} if replace else {}
+    for name in ("location_no", "name", "address", "latitude", "longitude", "notes", "check_in_min"):
+        if (given := getattr(draft, name)) is not UNSET:
+            changes[name] = given
+    changed = msgspec.structs.replace(place, **changes)
+    for degrees, limit in ((changed.latitude, 90), (changed.longitude, 180)):
+        if not -limit <= degrees <= limit:
+            raise Refusal("ERR_LOC_NOT_VALID", f"The location lies outside of the earth: {degrees} exceeds ±{limit}.")
+    if draft.latitude is not UNSET and draft.longitude is not UNSET:
+        changed = msgspec.structs.replace(changed, valid=True)
+    return changed

@@ -1,0 +1,179 @@
+"""A day's routes as people look at them: each stop with its order, its place, its status and when it is expected."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from backend.domain.accounts import Account
+from backend.domain.drivers import Driver, Place, Vehicle
+from backend.domain.orders import BEGUN, Location, Order
+from backend.domain.progress import OrderState, RouteState, fold_duty
+from backend.domain.routes import Route, Stop, Underway, estimate
+from backend.service import workload
+from backend.service.desk import Desk
+from backend.store import facts, fleet, orders, routes, standing
+from backend.store.database import Connection
+from backend.store.orders import Record
+from backend.store.routes import RouteRecord
+
+
+class DayStop(msgspec.Struct, frozen=True, kw_only=True):
+    """One stop. ``*_s`` are Unix seconds or, in ``travel_s`` and ``duration_s``, seconds; ``*_ms`` Unix milliseconds.
+
+    ``eta_s`` is when the service is expected to begin, None where it has begun. ``windows`` are moments, ``None`` in
+    them is open. ``tracking`` is the code of the recipient's page.
+    """
+
+    stop: Stop
+    order: Order | None = None
+    location: Location | None = None
+    status: str = "scheduled"
+    state: OrderState = OrderState()
+    eta_s: int | None = None
+    windows: tuple[tuple[int, int], ...] = ()
+    tracking: str | None = None
+
+    @property
+    def duration_s(self) -> int:
+        return self.stop.departure_s - self.stop.start_s
+
+    @property
+    def started_ms(self) -> int | None:
+        return self.state.started_ms
+
+    @property
+    def finished_ms(self) -> int | None:
+        return self.state.finished_ms
+
+
+class DayRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A driver's day. ``route`` has times, distances and ends; ``sent`` is whether the driver has it like this."""
+
+    id: str
+    driver: Driver
+    vehicle: Vehicle | None
+    route: Route
+    version: int
+    sent: bool
+    sent_ms: int | None
+    on_duty: bool
+    progress: RouteState
+    stops: tuple[DayStop, ...]
+
+    @property
+    def start(self) -> Place | None:
+        return self.route.start
+
+    @property
+    def end(self) -> Place | None:
+        return self.route.end
+
+
+async def day_routes(
+    desk: Desk, account: Account, date: str, driver_id: str | None = None, *, active: bool = False
+) -> list[DayRoute]:
+    """The routes of a date, of one driver where given, by the drivers' names.
+
+    Without ``active`` the plan as it was made last, and what is active where a driver has none in it; with it what was
+    sent, as the drivers see it.
+    """
+    now_s = int(desk.clock.now_s())
+    return await desk.database.read(lambda conn: _read(conn, account, date, driver_id, active, now_s))
+
+
+def _read(
+    conn: Connection, account: Account, date: str, driver_id: str | None, active: bool, now_s: int
+) -> list[DayRoute]:
+    shown = [
+        (record, route)
+        for record in routes.on_dates(conn, account.id, date, date, driver_id)
+        if (route := record.active if active else record.planned or record.active)
+    ]
+    ids = {stop.order_id for _, route in shown for stop in route.stops if stop.order_id}
+    records = orders.by_ids(conn, account.id, ids)
+    places = orders.locations_by_ids(conn, {record.order.location_id for record in records.values()})
+    drivers = {driver.id: driver for driver in fleet.drivers_by_id(conn, account.id, {r.driver_id for r, _ in shown})}
+    vehicles = {
+        vehicle.id: vehicle
+        for vehicle in fleet.vehicles_by_id(conn, account.id, {r.vehicle_id for _, r in shown if r.vehicle_id})
+    }
+    duty = facts.duty_of(conn, drivers) if drivers else {}
+    days = workload.calendar(account.settings, date, date)
+    built = []
+    for record, route in shown:
+        if record.driver_id not in drivers:
+            continue
+        stops = [
+            _stop(stop, records, places, days)
+            for stop in route.stops
+            if stop.order_id is None or stop.order_id in records
+        ]
+        on_duty = fold_duty(duty.get(record.driver_id, ()))
+        vehicle = vehicles.get(route.vehicle_id or "")
+        built.append(_route(record, route, drivers[record.driver_id], vehicle, on_duty, stops, now_s))
+    return sorted(built, key=lambda each: (each.driver.name, each.driver.id))
+
+
+def _route(
+    record: RouteRecord,
+    route: Route,
+    driver: Driver,
+    vehicle: Vehicle | None,
+    on_duty: bool,
+    stops: Sequence[DayStop],
+    now_s: int,
+) -> DayRoute:
+    progress = standing.progress_of(record.progress)
+    started_s = progress.started_ms // 1000 if progress.started_ms is not None else None
+    planned_start_s = progress.planned_start_ms // 1000 if progress.planned_start_ms is not None else route.start_s
+    estimates = estimate([_underway(stop) for stop in stops], planned_start_s, started_s, now_s)
+    return DayRoute(
+        id=record.id,
+        driver=driver,
+        vehicle=vehicle,
+        route=route,
+        version=record.version,
+        sent=record.active is not None and route == record.active,
+        sent_ms=record.sent_ms,
+        on_duty=on_duty,
+        progress=progress,
+        stops=tuple(msgspec.structs.replace(stop, eta_s=eta_s) for stop, eta_s in zip(stops, estimates, strict=True)),
+    )
+
+
+def _stop(
+    stop: Stop, records: Mapping[str, Record], places: Mapping[str, Location], days: workload.Calendar
+) -> DayStop:
+    if stop.order_id is None:
+        return DayStop(stop=stop)
+    record = records[stop.order_id]
+    windows = workload.windows(record.order, days) or ()
+    return DayStop(
+        stop=stop,
+        order=record.order,
+        location=places.get(record.order.location_id),
+        status=record.status,
+        state=standing.state_of(record.completion),
+        windows=tuple((days.origin_s + opens, days.origin_s + closes) for opens, closes in windows),
+        tracking=record.tracking,
+    )
+
+
+def _underway(stop: DayStop) -> Underway:
+    """What the estimate needs to know; an order that ended without a time of its own ended when it was planned to."""
+    ended = stop.status in BEGUN and stop.status != "servicing"
+    finished_s = _seconds(stop.finished_ms) if ended else None
+    if ended and finished_s is None:
+        finished_s = stop.stop.departure_s
+    started_s = _seconds(stop.started_ms) if stop.status == "servicing" else None
+    return Underway(stop.stop, _opens(stop), started_s, finished_s)
+
+
+def _opens(stop: DayStop) -> int | None:
+    """When the window opens in which the service is planned."""
+    fitting = [opens for opens, closes in stop.windows if opens <= stop.stop.start_s <= closes]
+    return max(fitting, default=None)
+
+
+def _seconds(ms: int | None) -> int | None:
+    return None if ms is None else ms // 1000

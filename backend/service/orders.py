@@ -1,0 +1,339 @@
+"""Orders: save, find, remove.
+
+Saving takes many orders in one transaction and settles each by itself: an order that is refused leaves no trace, its
+neighbours are saved. Everything that the call names is read in a handful of queries, all rules run in memory, and all
+changes are written in a handful of statements.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec import UNSET
+
+from backend.domain.accounts import Office, Settings
+from backend.domain.drafts import (
+    DriverName,
+    LocationDraft,
+    Operation,
+    OrderDraft,
+    OrderName,
+    amend,
+    amend_location,
+    blank,
+    new_location,
+)
+from backend.domain.errors import Refusal
+from backend.domain.orders import BEGUN, Location, Order
+from backend.service import settle
+from backend.service.desk import Desk
+from backend.store import jobs, routes
+from backend.store import orders as store
+from backend.store.database import Connection
+from backend.store.orders import Record
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """The order as it is now, and its place."""
+
+    order: Order
+    location: Location
+    created: bool
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An order with what belongs to it."""
+
+    record: Record
+    location: Location
+    driver: DriverName | None = None  # to whom it is assigned by the shipper
+    related_no: str | None = None
+
+
+async def save(desk: Desk, office: Office, drafts: Sequence[OrderDraft | Refusal]) -> list[Saved | Refusal]:
+    """Creates and changes orders; one answer per draft, in order. A draft that is a refusal already stays one."""
+
+    def settle(conn: Connection) -> tuple[list[Saved | Refusal], "_Ledger"]:
+        ledger = _Ledger(conn, desk, office, [draft for draft in drafts if isinstance(draft, OrderDraft)])
+        answers = [draft if isinstance(draft, Refusal) else _try(ledger, draft) for draft in drafts]
+        ledger.write()
+        return answers, ledger
+
+    answers, ledger = await desk.journal.transact(settle)
+    for route in ledger.changed_routes:
+        desk.hub.tell_routes(office.account.id, route.date, [route.driver_id])
+    return answers
+
+
+async def find(desk: Desk, office: Office, names: Sequence[OrderName]) -> list[Found | Refusal]:
+    """One answer per name, in order; ``ERR_ORD_NOT_FOUND``, ``ERR_MULTIPLE_ORD_FOUND``."""
+
+    def look(conn: Connection) -> list[Found | Refusal]:
+        chosen = resolve(conn, office, names)
+        complete = iter(_complete(conn, office, [each for each in chosen if isinstance(each, Record)]))
+        return [each if isinstance(each, Refusal) else next(complete) for each in chosen]
+
+    return await desk.database.read(look)
+
+
+async def complete(desk: Desk, office: Office, records: Sequence[Record]) -> list[Found]:
+    """The same records with what belongs to them."""
+    return await desk.database.read(lambda conn: _complete(conn, office, records))
+
+
+def resolve(conn: Connection, office: Office, names: Sequence[OrderName]) -> list[Record | Refusal]:
+    """The one order that each name means."""
+    by_id = store.by_ids(conn, office.account.id, {name.id for name in names if name.id is not None}, office.customer)
+    numbers = {name.order_no for name in names if name.id is None and name.order_no is not None}
+    by_number = store.by_numbers(conn, office.account.id, numbers, office.customer)
+    return [
+        _one([by_id[name.id]] if name.id in by_id else []) if name.id is not None
+        else _one(by_number.get(name.order_no or "", []))
+        for name in names
+    ]  # fmt: skip
+
+
+def _one(found: Sequence[Record]) -> Record | Refusal:
+    if not found:
+        return Refusal("ERR_ORD_NOT_FOUND", "The order with the matching orderNo or id was not found.")
+    if len(found) > 1:
+        return Refusal("ERR_MULTIPLE_ORD_FOUND", "There are multiple orders matching the orderNo.")
+    return found[0]
+
+
+def _complete(conn: Connection, office: Office, records: Sequence[Record]) -> list[Found]:
+    places = store.locations_by_ids(conn, {record.order.location_id for record in records})
+    related = store.by_ids(conn, office.account.id, {r.order.related_id for r in records if r.order.related_id})
+    named = store.driver_names(conn, {r.order.assigned_driver_id for r in records if r.order.assigned_driver_id})
+    return [
+        Found(
+            record,
+            places[record.order.location_id],
+            named.get(record.order.assigned_driver_id or ""),
+            related[record.order.related_id].order.order_no if record.order.related_id in related else None,
+        )
+        for record in records
+    ]
+
+
+def _try(ledger: "_Ledger", draft: OrderDraft) -> Saved | Refusal:
+    try:
+        return ledger.settle(draft)
+    except Refusal as refusal:
+        return refusal
+
+
+class _Ledger:
+    """What is known of the orders and places that one call names, and what the call has changed of it so far."""
+
+    def __init__(self, conn: Connection, desk: Desk, office: Office, drafts: Sequence[OrderDraft]) -> None:
+        self._conn, self._desk, self._office = conn, desk, office
+        account_id, customer = office.account.id, office.customer
+        by_id = store.by_ids(conn, account_id, _ids(drafts), customer)
+        self._by_number = store.by_numbers(conn, account_id, _numbers(drafts), customer)
+        self._orders = by_id | {record.order.id: record for many in self._by_number.values() for record in many}
+        places = [draft.location for draft in drafts if isinstance(draft.location, LocationDraft)]
+        self._by_location_no = store.locations_by_number(conn, account_id, _texts(places, "location_no"), customer)
+        wanted = _texts([draft.location for draft in drafts if draft.find_by_address and draft.location], "address")
+        self._by_address = store.locations_by_address(conn, account_id, wanted, customer) if wanted else {}
+        known = {
+            place.id: place for many in (*self._by_location_no.values(), *self._by_address.values()) for place in many
+        }
+        others = {record.order.location_id for record in self._orders.values()} - known.keys()
+        self._places = known | store.locations_by_ids(conn, others)
+        self._drivers = store.drivers_named(
+            conn, account_id, {draft.assigned_to for draft in drafts if draft.assigned_to}
+        )
+        self._skills, self._features = store.known_codes(conn, account_id)
+        self._busy = jobs.busy_orders(conn, account_id) if self._orders else {}
+        self._new: dict[str, None] = {}
+        self._changed: dict[str, None] = {}
+        self._new_places: dict[str, None] = {}
+        self._changed_places: dict[str, None] = {}
+        self._left: dict[str, str] = {}  # order → the date it was on when it left its routes
+        self._left_routes: set[str] = set()
+        self.changed_routes: list[routes.RouteRecord] = []
+
+    def settle(self, draft: OrderDraft) -> Saved:
+        """One draft, all or nothing: everything is worked out before anything is remembered."""
+        old = self._existing(draft)
+        if old is not None and old.order.id in self._busy:
+            raise Refusal("ERR_OPT_RUNNING", "Optimization is running for this order.")
+        self._check_names(draft)
+        place = self._place(draft, old)
+        if old is None:
+            if draft.date is UNSET:
+                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A new order needs a date.", "date")
+            order_id = self._desk.new_id()
+            start = blank(self._settings, order_id, draft.order_no, draft.date, place.id)
+        elif draft.operation is Operation.SYNC:
+            start = blank(self._settings, old.order.id, old.order.order_no, old.order.date, place.id)
+            start = msgspec.structs.replace(start, customer=old.order.customer)
+        else:
+            start = msgspec.structs.replace(old.order, location_id=place.id)
+        order = amend(start, draft)
+        order = msgspec.structs.replace(
+            order,
+            assigned_driver_id=self._assigned(draft, order),
+            related_id=self._related(draft, order),
+            customer=self._office.customer or order.customer,
+        )
+        self._remember(old, order, place)
+        return Saved(order, place, old is None)
+
+    def write(self) -> None:
+        """Everything that was settled, in a handful of statements."""
+        account_id = self._office.account.id
+        store.insert_locations(self._conn, account_id, [self._places[key] for key in self._new_places])
+        store.update_locations(self._conn, [self._places[key] for key in self._changed_places])
+        store.insert_orders(self._conn, account_id, [self._orders[key] for key in self._new])
+        store.update_orders(self._conn, [self._orders[key].order for key in self._changed])
+        if self._left_routes:
+            store.place_orders(self._conn, [self._orders[key] for key in self._left])
+            self.changed_routes = routes.take_out(
+                self._conn, account_id, lambda order_id, date: self._left.get(order_id) != date, self._left_routes
+            )
+            settle.refold(self._conn, self._office.account, self._left, self._left_routes)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._office.account.settings
+
+    def _existing(self, draft: OrderDraft) -> Record | None:
+        if draft.operation is Operation.CREATE:
+            if draft.id is not None:
+                raise Refusal("ERR_INVALID_PARAM_FORMAT", "CREATE does not take an id.", "id")
+            if draft.order_no is not None and self._by_number.get(draft.order_no) and not draft.accept_duplicate:
+                raise Refusal("ERR_ORD_EXISTS", "An order with the specified orderNo already exists.")
+            return None
+        if draft.id is not None:
+            found = _one([self._orders[draft.id]] if draft.id in self._orders else [])
+        elif draft.order_no is not None:
+            matching = self._by_number.get(draft.order_no, [])
+            if not matching and draft.operation is not Operation.UPDATE:
+                return None
+            found = _one(matching)
+        elif draft.operation is Operation.UPDATE:
+            raise Refusal("ERR_INVALID_PARAM_FORMAT", "UPDATE needs an id or an orderNo.")
+        else:
+            return None
+        if isinstance(found, Refusal):
+            raise found
+        return self._orders[found.order.id]
+
+    def _check_names(self, draft: OrderDraft) -> None:
+        for codes, known, code, noun in (
+            (draft.skills, self._skills, "ERR_SK_NOT_EXISTS", "skill"),
+            (draft.vehicle_features, self._features, "ERR_VF_NOT_EXISTS", "vehicle feature"),
+        ):
+            for each in () if codes is UNSET else codes:
+                if each not in known:
+                    raise Refusal(code, f"The {noun} {each!r} does not exist.")
+        if draft.customer and self._office.customer not in (None, draft.customer):
+            raise Refusal("ERR_INVALID_PARAM_FORMAT", "This key is for the orders of another customer.", "customer")
+
+    def _place(self, draft: OrderDraft, old: Record | None) -> Location:
+        """The order's place after this draft; refused with the location number as ``where``."""
+        given = draft.location
+        if given is UNSET:
+            if old is None:
+                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A new order needs a location.", "location")
+            return self._places[old.order.location_id]
+        try:
+            matching = self._matching(given, old, draft.find_by_address)
+            if matching is None:
+                return new_location(given, self._desk.new_id())
+            return amend_location(matching, given, replace=draft.operation is Operation.SYNC)
+        except Refusal as refusal:
+            raise Refusal(refusal.code, refusal.text, given.location_no or None) from refusal
+
+    def _matching(self, given: LocationDraft, old: Record | None, by_address: bool) -> Location | None:
+        if given.location_no:
+            found = self._by_location_no.get(given.location_no, [])
+            if len(found) > 1:
+                raise Refusal(
+                    "ERR_LOC_MULTIPLE_LOC", "Multiple locations with the specified locationNo have been found."
+                )
+            return self._places[found[0].id] if found else None
+        if old is not None:
+            return self._places[old.order.location_id]
+        if by_address and given.address and given.latitude is UNSET:
+            named = self._by_address.get(given.address, [])
+            return next((place for place in named if given.name in (UNSET, place.name)), None)
+        return None
+
+    def _assigned(self, draft: OrderDraft, order: Order) -> str | None:
+        if draft.assigned_to is UNSET:
+            return order.assigned_driver_id
+        if draft.assigned_to is None:
+            return None
+        found = self._drivers[draft.assigned_to]
+        if not found:
+            raise Refusal("ERR_DRV_NOT_EXISTS", "The driver specified in assignedTo does not exist.")
+        if len(found) > 1:
+            raise Refusal("ERR_DRV_MULTIPLE", "There is more than one driver with the specified assignedTo values.")
+        return found[0]
+
+    def _related(self, draft: OrderDraft, order: Order) -> str | None:
+        if draft.related_id is UNSET and draft.related_no is UNSET:
+            return order.related_id
+        if draft.related_id and draft.related_id is not UNSET:
+            found = [self._orders[draft.related_id]] if draft.related_id in self._orders else []
+        elif draft.related_no and draft.related_no is not UNSET:
+            found = self._by_number.get(draft.related_no, [])
+        else:
+            return None
+        if not found:
+            raise Refusal("ERR_RELATED_ORD_MISSING", "The order passed in relatedOrderNo does not exist.")
+        if len(found) > 1:
+            raise Refusal(
+                "ERR_RELATED_ORD_MULTIPLE", "Multiple orders with the orderNo passed in relatedOrderNo exist."
+            )
+        other = self._orders[found[0].order.id].order
+        if {order.type, other.type} != {"P", "D"} or other.id == order.id:
+            raise Refusal("ERR_RELATED_ORD_LINK", "Only a pickup and a delivery can be linked.")
+        return other.id
+
+    def _remember(self, old: Record | None, order: Order, place: Location) -> None:
+        if place.id not in self._places:
+            self._new_places[place.id] = None
+            if place.location_no:
+                self._by_location_no.setdefault(place.location_no, []).append(place)
+            if place.address:
+                self._by_address.setdefault(place.address, []).append(place)
+        elif place != self._places[place.id] and place.id not in self._new_places:
+            self._changed_places[place.id] = None
+        self._places[place.id] = place
+        record = Record(order) if old is None else self._moved(old, order)
+        if old is None:
+            self._new[order.id] = None
+        elif order.id not in self._new:
+            self._changed[order.id] = None
+        self._orders[order.id] = record
+        if order.order_no is not None and (old is None or old.order.order_no != order.order_no):
+            self._by_number.setdefault(order.order_no, []).append(record)
+        if old is not None and old.order.order_no not in (None, order.order_no):
+            former = self._by_number.get(old.order.order_no or "", [])
+            self._by_number[old.order.order_no or ""] = [each for each in former if each.order.id != order.id]
+
+    def _moved(self, old: Record, order: Order) -> Record:
+        """An order that goes to another date leaves the routes that it is on."""
+        if order.date == old.order.date or old.status in BEGUN:
+            return msgspec.structs.replace(old, order=order)
+        self._left[order.id] = old.order.date
+        self._left_routes |= {old.planned_route_id or "", old.active_route_id or ""} - {""}
+        return msgspec.structs.replace(old, order=order, planned_route_id=None, active_route_id=None)
+
+
+def _ids(drafts: Iterable[OrderDraft]) -> set[str]:
+    """Every order id that is named anywhere."""
+    return {text for draft in drafts for text in (draft.id, draft.related_id) if text and text is not UNSET}
+
+
+def _numbers(drafts: Iterable[OrderDraft]) -> set[str]:
+    """Every order number that is named anywhere."""
+    return {text for draft in drafts for text in (draft.order_no, draft.related_no) if text and text is not UNSET}
+
+
+def _texts(places: Iterable[LocationDraft | msgspec.UnsetType], field: str) -> set[str]:
+    """One field of these places, where it is given and not empty."""
+    return {text for place in places if (text := getattr(place, field, UNSET)) and text is not UNSET}

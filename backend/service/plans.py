@@ -1,0 +1,386 @@
+"""Plans: start, watch and stop the planning of dates, and send what came of it to the drivers."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from backend.domain.accounts import Account, Office
+from backend.domain.drivers import Driver, Vehicle
+from backend.domain.errors import Refusal
+from backend.domain.orders import BEGUN, Status
+from backend.domain.plans import CannotPlan, PlanRequest, Scope
+from backend.domain.routes import Route, Stop
+from backend.planning import problem
+from backend.service import settle, workload
+from backend.service.days import DayRoute, DayStop, day_routes
+from backend.service.desk import Desk
+from backend.service.workload import Calendar, Shift
+from backend.store import fleet, jobs, orders, routes
+from backend.store.database import Connection
+from backend.store.orders import Record
+from backend.store.routes import RouteRecord
+
+if TYPE_CHECKING:
+    from backend.planning.worker import Job, Planner
+
+__all__ = ["DayRoute", "DayStop", "Progress", "Sent", "day_routes", "recover", "send", "start", "status", "stop"]
+
+LONGEST_DAYS = 35
+_STOP_S = 12.0  # the planner ends a job that was asked to stop within five seconds, by force if need be
+NOT_CHOSEN = ("NOT_CHOSEN", "It was not among the orders to be planned.")
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """``status`` N new, R running, C cancelled, F finished, E error; ``percent`` 0 to 100."""
+
+    status: str
+    percent: int
+    reason: str | None = None
+
+
+class Sent(msgspec.Struct, frozen=True):
+    routes: int
+    orders: int
+    sent_ms: int
+
+
+@dataclass(eq=False)
+class _Live:
+    """A job that this process plans."""
+
+    job: "Job"
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """What a job was started with."""
+
+    job_id: int
+    days: Calendar
+    shifts: tuple[Shift, ...]
+    left_out: Mapping[str, tuple[str, str]]
+    problem: problem.Problem
+    scope: Scope
+
+
+_live: WeakKeyDictionary["Planner", dict[int, _Live]] = WeakKeyDictionary()
+
+
+async def start(desk: Desk, office: Office, request: PlanRequest) -> int:
+    """Begins to plan and answers the job's id. Refuses as :class:`CannotPlan` what cannot be planned."""
+    draft = await desk.journal.transact(lambda conn: _prepare(conn, desk, office, request))
+
+    async def done(job: "Job") -> None:
+        await _done(desk, office.account, draft, job)
+
+    job = desk.planner.submit(draft.problem, done)
+    _live.setdefault(desk.planner, {})[draft.job_id] = _Live(job)
+    return draft.job_id
+
+
+async def status(desk: Desk, office: Office, job_id: int) -> Progress:
+    """How far a job is. Refuses with ``ERR_JOB_NOT_FOUND``."""
+    record = await desk.database.read(lambda conn: jobs.find(conn, office.account.id, job_id))
+    if record is None:
+        raise Refusal("ERR_JOB_NOT_FOUND", "The planning job with the specified id was not found.")
+    live = _live.get(desk.planner, {}).get(job_id)
+    if record.status in jobs.RUNNING and live is not None:
+        return Progress(live.job.status if live.job.status in jobs.RUNNING else "R", min(99, live.job.percent))
+    return Progress(record.status, record.percent, record.reason)
+
+
+async def stop(desk: Desk, office: Office, job_id: int) -> None:
+    """Ends a job with the best plan it has found, and returns when that is saved.
+
+    Refuses with ``ERR_JOB_NOT_FOUND`` and ``ERR_OPT_NOT_RUNNING``.
+    """
+    if (await status(desk, office, job_id)).status not in jobs.RUNNING:
+        raise Refusal("ERR_OPT_NOT_RUNNING", "The planning job is not running.")
+    live = _live.get(desk.planner, {}).get(job_id)
+    if live is not None:
+        desk.planner.stop(live.job)
+        try:
+            await asyncio.wait_for(live.ended.wait(), _STOP_S)
+        except TimeoutError as error:
+            raise Refusal(
+                "ERR_OPT_COULD_NOT_STOP", "The planning job does not end; it is being ended by force."
+            ) from error
+        return
+    # Another process plans it; it will find its job ended and leave everything as it is.
+    await desk.journal.transact(lambda conn: jobs.end(conn, job_id, "C", 0, "Stopped from elsewhere."))
+
+
+async def recover(desk: Desk) -> None:
+    """At start: jobs whose planner died with the process that ran it have failed."""
+    await desk.journal.transact(lambda conn: jobs.end_all(conn, "The server was restarted during planning."))
+
+
+async def send(desk: Desk, office: Office, date: str) -> Sent:
+    """Sends the plan of a date: from now on it is the active one, and every order on it can be tracked."""
+    now_ms = desk.clock.now_ms()
+
+    def activate(conn: Connection) -> tuple[Sent, list[str]]:
+        account = office.account
+        records = routes.on_dates(conn, account.id, date, date)
+        changed = [record for record in records if record.planned != record.active]
+        routes.update_routes(
+            conn,
+            [
+                msgspec.structs.replace(
+                    record,
+                    active=record.planned,
+                    version=record.version + (record.planned != record.active),
+                    sent_ms=now_ms if record.planned else record.sent_ms,
+                )
+                for record in records
+                if record.planned or record.active
+            ],
+        )
+        standing = orders.on_routes(conn, account.id, [record.id for record in records])
+        orders.place_orders(conn, [_sent(order) for order in standing])
+        settle.sent(conn, account, [record.id for record in records if record.planned])
+        settle.refold(conn, account, [order.order.id for order in standing])
+        planned = [order for order in standing if order.planned_route_id]
+        on_it = sum(1 for record in records if record.planned)
+        return Sent(on_it, len(planned), now_ms), [record.driver_id for record in changed]
+
+    sent, driver_ids = await desk.journal.transact(activate)
+    desk.hub.tell_routes(office.account.id, date, driver_ids)
+    return sent
+
+
+def _sent(record: Record) -> Record:
+    """A tracking code is kept once it was given: it stands in a message to the recipient."""
+    tracking = record.tracking or (secrets.token_urlsafe(12) if record.planned_route_id else None)
+    return msgspec.structs.replace(record, active_route_id=record.planned_route_id, tracking=tracking)
+
+
+def _prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) -> _Draft:
+    account = office.account
+    days = workload.calendar(account.settings, request.first, request.last)
+    records = orders.on_dates(conn, account.id, request.first, request.last)
+    drivers = _drivers(conn, account, request)
+    existing = routes.on_dates(conn, account.id, request.first, request.last)
+    chosen = _chosen(conn, account, request, records, drivers, existing)
+    places = orders.locations_by_ids(conn, {record.order.location_id for record in chosen})
+    if not any(places[record.order.location_id].valid for record in chosen):
+        raise CannotPlan("ERR_OPT_NO_REQUESTS", "No orders exist for the specified date.")
+    if not drivers:
+        raise CannotPlan("ERR_OPT_NO_RESOURCES", "No drivers are available for this date.")
+    vehicles = {vehicle.id: vehicle for vehicle in fleet.all_vehicles(conn, account.id)}
+    shifts = _shifts(days, drivers, vehicles, existing, {record.order.id: record for record in records})
+    pairs = [(record.order, places[record.order.location_id]) for record in chosen]
+    stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()))
+    scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))
+    job_id = jobs.add(conn, account.id, request.first, request.last, scope, desk.clock.now_ms())
+    return _Draft(job_id, days, tuple(shifts), left_out, stated, scope)
+
+
+def _drivers(conn: Connection, account: Account, request: PlanRequest) -> list[Driver]:
+    """The drivers to plan with: the named ones, or all that are enabled."""
+    every = fleet.all_drivers(conn, account.id)
+    if not request.drivers:
+        return [driver for driver in every if driver.enabled]
+    named = orders.drivers_named(conn, account.id, request.drivers)
+    if missing := tuple(name for name, ids in named.items() if not ids):
+        raise CannotPlan("ERR_DRIVER_NOT_FOUND", "One or more drivers were not found.", drivers=missing)
+    if any(len(ids) > 1 for ids in named.values()):
+        raise CannotPlan("ERR_MULTIPLE_DRV", "Multiple drivers with the specified identifier have been found.")
+    wanted = {ids[0] for ids in named.values()}
+    return [driver for driver in every if driver.id in wanted and driver.enabled]
+
+
+def _chosen(
+    conn: Connection,
+    account: Account,
+    request: PlanRequest,
+    records: Sequence[Record],
+    drivers: Sequence[Driver],
+    existing: Sequence[RouteRecord],
+) -> list[Record]:
+    """The orders to plan; refuses what is named and cannot be planned, and a planning that runs already."""
+    named = _named(request, records)
+    running = [
+        job for job in jobs.running(conn, account.id) if job.date <= request.last and job.last_date >= request.first
+    ]
+    for job in running:
+        if named is not None and named & set(job.scope.order_ids):
+            text = "Optimization is already running for one or more of these orders."
+            raise CannotPlan("ERR_OPT_RUNNING_FOR_ORDER", text, planning_id=job.id)
+    if running:
+        text = "Planning is already running for this date."
+        raise CannotPlan("ERR_OPT_RUNNING_FOR_DATE", text, planning_id=running[0].id)
+    if named is not None:
+        places = orders.locations_by_ids(conn, {r.order.location_id for r in records if r.order.id in named})
+        invalid = [r for r in records if r.order.id in named and not places[r.order.location_id].valid]
+        if invalid:
+            numbers = tuple(record.order.order_no or record.order.id for record in invalid)
+            raise CannotPlan("ERR_ORD_WITH_INVALID_LOC", "One or more orders have an invalid location.", orders=numbers)
+    used = {driver.id for driver in drivers}
+    ours = {route.id for route in existing if route.driver_id in used}
+    chosen = []
+    for record in records:
+        if record.status in BEGUN:
+            continue
+        on_ours = record.planned_route_id in ours
+        if named is None:
+            wanted = on_ours or record.planned_route_id is None or not request.drivers
+        else:
+            wanted = record.order.id in named or (on_ours and request.include_scheduled)
+        if wanted:
+            chosen.append(record)
+    return chosen
+
+
+def _named(request: PlanRequest, records: Sequence[Record]) -> set[str] | None:
+    """The ids of the orders that are asked for by name; None where all are meant."""
+    if not request.orders:
+        return None
+    by_id = {record.order.id for record in records}
+    by_number: dict[str, list[str]] = {}
+    for record in records:
+        by_number.setdefault(record.order.order_no or "", []).append(record.order.id)
+    found, missing = set(), []
+    for name in request.orders:
+        ids = ([name.id] if name.id in by_id else []) if name.id else by_number.get(name.order_no or "", [])
+        if len(ids) > 1:
+            raise CannotPlan("ERR_MULTIPLE_ORD_FOUND", "Multiple orders with the specified identifier have been found.")
+        if ids:
+            found.add(ids[0])
+        else:
+            missing.append(name.id or name.order_no or "")
+    if missing:
+        raise CannotPlan("ERR_ORD_NOT_FOUND", "One or more orders were not found.", orders=tuple(missing))
+    return found
+
+
+def _shifts(
+    days: Calendar,
+    drivers: Sequence[Driver],
+    vehicles: Mapping[str, Vehicle],
+    existing: Sequence[RouteRecord],
+    records: Mapping[str, Record],
+) -> list[Shift]:
+    by_day = {(route.driver_id, route.date): route for route in existing}
+    shifts = []
+    for date in days.dates:
+        for driver in drivers:
+            route = by_day.get((driver.id, date))
+            vehicle = vehicles.get(driver.vehicle_id or "")
+            planned = route and (route.planned or route.active)
+            shifts.append(Shift(driver, vehicle, date, _kept(route, records), planned))
+    return shifts
+
+
+def _kept(route: RouteRecord | None, records: Mapping[str, Record]) -> tuple[Stop, ...]:
+    """The stops that have begun; where the plan was sent, the sent one says where they stand."""
+    current = route and (route.active or route.planned)
+    if not current:
+        return ()
+    statuses = {stop.order_id: records[stop.order_id].status for stop in current.stops if stop.order_id in records}
+    return tuple(
+        stop
+        for stop in current.stops
+        if statuses.get(stop.order_id) in BEGUN and statuses.get(stop.order_id) != Status.CANCELLED
+    )
+
+
+async def _done(desk: Desk, account: Account, draft: _Draft, job: "Job") -> None:
+    """The planner has ended a job: saves what it found, and whatever happens lets the job end."""
+    try:
+        saved = await desk.journal.transact(lambda conn: _save(conn, desk, account, draft, job))
+    except Exception:
+        text = "The plan could not be saved."
+        await desk.journal.transact(lambda conn: jobs.end(conn, draft.job_id, "E", job.percent, text))
+        raise
+    finally:
+        live = _live.get(desk.planner, {}).pop(draft.job_id, None)
+        if live is not None:
+            live.ended.set()
+    for date in {date for date, _ in saved}:
+        desk.hub.tell_routes(account.id, date, [driver_id for day, driver_id in saved if day == date])
+
+
+def _save(conn: Connection, desk: Desk, account: Account, draft: _Draft, job: "Job") -> list[tuple[str, str]]:
+    """Saves a plan as far as it still holds; the dates and drivers whose planned route is another one now."""
+    if not jobs.end(conn, draft.job_id, job.status, job.percent, job.reason) or job.plan is None:
+        return []
+    first, last = draft.days.dates[0], draft.days.dates[-1]
+    every = {record.order.id: record for record in orders.on_dates(conn, account.id, first, last)}
+    places = orders.locations_by_ids(conn, {record.order.location_id for record in every.values()})
+    still = {
+        key: every[key].order
+        for key in draft.scope.order_ids
+        if key in every and every[key].status not in BEGUN and places[every[key].order.location_id].valid
+    }
+    by_day = {(r.driver_id, r.date): r for r in routes.on_dates(conn, account.id, first, last)}
+    planned = {route.vehicle: route for route in job.plan.routes}
+    added, changed, stands = [], [], dict[str, RouteRecord]()
+    for shift in draft.shifts:
+        old = by_day.get((shift.driver.id, shift.date))
+        shift = msgspec.structs.replace(shift, kept=_kept(old, every))
+        made = workload.route(shift, planned.get(shift.key), still, places, draft.days)
+        if old is None and made is None:
+            continue
+        record = old or RouteRecord(desk.new_id(), shift.date, shift.driver.id)
+        (changed if old else added).append(msgspec.structs.replace(record, planned=made))
+        stands |= {stop.order_id: record for stop in made.stops if stop.order_id} if made else {}
+    routes.insert_routes(conn, account.id, added)
+    routes.update_routes(conn, changed)
+    moved = [
+        msgspec.structs.replace(still[key], date=record.date)
+        for key, record in stands.items()
+        if key in still and still[key].date != record.date
+    ]
+    orders.update_orders(conn, moved)
+    touched = _place(conn, account, draft, job.plan, every, stands, {record.id for record in changed})
+    settle.refold(conn, account, touched)
+    return [(record.date, record.driver_id) for record in (*added, *changed)]
+
+
+def _place(
+    conn: Connection,
+    account: Account,
+    draft: _Draft,
+    plan: problem.Plan,
+    every: Mapping[str, Record],
+    stands: Mapping[str, RouteRecord],
+    replanned: set[str],
+) -> list[str]:
+    """Tells every order of the plan, and every one that lost its place, where it stands now and else why not."""
+    reasons = {each.stop: (each.code, each.text) for each in plan.dropped} | dict(draft.left_out)
+    wanted = set(draft.scope.order_ids) | stands.keys()
+    placed, others = [], set()
+    for key, record in every.items():
+        if key not in wanted and record.planned_route_id not in replanned:
+            continue
+        if record.status in BEGUN and key not in stands:
+            continue
+        if record.planned_route_id and record.planned_route_id not in replanned:
+            others.add(record.planned_route_id)
+        route = stands.get(key)
+        code, text = (None, None) if route else reasons.get(key, NOT_CHOSEN)
+        placed.append(
+            msgspec.structs.replace(
+                record, planned_route_id=route and route.id, unscheduled_code=code, unscheduled_text=text
+            )
+        )
+    orders.place_orders(conn, placed)
+    if others:  # of drivers that were not planned with, whose orders went to those that were
+        taken = {record.order.id for record in placed}
+        _leave(conn, account, others, taken)
+    return [record.order.id for record in placed]
+
+
+def _leave(conn: Connection, account: Account, route_ids: set[str], taken: set[str]) -> None:
+    def without(route: Route | None) -> Route | None:
+        return route and routes.without(route, lambda order_id, _date: order_id not in taken)
+
+    records = routes.by_ids(conn, account.id, route_ids).values()
+    routes.update_routes(conn, [msgspec.structs.replace(each, planned=without(each.planned)) for each in records])

@@ -1,0 +1,244 @@
+"""From orders and drivers to the planner's integers, and from its plan back to routes.
+
+The planner counts seconds from the first day's midnight in the account's time zone. Local times are turned into such
+seconds by way of UTC, so that an hour that a clock skips or repeats is not planned, or planned twice.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from backend.domain.accounts import Settings
+from backend.domain.drivers import Driver, Place, Vehicle
+from backend.domain.orders import Location, Order
+from backend.domain.plans import PlanRequest
+from backend.domain.routes import Route, Stop
+from backend.planning import matrix, problem
+
+_KINDS = {"D": "delivery", "P": "pickup", "T": "task"}
+_PRIORITIES = {"L": 0, "M": 1, "H": 2, "C": 3}
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_S = 86_400
+NO_PLACE = ("LOCATION_INVALID", "Its location has no coordinates.")
+NOT_ALLOWED = ("DATE_NOT_ALLOWED", "It may not be served on this date.")
+
+
+class Shift(msgspec.Struct, frozen=True):
+    """A driver on one date; ``kept`` are the stops of the route that have begun and stay as they are."""
+
+    driver: Driver
+    vehicle: Vehicle | None
+    date: str
+    kept: tuple[Stop, ...] = ()
+    planned: Route | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.driver.id}|{self.date}"
+
+
+class Calendar(msgspec.Struct, frozen=True):
+    """The planned dates in one time zone; ``origin_s`` is the first one's midnight, Unix seconds."""
+
+    zone: ZoneInfo
+    dates: tuple[str, ...]
+    origin_s: int
+
+    def seconds(self, date: str, clock: str) -> int:
+        """Local time "HH:MM" or "HH:MM:SS" of a date as seconds from the origin."""
+        return self.moment(f"{date}T{clock}")
+
+    def moment(self, local: str) -> int:
+        """Local "YYYY-MM-DDTHH:MM[:SS]" as seconds from the origin."""
+        return round(datetime.datetime.fromisoformat(local).replace(tzinfo=self.zone).timestamp()) - self.origin_s
+
+
+def calendar(settings: Settings, first: str, last: str) -> Calendar:
+    start, end = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last)
+    dates = tuple((start + datetime.timedelta(days=n)).isoformat() for n in range((end - start).days + 1))
+    zone = ZoneInfo(settings.time_zone)
+    midnight = datetime.datetime.fromisoformat(first).replace(tzinfo=zone)
+    return Calendar(zone, dates, round(midnight.timestamp()))
+
+
+def following(date: str) -> str:
+    return (datetime.date.fromisoformat(date) + datetime.timedelta(days=1)).isoformat()
+
+
+def windows(order: Order, days: Calendar) -> tuple[tuple[int, int], ...] | None:
+    """When the service may take place: begin not before the first, end not after the second. None is never.
+
+    An order that may be served at any time of every planned date has no windows at all.
+    """
+    service_s = round(order.duration_min * 60)
+    allowed = [date for date in days.dates if _allowed(order, date)]
+    if not allowed:
+        return None
+    if len(allowed) == len(days.dates) and not order.time_windows and not order.allowed_date_times:
+        return ()
+    found = [window for date in allowed for window in _of_day(order, date, days)]
+    if order.allowed_date_times:
+        begins = [
+            (
+                days.moment(each.opens) if each.opens else -_DAY_S,
+                (days.moment(each.closes) if each.closes else 400 * _DAY_S) + service_s,
+            )
+            for each in order.allowed_date_times
+        ]
+        found = [(max(a, c), min(b, d)) for a, b in found for c, d in begins]
+    return tuple(sorted({(a, b) for a, b in found if b - a >= service_s})) or None
+
+
+def build(
+    settings: Settings,
+    request: PlanRequest,
+    days: Calendar,
+    orders: Sequence[tuple[Order, Location]],
+    shifts: Sequence[Shift],
+    every_vehicle: Sequence[Vehicle],
+) -> tuple[problem.Problem, dict[str, tuple[str, str]]]:
+    """The problem, and the orders that it leaves out, each with a code and a sentence."""
+    left_out: dict[str, tuple[str, str]] = {}
+    stops = []
+    for order, place in orders:
+        open_at = windows(order, days) if place.valid else None
+        if open_at is None:
+            left_out[order.id] = NOT_ALLOWED if place.valid else NO_PLACE
+        else:
+            stops.append(_stop(order, place, open_at, shifts))
+    counted = tuple(any(vehicle.capacities[load] for vehicle in every_vehicle) for load in range(problem.LOADS))
+    known = {stop.key for stop in stops}
+    existing = tuple(
+        problem.Existing(shift.key, ids)
+        for shift in shifts
+        if request.start_with == "CURRENT"
+        and shift.planned
+        and (ids := tuple(stop.order_id for stop in shift.planned.stops if stop.order_id in known))
+    )
+    options = problem.Options(
+        seconds=settings.planning_seconds or 0,
+        balancing=request.balancing,
+        balance_by=request.balance_by,
+        balancing_factor=request.balancing_factor,
+        existing=existing,
+        lock=request.lock if request.start_with == "CURRENT" else "NONE",
+        speed_kmh=settings.average_speed_kmh,
+        circuity=settings.circuity,
+    )
+    vehicles = tuple(_vehicle(shift, days, counted) for shift in shifts)
+    return problem.Problem(tuple(stops), vehicles, options), left_out
+
+
+def route(
+    shift: Shift,
+    planned: problem.Route | None,
+    orders: Mapping[str, Order],
+    places: Mapping[str, Location],
+    days: Calendar,
+) -> Route | None:
+    """The driver's route: what has begun already, then what was planned of ``orders``; None where there is neither."""
+    visits = [visit for visit in planned.visits if visit.stop in orders] if planned else []
+    if not visits and not shift.kept:
+        return None
+    stops = [msgspec.structs.replace(stop, number=number) for number, stop in enumerate(shift.kept, 1)]
+    for visit in visits:
+        place = places[orders[visit.stop].location_id]
+        times = (days.origin_s + at for at in (visit.arrival_s, visit.start_s, visit.departure_s))
+        where = (place.latitude, place.longitude)
+        stops.append(Stop(len(stops) + 1, visit.stop, *where, *times, visit.travel_s, visit.distance_m))
+    before = shift.planned if shift.kept and shift.planned else None
+    start_s = before.start_s if before else days.origin_s + (planned.departure_s if planned else 0)
+    end_s = days.origin_s + planned.finish_s if planned else stops[-1].departure_s
+    ends = [shift.driver.start, *stops, shift.driver.end]
+    own = [orders[stop.order_id] for stop in stops if stop.order_id in orders]
+    return Route(
+        driver_id=shift.driver.id,
+        date=shift.date,
+        vehicle_id=shift.vehicle.id if shift.vehicle else None,
+        stops=tuple(stops),
+        distance_m=sum(stop.distance_m for stop in shift.kept) + (planned.distance_m if planned else 0),
+        duration_s=max(0, end_s - start_s),
+        start_s=start_s,
+        end_s=max(start_s, end_s),
+        loads=_loads(own),
+        start=shift.driver.start,
+        end=shift.driver.end,
+        polyline=matrix.polyline((each.latitude, each.longitude) for each in ends if each is not None),
+    )
+
+
+def _loads(orders: Sequence[Order]) -> tuple[float, float, float, float]:
+    one, two, three, four = (sum(order.loads[load] for order in orders) for load in range(problem.LOADS))
+    return one, two, three, four
+
+
+def _allowed(order: Order, date: str) -> bool:
+    if _WEEKDAYS[datetime.date.fromisoformat(date).weekday()] not in order.allowed_weekdays:
+        return False
+    return (order.allowed_from or date) <= date <= (order.allowed_to or date)
+
+
+def _of_day(order: Order, date: str, days: Calendar) -> list[tuple[int, int]]:
+    """The order's time windows of one date; one that closes before it opens closes on the next day."""
+    if not order.time_windows:
+        return [(days.seconds(date, "00:00"), days.seconds(following(date), "00:00"))]
+    found = []
+    for window in order.time_windows:
+        opens, closes = window.opens or "00:00", window.closes or "23:59"
+        found.append((days.seconds(date, opens), days.seconds(date if closes >= opens else following(date), closes)))
+    return found
+
+
+def _stop(order: Order, place: Location, open_at: tuple[tuple[int, int], ...], shifts: Sequence[Shift]) -> problem.Stop:
+    assigned = order.assigned_driver_id
+    return problem.Stop(
+        key=order.id,
+        place=problem.Place(place.latitude, place.longitude),
+        service_s=round(order.duration_min * 60),
+        check_in_s=place.check_in_min * 60,
+        windows=open_at,
+        kind=_KINDS[order.type],
+        load=_units(order.loads),
+        skills=frozenset(order.skills),
+        features=frozenset(order.vehicle_features),
+        vehicles=None if assigned is None else frozenset(s.key for s in shifts if s.driver.id == assigned),
+        priority=_PRIORITIES[order.priority],
+    )
+
+
+def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...]) -> problem.Vehicle:
+    """A load that no vehicle of the account has a capacity for is not counted at all.
+
+    A driver who is under way goes on from the last stop that has begun.
+    """
+    driver, vehicle = shift.driver, shift.vehicle
+    from_s = days.seconds(shift.date, driver.work_from)
+    overnight = driver.work_to <= driver.work_from
+    to_s = days.seconds(following(shift.date) if overnight else shift.date, driver.work_to)
+    start = _place(driver.start)
+    if shift.kept:
+        last = max(shift.kept, key=lambda stop: stop.departure_s)
+        from_s = max(from_s, last.departure_s - days.origin_s)
+        start = problem.Place(last.latitude, last.longitude)
+    limits = _units(vehicle.capacities) if vehicle else (None,) * problem.LOADS
+    return problem.Vehicle(
+        key=shift.key,
+        from_s=from_s,
+        to_s=max(from_s, to_s),
+        start=start,
+        end=_place(driver.end),
+        capacity=tuple(limit if used else None for limit, used in zip(limits, counted, strict=True)),
+        skills=frozenset(driver.skills),
+        features=frozenset(vehicle.features) if vehicle else frozenset(),
+    )
+
+
+def _units(loads: Sequence[float]) -> tuple[int, int, int, int]:
+    one, two, three, four = (round(load * 1000) for load in loads)
+    return one, two, three, four
+
+
+def _place(place: Place | None) -> problem.Place | None:
+    return place and problem.Place(place.latitude, place.longitude)

@@ -1,0 +1,81 @@
+"""Planning jobs: who plans what since when, and what became of it."""
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from backend.domain.plans import Scope
+from backend.store.tables import planner_jobs
+
+RUNNING = ("N", "R")
+
+
+class JobRecord(msgspec.Struct, frozen=True):
+    """``status`` N new, R running, C cancelled, F finished, E error; ``percent`` 0 to 100."""
+
+    id: int
+    account_id: str
+    date: str
+    last_date: str
+    status: str
+    percent: int
+    reason: str | None
+    created_ms: int
+    scope: Scope
+
+
+_scope = msgspec.json.Decoder(Scope)
+_COLUMNS = [planner_jobs.c[name] for name in JobRecord.__struct_fields__]
+
+
+def add(conn: Connection, account_id: str, date: str, last_date: str, scope: Scope, now_ms: int) -> int:
+    """The new job's id; it is R."""
+    made = conn.execute(
+        insert(planner_jobs).values(
+            account_id=account_id,
+            date=date,
+            last_date=last_date,
+            status="R",
+            percent=0,
+            reason=None,
+            created_ms=now_ms,
+            scope=msgspec.json.encode(scope),
+        )
+    )
+    return int(made.inserted_primary_key[0])
+
+
+def find(conn: Connection, account_id: str, job_id: int) -> JobRecord | None:
+    statement = select(*_COLUMNS).where(planner_jobs.c.account_id == account_id, planner_jobs.c.id == job_id)
+    row = conn.execute(statement).mappings().first()
+    return _job(row) if row else None
+
+
+def running(conn: Connection, account_id: str) -> list[JobRecord]:
+    """The account's jobs that have not ended."""
+    statement = select(*_COLUMNS).where(planner_jobs.c.account_id == account_id, planner_jobs.c.status.in_(RUNNING))
+    return [_job(row) for row in conn.execute(statement.order_by(planner_jobs.c.id)).mappings()]
+
+
+def busy_orders(conn: Connection, account_id: str) -> dict[str, int]:
+    """The orders that are being planned now, each with its job."""
+    return {order_id: job.id for job in running(conn, account_id) for order_id in job.scope.order_ids}
+
+
+def end(conn: Connection, job_id: int, status: str, percent: int, reason: str | None = None) -> bool:
+    """C, F or E; False where it had ended before."""
+    changed = conn.execute(
+        update(planner_jobs)
+        .where(planner_jobs.c.id == job_id, planner_jobs.c.status.in_(RUNNING))
+        .values(status=status, percent=percent, reason=reason)
+    )
+    return changed.rowcount == 1
+
+
+def end_all(conn: Connection, reason: str) -> int:
+    """Jobs whose planner died with its process; E, with the reason. How many there were."""
+    statement = update(planner_jobs).where(planner_jobs.c.status.in_(RUNNING)).values(status="E", reason=reason)
+    return conn.execute(statement).rowcount
+
+
+def _job(row: RowMapping) -> JobRecord:
+    return JobRecord(**(dict(row) | {"scope": _scope.decode(row["scope"])}))

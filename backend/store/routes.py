@@ -1,0 +1,123 @@
+"""Routes: what the planner left for each driver and date, and what was sent of it."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, insert, select, update
+
+from backend.domain.routes import Route
+from backend.store.tables import orders, routes
+
+
+class RouteRecord(msgspec.Struct, frozen=True):
+    """A driver's day; ``planned`` and ``active`` are as in the table, ``standing.progress_of`` reads ``progress``."""
+
+    id: str
+    date: str
+    driver_id: str
+    version: int = 0
+    planned: Route | None = None
+    active: Route | None = None
+    sent_ms: int | None = None
+    progress: bytes | None = None
+
+
+_route = msgspec.json.Decoder(Route)
+_encode = msgspec.json.Encoder().encode
+_COLUMNS = [routes.c[name] for name in RouteRecord.__struct_fields__]
+
+
+def on_dates(
+    conn: Connection, account_id: str, first: str, last: str, driver_id: str | None = None
+) -> list[RouteRecord]:
+    """Of the dates from ``first`` to ``last``, both included."""
+    statement = _of(account_id).where(routes.c.date >= first, routes.c.date <= last)
+    if driver_id is not None:
+        statement = statement.where(routes.c.driver_id == driver_id)
+    return [_record(row) for row in conn.execute(statement.order_by(routes.c.date, routes.c.driver_id)).mappings()]
+
+
+def by_ids(conn: Connection, account_id: str, ids: Iterable[str]) -> dict[str, RouteRecord]:
+    found = conn.execute(_of(account_id).where(routes.c.id.in_(list(ids)))).mappings()
+    return {row["id"]: _record(row) for row in found}
+
+
+def insert_routes(conn: Connection, account_id: str, records: Iterable[RouteRecord]) -> None:
+    rows = [_row(record) | {"account_id": account_id} for record in records]
+    if rows:
+        conn.execute(insert(routes), rows)
+
+
+def update_routes(conn: Connection, records: Iterable[RouteRecord]) -> None:
+    """All but the progress of these routes, by id; that is written by whoever folds the facts."""
+    rows = [_row(record) for record in records]
+    for row in rows:
+        row["key"] = row.pop("id")
+        del row["progress"]
+    if rows:
+        names = [name for name in RouteRecord.__struct_fields__ if name not in ("id", "progress")]
+        statement = update(routes).where(routes.c.id == bindparam("key"))
+        conn.execute(statement.values({name: bindparam(name) for name in names}), rows)
+
+
+def take_out(
+    conn: Connection, account_id: str, stays: Callable[[str, str], bool], route_ids: Iterable[str]
+) -> list[RouteRecord]:
+    """Leaves in these routes only the stops whose order ``stays(order_id, date)``; answers the changed ones.
+
+    The others are numbered anew and keep their times; an active route that changed has a higher version.
+    """
+    changed = []
+    for record in by_ids(conn, account_id, route_ids).values():
+        planned, active = without(record.planned, stays), without(record.active, stays)
+        if planned != record.planned or active != record.active:
+            version = record.version + (active != record.active)
+            changed.append(msgspec.structs.replace(record, planned=planned, active=active, version=version))
+    update_routes(conn, changed)
+    return changed
+
+
+def delete_routes(conn: Connection, account_id: str, date: str | None) -> int:
+    """Those of one date, or all where it is None."""
+    statement = delete(routes).where(routes.c.account_id == account_id)
+    return conn.execute(statement if date is None else statement.where(routes.c.date == date)).rowcount
+
+
+def last_sent_ms(conn: Connection, account_id: str, date: str) -> int | None:
+    """When the plan of this date was sent last."""
+    statement = select(func.max(routes.c.sent_ms)).where(routes.c.account_id == account_id, routes.c.date == date)
+    return conn.execute(statement).scalar()
+
+
+def statuses(conn: Connection, route_ids: Iterable[str]) -> dict[str, str]:
+    """The statuses of the orders of these active routes, by order."""
+    found = conn.execute(select(orders.c.id, orders.c.status).where(orders.c.active_route_id.in_(list(route_ids))))
+    return {row.id: row.status for row in found}
+
+
+def without(route: Route | None, stays: Callable[[str, str], bool]) -> Route | None:
+    if route is None:
+        return None
+    kept = [stop for stop in route.stops if stop.order_id is None or stays(stop.order_id, route.date)]
+    if len(kept) == len(route.stops):
+        return route
+    stops = tuple(msgspec.structs.replace(stop, number=number) for number, stop in enumerate(kept, 1))
+    return msgspec.structs.replace(route, stops=stops)
+
+
+def _of(account_id: str) -> Select[Any]:
+    return select(*_COLUMNS).where(routes.c.account_id == account_id)
+
+
+def _record(row: RowMapping) -> RouteRecord:
+    planned = _route.decode(row["planned"]) if row["planned"] else None
+    active = _route.decode(row["active"]) if row["active"] else None
+    return RouteRecord(**(dict(row) | {"planned": planned, "active": active}))
+
+
+def _row(record: RouteRecord) -> dict[str, Any]:
+    row = msgspec.structs.asdict(record)
+    row["planned"] = _encode(record.planned) if record.planned else None
+    row["active"] = _encode(record.active) if record.active else None
+    return row
