@@ -1,15 +1,21 @@
-"""Positions: one fix of one driver's phone."""
+"""Positions: one fix of one driver's phone, what is accepted of it, and the compact form it is stored in."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from math import asin, cos, radians, sin, sqrt
+from typing import Annotated, Any, Literal, TypeGuard
 
 import msgspec
 from msgspec import Meta
 
 EARLIEST_S = 1_420_070_400.0  # 2015-01-01T00:00:00Z: no phone that runs the app has been on before
 LATEST_S = 4_102_444_800.0  # 2100-01-01T00:00:00Z: a larger number is milliseconds or nonsense
+AHEAD_S = 300.0  # a phone's clock may be so far ahead of the server's
+FASTEST_MPS = 250 / 3.6  # no delivery vehicle drives faster; a trip by air is a jump that the next fix confirms
+EARTH_RADIUS_M = 6_371_008.8  # IUGG mean radius R1
 
 # A negative value is a phone's way to say unknown, so the lower bounds only keep out NaN and infinity.
 Unknowable = Annotated[float, Meta(ge=-1e9, le=1e9)]
+Doubt = Literal["null_island", "jump"]
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -23,7 +29,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     longitude: Annotated[float, Meta(ge=-180, le=180)]
     accuracy: Unknowable | None = None
     speed: Unknowable | None = None
-    heading: Unknowable | None = None
+    heading: Annotated[float, Meta(ge=-1e9, le=360)] | None = None
     altitude: Annotated[float, Meta(ge=-20_000, le=100_000)] | None = None
     battery: Annotated[float, Meta(ge=0, le=1)] | None = None
     id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
@@ -31,3 +37,213 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def at_ms(self) -> int:
         return round(self.timestamp * 1000)
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """One fix that is not taken, by its index in the batch. The wire's own form."""
+
+    index: int
+    code: str
+    message: str
+
+
+class Sifted(msgspec.Struct, frozen=True):
+    accepted: list[Position]
+    rejected: list[Rejected]
+
+
+def sift(fixes: list[Position], now_s: float, oldest_s: float = EARLIEST_S) -> Sifted:
+    """Part what can be stored from what cannot, fix by fix.
+
+    ``oldest_s`` is where the account's retention begins. Accepted fixes come back in order with unknown values
+    (negative speed, heading, accuracy) absent, a heading of 360 as 0 and minus zero as zero; the rest is untouched.
+    The check of a good batch is one pass in one expression: this runs for every position there is.
+    """
+    latest_s = now_s + AHEAD_S
+    odd = [
+        index
+        for index, fix in enumerate(fixes)
+        if not oldest_s <= fix.timestamp <= latest_s
+        or fix.latitude == 0
+        or fix.longitude == 0
+        or ((value := fix.accuracy) is not None and value <= 0)
+        or ((value := fix.speed) is not None and value <= 0)
+        or ((value := fix.heading) is not None and not 0 < value < 360)
+        or fix.altitude == 0
+    ]
+    if not odd:
+        return Sifted(fixes, [])
+    kept: list[Position | None] = list(fixes)
+    rejected = []
+    for index in odd:
+        fix = fixes[index]
+        refused = _untimely(fix, latest_s, oldest_s)
+        kept[index] = None if refused else _normalised(fix)
+        if refused:
+            rejected.append(Rejected(index, *refused))
+    return Sifted([fix for fix in kept if fix is not None], rejected)
+
+
+def diagnose(item: Any) -> tuple[str, str]:
+    """Code and sentence for an item that is not a ``Position``, given as plain JSON or MessagePack values."""
+    if not isinstance(item, dict):
+        return "ERR_POSITION_INVALID", f"a position is an object, not {_kind(item)}"
+    if refused := _timestamp_fault(item.get("timestamp")):
+        return refused
+    for name, limit in (("latitude", 90), ("longitude", 180)):
+        value = item.get(name)
+        if not _is_number(value) or not -limit <= value <= limit:
+            text = f"{name} is a number of degrees from -{limit} to {limit}, not {_kind(value)}"
+            return f"ERR_{name.upper()}_INVALID", text
+    try:
+        msgspec.convert(item, Position)
+    except msgspec.ValidationError as error:
+        return "ERR_POSITION_INVALID", str(error)
+    return "ERR_POSITION_INVALID", "the position could not be read"
+
+
+def doubts(previous: Position | None, fix: Position) -> tuple[Doubt, ...]:
+    """Why a fix may not be where the driver is. ``previous`` is the fix before it in time, where there is one.
+
+    Computed whenever it is asked for, never stored; nothing is deleted for it.
+    """
+    found: list[Doubt] = []
+    if abs(fix.latitude) < 0.001 and abs(fix.longitude) < 0.001:
+        found.append("null_island")  # what a receiver without a fix reports; the real place is open sea
+    if previous is not None:
+        blur_m = max(previous.accuracy or 0, 50.0) + max(fix.accuracy or 0, 50.0)
+        reach_m = FASTEST_MPS * abs(fix.timestamp - previous.timestamp) + blur_m
+        if distance_m(previous, fix) > reach_m:
+            found.append("jump")
+    return tuple(found)
+
+
+def plausible(previous: Position | None, fix: Position) -> bool:
+    return not doubts(previous, fix)
+
+
+def newest_plausible(fixes: Sequence[Position]) -> Position | None:
+    """Where the driver is, by the last few fixes in order of time: the newest that is no null island and no lone jump.
+
+    A jump that the next fix confirms is a new place; a jump away and back is an outlier.
+    """
+    last = [fix for fix in fixes if plausible(None, fix)][-3:]
+    match last:
+        case [*before, previous, fix] if not plausible(previous, fix):
+            back_again = bool(before) and plausible(before[-1], fix)
+            return fix if back_again else previous
+        case [*_, fix]:
+            return fix
+    return None
+
+
+def distance_m(a: Position, b: Position) -> float:
+    """Metres on the great circle, by the haversine formula; right across the antimeridian and at the poles."""
+    latitude_a, latitude_b = radians(a.latitude), radians(b.latitude)
+    half_north = sin((latitude_b - latitude_a) / 2)
+    half_east = sin(radians(b.longitude - a.longitude) / 2)
+    square = half_north * half_north + cos(latitude_a) * cos(latitude_b) * half_east * half_east
+    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(square)))
+
+
+# The stored form: one byte for the format, then MessagePack of one list a column. Measured for 100 fixes: 20 µs to pack
+# and 23 µs to unpack, 57 bytes a fix; lists of objects are faster to make and twice the size. Coordinates stay exact.
+COLUMNS = b"\x01"
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def pack(fixes: Sequence[Position]) -> bytes:
+    """Fixes in the compact form they are stored in; timestamps to the millisecond, all else exact."""
+    return COLUMNS + _encode(
+        (
+            [round(fix.timestamp * 1000) for fix in fixes],
+            [fix.latitude for fix in fixes],
+            [fix.longitude for fix in fixes],
+            [fix.accuracy for fix in fixes],
+            [fix.speed for fix in fixes],
+            [fix.heading for fix in fixes],
+            [fix.altitude for fix in fixes],
+            [fix.battery for fix in fixes],
+            [fix.id for fix in fixes],
+        )
+    )
+
+
+def unpack(body: bytes) -> list[Position]:
+    """The fixes of ``pack``, in the order they were given. ValueError where the format is not known."""
+    times_ms, *others = _columns(body)
+    return list(map(Position, [at_ms / 1000 for at_ms in times_ms], *others))
+
+
+def unpack_times_ms(body: bytes) -> list[int]:
+    times_ms: list[int] = _columns(body)[0]
+    return times_ms
+
+
+def _columns(body: bytes) -> list[list[Any]]:
+    if body[:1] != COLUMNS:
+        raise ValueError(f"positions are stored in a format that this version does not know: {body[:1]!r}")
+    columns: list[list[Any]] = _decode(memoryview(body)[1:])
+    return columns
+
+
+def _untimely(fix: Position, latest_s: float, oldest_s: float) -> tuple[str, str] | None:
+    if fix.timestamp > latest_s:
+        ahead_s = fix.timestamp - latest_s + AHEAD_S
+        return "ERR_TIMESTAMP_FUTURE", f"the timestamp is {ahead_s:.0f} seconds ahead of the server's clock"
+    if fix.timestamp < oldest_s:
+        return "ERR_TIMESTAMP_TOO_OLD", "the timestamp is before the time that positions are kept from"
+    return None
+
+
+def _normalised(fix: Position) -> Position:
+    def known(value: float | None) -> float | None:
+        return None if value is None or value < 0 else value + 0.0
+
+    heading = known(fix.heading)
+    return msgspec.structs.replace(
+        fix,
+        latitude=fix.latitude + 0.0,  # minus zero plus zero is zero
+        longitude=fix.longitude + 0.0,
+        accuracy=known(fix.accuracy),
+        speed=known(fix.speed),
+        heading=0.0 if heading == 360 else heading,
+        altitude=None if fix.altitude is None else fix.altitude + 0.0,
+    )
+
+
+def _timestamp_fault(value: Any) -> tuple[str, str] | None:
+    if not _is_number(value):
+        return "ERR_TIMESTAMP_INVALID", f"the timestamp is a number of Unix seconds, not {_kind(value)}"
+    if EARLIEST_S <= value <= LATEST_S:
+        return None
+    if EARLIEST_S * 1000 <= value <= LATEST_S * 1000:
+        return "ERR_TIMESTAMP_MILLISECONDS", "the timestamp is in milliseconds; Unix seconds are expected"
+    if value < EARLIEST_S:
+        return "ERR_TIMESTAMP_TOO_OLD", "the timestamp is before 2015"
+    if value < 1e11:
+        return "ERR_TIMESTAMP_FUTURE", "the timestamp is after 2100"
+    return "ERR_TIMESTAMP_INVALID", "the timestamp is a number of Unix seconds; this is no moment in seconds"
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Whether it is a finite number; NaN and the infinities can come in MessagePack."""
+    return type(value) in (int, float) and value - value == 0
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return f"{value:.6g}" if abs(value) < 1e300 else "a number that large"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+    return "that"

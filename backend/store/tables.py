@@ -221,6 +221,8 @@ position_ids = Table(
     metadata,
     Column("driver_id", String(32), primary_key=True),
     Column("id", String(64), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),  # of its position, so that it goes when that one goes
+    sqlite_with_rowid=False,
 )
 
 attachments = Table(

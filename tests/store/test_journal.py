@@ -1,0 +1,164 @@
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, insert, select, text
+
+from backend.domain.errors import Refusal
+from backend.store import journal as journal_module
+from backend.store import tracks
+from backend.store.database import Database
+from backend.store.journal import Journal
+from backend.store.tables import chunks, skills
+from tests.store.builders import NOON, drive, fix
+
+DAY_MS = (int(NOON * 1000) - 43_200_000, int(NOON * 1000) + 43_200_000)
+
+
+def add(code: str) -> Any:
+    return lambda conn: conn.execute(insert(skills).values(account_id="a", code=code, name=code)).rowcount
+
+
+def codes(conn: Connection) -> list[str]:
+    return list(conn.scalars(select(skills.c.code).order_by(skills.c.code)))
+
+
+async def test_what_is_answered_can_be_read(journal: Journal, database: Database) -> None:
+    assert await journal.transact(add("ADR")) == 1
+    assert await database.read(codes) == ["ADR"]
+
+
+async def test_what_one_function_raises_undoes_its_own_change_alone(journal: Journal, database: Database) -> None:
+    def half(conn: Connection) -> None:
+        add("HALF")(conn)
+        raise Refusal("ERR_NO", "not this one")
+
+    answers = await asyncio.gather(
+        *(journal.transact(work) for work in (add("A"), half, add("B"), add("A"), lambda conn: 1 // 0, add("C"))),
+        return_exceptions=True,
+    )
+    kinds = [type(answer).__name__ for answer in answers]
+    assert kinds == ["int", "Refusal", "int", "IntegrityError", "ZeroDivisionError", "int"]
+    assert await database.read(codes) == ["A", "B", "C"]
+
+
+async def test_what_waits_shares_a_commit(journal: Journal) -> None:
+    gate = threading.Event()
+    first = asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))
+    while journal.waiting != 1:
+        await asyncio.sleep(0)
+    rest = [asyncio.create_task(journal.append(f"driver{n}", drive(0, 10))) for n in range(50)]
+    rest += [asyncio.create_task(journal.transact(add(f"S{n}"))) for n in range(50)]
+    while journal.waiting != 101:
+        await asyncio.sleep(0)
+    gate.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(first, *rest)
+    assert journal.commits <= 3
+
+
+async def test_a_caller_who_gives_up_changes_nothing_for_the_others(journal: Journal, database: Database) -> None:
+    gate = threading.Event()
+    blocked = asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))
+    gone = asyncio.create_task(journal.transact(add("GONE")))
+    stays = asyncio.create_task(journal.transact(add("STAYS")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    gate.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(blocked, stays)
+    assert gone.cancelled()
+    assert "STAYS" in await database.read(codes)
+    assert journal.waiting == 0
+
+
+async def test_too_long_a_queue_is_refused_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "MOST_WAITING", 3)
+    gate = threading.Event()
+    held = [asyncio.create_task(journal.transact(lambda conn: gate.wait(10))) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        await journal.transact(add("X"))
+    gate.set()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*held)
+        assert await journal.transact(add("X")) == 1
+
+
+async def test_too_many_bytes_are_refused_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "MOST_WAITING_BYTES", 1000)
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        await journal.append("ana", drive(0, 100))
+    assert (await journal.append("ana", drive(0, 5))).accepted == 5
+
+
+async def test_a_full_disk_is_told_and_nothing_is_half_stored(journal: Journal, database: Database) -> None:
+    assert (await journal.append("ana", drive(0, 100))).accepted == 100
+    pages = await journal.transact(lambda conn: conn.exec_driver_sql("PRAGMA page_count").scalar_one())
+    await journal.transact(lambda conn: conn.exec_driver_sql(f"PRAGMA max_page_count={pages + 4}").scalar_one())
+    refused = 0
+    stored = 100
+    for number in range(1, 20):
+        try:
+            stored += (await journal.append("ana", drive(number * 100, 100))).accepted
+        except Refusal as refusal:
+            assert refusal.code == "ERR_STORAGE_FULL"
+            refused += 1
+    assert refused > 10
+    assert await database.read(lambda conn: conn.scalar(select(func.sum(chunks.c.count)))) == stored  # reads go on
+    with pytest.raises(Refusal, match="ERR_STORAGE_FULL"):
+        await journal.transact(
+            lambda conn: conn.execute(insert(skills).values(account_id="a", code="b", name="c" * 99999))
+        )
+    await journal.transact(lambda conn: conn.exec_driver_sql("PRAGMA max_page_count=1000000").scalar_one())
+    answer = await journal.append("ana", drive(0, 2000))
+    assert (answer.accepted, answer.duplicates) == (2000 - stored, stored)
+
+
+async def test_one_batch_that_cannot_be_stored_fails_alone(
+    journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = tracks._tail
+
+    def tail(conn: Connection, driver_id: str) -> tracks.Tail:
+        if driver_id == "bad":
+            raise ValueError("a format of the future")
+        return healthy(conn, driver_id)
+
+    monkeypatch.setattr(tracks, "_tail", tail)
+    gate = threading.Event()
+    blocked = asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))
+    while journal.waiting != 1:
+        await asyncio.sleep(0)
+    names = ["ana", "bad", "ivo", "ana"]
+    sending = [asyncio.create_task(journal.append(name, drive(0, 10))) for name in names]
+    await asyncio.sleep(0)
+    gate.set()
+    answers = await asyncio.gather(*sending, return_exceptions=True)
+    await blocked
+    assert [getattr(answer, "accepted", None) for answer in answers] == [10, None, 10, 0]
+    assert await database.read(lambda conn: conn.scalar(select(func.sum(chunks.c.count)))) == 20
+
+
+async def test_closing_stores_what_waits_and_refuses_what_comes_later(database: Database) -> None:
+    journal = Journal(database)
+    waiting = [asyncio.create_task(journal.append("ana", drive(n * 10, 10))) for n in range(200)]
+    await asyncio.sleep(0)
+    await journal.close()
+    assert sum(answer.accepted for answer in await asyncio.gather(*waiting)) == 2000
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        await journal.append("ana", [fix(9999)])
+    assert database.read_now(lambda conn: len(list(tracks.track(conn, "ana", *DAY_MS)))) == 2000
+
+
+async def test_the_log_is_moved_into_the_database(
+    journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "LOG_GROWTH_BYTES", 200_000)
+    monkeypatch.setattr(journal_module, "LOG_FILE_BYTES", 400_000)
+    for number in range(100):
+        await journal.append("ana", drive(number * 200, 200))
+    assert database.path.with_name(database.path.name + "-wal").stat().st_size < 2_000_000
+    assert database.path.stat().st_size > 1_000_000
+    assert await database.read(lambda conn: conn.execute(text("PRAGMA integrity_check")).scalar_one()) == "ok"
