@@ -22,7 +22,7 @@ def blocks(heading: str) -> list[str]:
 
 @pytest.mark.timeout(180)
 def test_the_first_session_goes_from_an_account_to_a_delivered_order(tmp_path: Path) -> None:
-    """Every block, in one shell. The port is another, since 8000 may be taken; the command is found as in an installed tree."""
+    """Every block, in one shell. The port is another, since 8000 may be taken."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
