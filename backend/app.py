@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from backend.api import body, health, office, operator, optimoroute, problems, schema
+from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
@@ -17,13 +18,16 @@ from backend.service.identity import Acquaintances, Guesses
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.journal import Journal
+from backend.store.media import Media
 from backend.web import pages
 
 HANDLERS = [
     *office.handlers,
+    *file_links.handlers,
     *health.handlers,
     *operator.handlers,
     *optimoroute.handlers,
+    *schema.handlers,
     *pages.handlers,
 ]
 
@@ -34,7 +38,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
         journal = Journal(database)
-        media = None
+        media = await Media.open(settings.blob_url or settings.data_dir / "media")
         hub, planner = Hub(), Planner()
         desk = Desk(
             settings=settings,
@@ -68,7 +72,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             app.state.desk = desk
             await plans.recover(desk)
             await desk.planner.start()
-            await plans.recover(desk)
+            await desk.hub.start(desk)
             yield
 
     app = Litestar(

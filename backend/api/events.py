@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from backend.domain.events import StartTimeChanged, kind
+from backend.domain.events import Failed, StartService, StartTimeChanged, Success, kind
 from backend.domain.positions import distance_m
 from backend.domain.times import zone
 from backend.service.history import Event
+
+AT_THE_PLACE = (StartService, Success, Failed)  # an order may be rejected from anywhere
 
 
 class Moment(msgspec.Struct, frozen=True, rename="camel"):
@@ -21,7 +23,7 @@ class Moment(msgspec.Struct, frozen=True, rename="camel"):
 class EventPosition(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """``distanceToLocation`` metres from the order's place."""
 
-    timestamp: float
+    timestamp: int
     latitude: float
     longitude: float
     accuracy: float | None = None
@@ -80,16 +82,16 @@ def moment_out(ms: int, zone_name: str) -> Moment:
 
 
 def _position(event: Event) -> EventPosition | None:
-    """Where it was; only events of orders say so."""
+    """Where it was; only events say so at which the driver was to be at an order's place."""
     position, place = event.fact.position, event.place
-    if position is None or event.order_id is None:
+    if position is None or not isinstance(event.fact, AT_THE_PLACE):
         return None
     away = None
     if place is not None and place.valid:
         there = msgspec.structs.replace(position, latitude=place.latitude, longitude=place.longitude)
         away = round(distance_m(position, there), 1)
     return EventPosition(
-        timestamp=position.timestamp,
+        timestamp=int(position.timestamp),
         latitude=position.latitude,
         longitude=position.longitude,
         accuracy=position.accuracy,

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from backend.domain.accounts import Office
+from backend.domain.drafts import DriverName
 from backend.domain.drivers import Driver, Vehicle
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
@@ -67,9 +68,7 @@ async def declare(desk: Desk, caller: Office, document: Declared) -> Counts:
         locations = _declare_locations(conn, desk, account_id, document.locations)
         return Counts(skills[2], features[2], vehicles, drivers, locations)
 
-    counts = await desk.journal.transact(change)
-    desk.hub.tell_fleet(account_id)
-    return counts
+    return await desk.journal.transact(change)
 
 
 async def add_driver(desk: Desk, caller: Office, given: Fields) -> Driver:
@@ -81,9 +80,7 @@ async def add_driver(desk: Desk, caller: Office, given: Fields) -> Driver:
         fleet.add_drivers(conn, caller.account.id, [made])
         return made
 
-    made = await desk.journal.transact(add)
-    desk.hub.tell_fleet(caller.account.id)
-    return made
+    return await desk.journal.transact(add)
 
 
 async def change_driver(desk: Desk, caller: Office, driver_id: str, given: Fields) -> Driver:
@@ -96,9 +93,7 @@ async def change_driver(desk: Desk, caller: Office, driver_id: str, given: Field
         fleet.save_driver(conn, caller.account.id, changed)
         return changed
 
-    changed = await desk.journal.transact(change)
-    desk.hub.tell_fleet(caller.account.id)
-    return changed
+    return await desk.journal.transact(change)
 
 
 async def remove_driver(desk: Desk, caller: Office, driver_id: str) -> None:
@@ -112,7 +107,6 @@ async def remove_driver(desk: Desk, caller: Office, driver_id: str) -> None:
     for key in await desk.journal.transact(remove):
         desk.acquaintances.forget(key)
         desk.hub.tell_revoked(key)
-    desk.hub.tell_fleet(caller.account.id)
 
 
 async def add_vehicle(desk: Desk, caller: Office, given: Fields) -> Vehicle:
@@ -204,6 +198,14 @@ async def vehicle(desk: Desk, caller: Office, vehicle_id: str) -> Vehicle:
 async def location(desk: Desk, caller: Office, location_id: str) -> Location:
     found = await desk.database.read(lambda conn: fleet.location(conn, caller.account.id, location_id))
     return _found(found, "location")
+
+
+async def named(desk: Desk, caller: Office, names: Iterable[DriverName]) -> dict[DriverName, list[str]]:
+    """The ids of the caller's drivers that each of these names fits: none, one, or several that share it."""
+    wanted = list(names)
+    return await desk.database.read(
+        lambda conn: fleet.drivers_named(conn, caller.account.id, wanted, caller.subcontractor)
+    )
 
 
 async def vehicle_names(desk: Desk, caller: Office, of: Iterable[Driver]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from backend.domain.errors import Refusal
 from backend.domain.orders import BEGUN, Location, Order
 from backend.service import settle
 from backend.service.desk import Desk
-from backend.store import jobs, routes
+from backend.store import fleet, jobs, routes
 from backend.store import orders as store
 from backend.store.database import Connection
 from backend.store.orders import Record
@@ -81,15 +81,25 @@ async def complete(desk: Desk, office: Office, records: Sequence[Record]) -> lis
 
 
 def resolve(conn: Connection, office: Office, names: Sequence[OrderName]) -> list[Record | Refusal]:
-    """The one order that each name means."""
-    by_id = store.by_ids(conn, office.account.id, {name.id for name in names if name.id is not None}, office.customer)
+    """The one order that each name means; of the caller's own where it is a customer or a subcontractor."""
+    account_id = office.account.id
+    by_id = store.by_ids(conn, account_id, {name.id for name in names if name.id is not None}, office.customer)
     numbers = {name.order_no for name in names if name.id is None and name.order_no is not None}
-    by_number = store.by_numbers(conn, office.account.id, numbers, office.customer)
+    by_number = store.by_numbers(conn, account_id, numbers, office.customer)
+    if office.subcontractor is not None:
+        records = [*by_id.values(), *(record for many in by_number.values() for record in many)]
+        route_ids = {route_id for r in records for route_id in (r.planned_route_id, r.active_route_id) if route_id}
+        own = routes.of_subcontractor(conn, account_id, route_ids, office.subcontractor)
+        by_id = {key: r for key, r in by_id.items() if own & {r.planned_route_id, r.active_route_id}}
+        by_number = {
+            key: [r for r in many if own & {r.planned_route_id, r.active_route_id}] for key, many in by_number.items()
+        }
     return [
-        _one([by_id[name.id]] if name.id in by_id else []) if name.id is not None
+        _one([by_id[name.id]] if name.id in by_id else [])
+        if name.id is not None
         else _one(by_number.get(name.order_no or "", []))
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 def _one(found: Sequence[Record]) -> Record | Refusal:
@@ -103,7 +113,7 @@ def _one(found: Sequence[Record]) -> Record | Refusal:
 def _complete(conn: Connection, office: Office, records: Sequence[Record]) -> list[Found]:
     places = store.locations_by_ids(conn, {record.order.location_id for record in records})
     related = store.by_ids(conn, office.account.id, {r.order.related_id for r in records if r.order.related_id})
-    named = store.driver_names(conn, {r.order.assigned_driver_id for r in records if r.order.assigned_driver_id})
+    named = fleet.driver_names(conn, {r.order.assigned_driver_id for r in records if r.order.assigned_driver_id})
     return [
         Found(
             record,
@@ -140,7 +150,7 @@ class _Ledger:
         }
         others = {record.order.location_id for record in self._orders.values()} - known.keys()
         self._places = known | store.locations_by_ids(conn, others)
-        self._drivers = store.drivers_named(
+        self._drivers = fleet.drivers_named(
             conn, account_id, {draft.assigned_to for draft in drafts if draft.assigned_to}
         )
         self._skills, self._features = store.known_codes(conn, account_id)

@@ -187,7 +187,7 @@ def _drivers(conn: Connection, account: Account, request: PlanRequest) -> list[D
     every = fleet.all_drivers(conn, account.id)
     if not request.drivers:
         return [driver for driver in every if driver.enabled]
-    named = orders.drivers_named(conn, account.id, request.drivers)
+    named = fleet.drivers_named(conn, account.id, request.drivers)
     if missing := tuple(name for name, ids in named.items() if not ids):
         raise CannotPlan("ERR_DRIVER_NOT_FOUND", "One or more drivers were not found.", drivers=missing)
     if any(len(ids) > 1 for ids in named.values()):

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, delete, insert, or_, select, update
 
+from backend.domain.drafts import DriverName
 from backend.domain.drivers import Driver, Vehicle
 from backend.domain.orders import Location
 from backend.store.tables import drivers, locations, orders, skills, vehicle_features, vehicles
@@ -68,6 +69,37 @@ def drivers_by_serial(conn: Connection, account_id: str, serials: Iterable[str])
 
 def drivers_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Driver]:
     return [_driver.decode(row.document) for row in _in(conn, drivers, drivers.c.id, account_id, ids)]
+
+
+def drivers_named(
+    conn: Connection, account_id: str, names: Iterable[DriverName], subcontractor: str | None = None
+) -> dict[DriverName, list[str]]:
+    """The ids of the drivers that each of these names fits; of the one subcontractor alone where given."""
+    wanted = list(names)
+    external_ids = {name.external_id for name in wanted} - {None}
+    serials = {name.serial for name in wanted} - {None}
+    statement = select(drivers.c.id, drivers.c.external_id, drivers.c.serial).where(
+        drivers.c.account_id == account_id,
+        or_(drivers.c.external_id.in_(external_ids), drivers.c.serial.in_(serials)),
+    )
+    if subcontractor is not None:
+        statement = statement.where(drivers.c.subcontractor == subcontractor)
+    by_external: dict[str, list[Any]] = {}
+    by_serial: dict[str, list[Any]] = {}
+    for row in conn.execute(statement):
+        by_external.setdefault(row.external_id, []).append(row)
+        by_serial.setdefault(row.serial, []).append(row)
+    found = {}
+    for name in wanted:
+        rows = by_external.get(name.external_id, []) if name.external_id is not None else by_serial.get(name.serial, [])
+        found[name] = [row.id for row in rows if name.serial is None or row.serial == name.serial]
+    return found
+
+
+def driver_names(conn: Connection, ids: Iterable[str]) -> dict[str, DriverName]:
+    """How other systems name these drivers, by id."""
+    statement = select(drivers.c.id, drivers.c.external_id, drivers.c.serial).where(drivers.c.id.in_(list(ids)))
+    return {row.id: DriverName(row.external_id, row.serial) for row in conn.execute(statement)}
 
 
 def vehicles_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Vehicle]:

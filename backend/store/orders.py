@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, delete, insert, or_, select, tuple_, update
 
-from backend.domain.drafts import DriverName
 from backend.domain.orders import Location, Order
-from backend.store.tables import drivers, locations, orders, skills, vehicle_features
+from backend.store.tables import locations, orders, skills, vehicle_features
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -52,25 +51,6 @@ def on_dates(conn: Connection, account_id: str, first: str, last: str, customer:
     """Of the dates from ``first`` to ``last``, both included."""
     statement = _of(account_id, customer).where(orders.c.date >= first, orders.c.date <= last)
     return [_record(row) for row in conn.execute(statement.order_by(orders.c.date, orders.c.id)).mappings()]
-
-
-def search(
-    conn: Connection, account_id: str, customer: str | None, date: str | None, words: str, after: str, limit: int
-) -> list[Record]:
-    """By id from behind ``after``; of one date where given, and with ``words`` in its number or its place's name or
-    address, where they are not empty."""
-    statement = _of(account_id, customer).where(orders.c.id > after)
-    if date is not None:
-        statement = statement.where(orders.c.date == date)
-    if words:
-        within = locations.c.name.icontains(words, autoescape=True) | locations.c.address.icontains(
-            words, autoescape=True
-        )
-        places = select(locations.c.id).where(locations.c.account_id == account_id, within)
-        statement = statement.where(
-            orders.c.order_no.icontains(words, autoescape=True) | orders.c.location_id.in_(places)
-        )
-    return [_record(row) for row in conn.execute(statement.order_by(orders.c.id).limit(limit)).mappings()]
 
 
 def on_routes(conn: Connection, account_id: str, route_ids: Iterable[str]) -> list[Record]:
@@ -149,33 +129,6 @@ def update_locations(conn: Connection, places: Iterable[Location]) -> None:
         names = [column.name for column in _LOCATION_COLUMNS if column.name != "id"]
         statement = update(locations).where(locations.c.id == bindparam("key"))
         conn.execute(statement.values({name: bindparam(name) for name in names}), rows)
-
-
-def drivers_named(conn: Connection, account_id: str, names: Iterable[DriverName]) -> dict[DriverName, list[str]]:
-    """The ids of the drivers that each of these names fits."""
-    wanted = list(names)
-    external_ids = {name.external_id for name in wanted} - {None}
-    serials = {name.serial for name in wanted} - {None}
-    statement = select(drivers.c.id, drivers.c.external_id, drivers.c.serial).where(
-        drivers.c.account_id == account_id,
-        or_(drivers.c.external_id.in_(external_ids), drivers.c.serial.in_(serials)),
-    )
-    by_external: dict[str, list[Any]] = {}
-    by_serial: dict[str, list[Any]] = {}
-    for row in conn.execute(statement):
-        by_external.setdefault(row.external_id, []).append(row)
-        by_serial.setdefault(row.serial, []).append(row)
-    found = {}
-    for name in wanted:
-        rows = by_external.get(name.external_id, []) if name.external_id is not None else by_serial.get(name.serial, [])
-        found[name] = [row.id for row in rows if name.serial is None or row.serial == name.serial]
-    return found
-
-
-def driver_names(conn: Connection, ids: Iterable[str]) -> dict[str, DriverName]:
-    """How other systems name these drivers, by id."""
-    statement = select(drivers.c.id, drivers.c.external_id, drivers.c.serial).where(drivers.c.id.in_(list(ids)))
-    return {row.id: DriverName(row.external_id, row.serial) for row in conn.execute(statement)}
 
 
 def known_codes(conn: Connection, account_id: str) -> tuple[set[str], set[str]]:

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, insert, select, update
 
 from backend.domain.routes import Route
-from backend.store.tables import orders, routes
+from backend.store.tables import drivers, orders, routes
 
 
 class RouteRecord(msgspec.Struct, frozen=True):
@@ -41,6 +41,16 @@ def on_dates(
 def by_ids(conn: Connection, account_id: str, ids: Iterable[str]) -> dict[str, RouteRecord]:
     found = conn.execute(_of(account_id).where(routes.c.id.in_(list(ids)))).mappings()
     return {row["id"]: _record(row) for row in found}
+
+
+def of_subcontractor(conn: Connection, account_id: str, ids: Iterable[str], subcontractor: str) -> set[str]:
+    """Those of these routes that are driven by drivers of this subcontractor."""
+    statement = (
+        select(routes.c.id)
+        .join(drivers, drivers.c.id == routes.c.driver_id)
+        .where(routes.c.account_id == account_id, routes.c.id.in_(list(ids)), drivers.c.subcontractor == subcontractor)
+    )
+    return set(conn.execute(statement).scalars())
 
 
 def insert_routes(conn: Connection, account_id: str, records: Iterable[RouteRecord]) -> None:

@@ -1,0 +1,93 @@
+"""What became of an order, in the shape of the OptimoRoute document's completion details."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from backend.domain.events import Form, Scan
+from backend.domain.orders import Location
+from backend.domain.positions import Position, distance_m
+from backend.domain.times import zone
+from backend.service.completions import Completion
+from backend.service.desk import Desk
+from backend.service.files import file_url
+
+_BEGUN = ("servicing", "success", "failed")
+_ENDED = ("success", "failed")
+
+
+def completion_out(desk: Desk, completion: Completion, *, plain: bool = False) -> dict[str, Any]:
+    """Status, times, positions, form and tracking address, each where it is known.
+
+    ``plain`` links to photos without the data that tells where they were taken, for eyes outside the company.
+    """
+    record, state = completion.record, completion.state
+    answer: dict[str, Any] = {"status": record.status}
+    if record.status in _BEGUN and state.started_ms is not None:
+        answer["startTime"] = moment(state.started_ms, completion.zone)
+        if state.start_position is not None:
+            answer["startPosition"] = position(state.start_position, completion.place)
+    if record.status in _ENDED and state.finished_ms is not None:
+        answer["endTime"] = moment(state.finished_ms, completion.zone)
+        if state.end_position is not None:
+            answer["endPosition"] = position(state.end_position, completion.place)
+    if state.form is not None and (form := _form(desk, completion, state.form, plain)):
+        answer["form"] = form
+        # The document's table has the barcodes in the form and its example beside it: whoever reads either finds them.
+        answer |= {name: form[name] for name in ("barcode", "barcode_collections") if name in form}
+    if completion.tracking is not None:
+        answer["tracking_url"] = f"{desk.public_url}/t/{completion.tracking}"
+    return answer
+
+
+def moment(at_ms: int, zone_name: str) -> dict[str, Any]:
+    """The Time object: one moment in three ways."""
+    utc = datetime.fromtimestamp(at_ms // 1000, UTC)
+    local = utc.astimezone(zone(zone_name))
+    return {
+        "unixTimestamp": at_ms // 1000,
+        "utcTime": f"{utc:%Y-%m-%dT%H:%M:%S}",
+        "localTime": f"{local:%Y-%m-%dT%H:%M:%S}",
+    }
+
+
+def position(fix: Position, place: Location | None) -> dict[str, Any]:
+    """The Position object, with the metres to the order's location where that is known."""
+    answer: dict[str, Any] = {"timestamp": int(fix.timestamp), "latitude": fix.latitude, "longitude": fix.longitude}
+    for name in ("accuracy", "speed", "heading"):
+        if (value := getattr(fix, name)) is not None:
+            answer[name] = value
+    if place is not None and place.valid:
+        there = msgspec.structs.replace(fix, latitude=place.latitude, longitude=place.longitude)
+        answer["distanceToLocation"] = round(distance_m(fix, there), 1)
+    return answer
+
+
+def _form(desk: Desk, completion: Completion, form: Form, plain: bool) -> dict[str, Any]:
+    def images(ids: tuple[str, ...]) -> list[dict[str, str]]:
+        return [link for name in ids if (link := image(name))]
+
+    def image(name: str) -> dict[str, str] | None:
+        file = completion.files.get(name)
+        if file is None:
+            return None  # it has not arrived yet
+        url = file_url(desk, completion.account_id, file.sha256, file.type, plain=plain)
+        return {"type": file.type, "url": url}
+
+    def scans(given: tuple[Scan, ...]) -> list[dict[str, Any]]:
+        return [{"barcode": each.barcode, "scanInfo": scan_info(each)} for each in given]
+
+    def scan_info(scan: Scan) -> dict[str, Any]:
+        info = scan.info
+        told = {"status": info.status, "scanned": info.scanned, "type": info.type, "images": images(info.images)}
+        return {name: value for name, value in told.items() if value}
+
+    filled = {
+        "note": form.note,
+        "signature": image(form.signature) if form.signature else None,
+        "images": images(form.images),
+        "barcode": scans(form.barcode),
+        "barcode_collections": scans(form.barcode_collections),
+    }
+    return {name: value for name, value in filled.items() if value}
