@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-from backend.api import body, health, office, operator, optimoroute, problems, schema
+from backend.api import body, driver, driver_socket, health, office, operator, optimoroute, problems, schema
 from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
@@ -23,6 +23,8 @@ from backend.web import pages
 
 HANDLERS = [
     *office.handlers,
+    *driver.handlers,
+    *driver_socket.handlers,
     *file_links.handlers,
     *health.handlers,
     *operator.handlers,

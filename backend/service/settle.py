@@ -36,7 +36,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one action. ``status`` is its order's after it; ``message`` is for a person."""
 
-    id: str
+    id: str | None
     success: bool
     duplicate: bool = False
     code: str | None = None

@@ -77,6 +77,17 @@ def nearest_route(conn: Connection, account_id: str, driver_id: str, date: str) 
     return min(((row.date, row.id) for row in found), key=lambda row: days_between(row[0], date), default=None)
 
 
+def route_version(conn: Connection, account_id: str, driver_id: str, date: str) -> int:
+    """The version of the route that the driver was sent for this date; 0 where there is none."""
+    statement = select(routes.c.version).where(
+        routes.c.account_id == account_id,
+        routes.c.driver_id == driver_id,
+        routes.c.date == date,
+        routes.c.active.is_not(None),
+    )
+    return conn.execute(statement).scalar() or 0
+
+
 def standing_routes(conn: Connection, route_ids: Iterable[str]) -> list[RouteStanding]:
     """Those of these routes that were sent."""
     statement = select(routes.c.id, routes.c.date, routes.c.driver_id, routes.c.active, routes.c.progress).where(

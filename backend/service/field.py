@@ -1,0 +1,128 @@
+"""From the drivers' phones: where they are, what they did, and what proves it.
+
+Every answer comes after what it acknowledges is on the disk. Sending again is free.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import msgspec
+
+from backend.domain.accounts import Device
+from backend.domain.drivers import Driver
+from backend.domain.errors import Refusal
+from backend.domain.events import Action
+from backend.domain.positions import EARLIEST_S, Position, Rejected, sift
+from backend.live.phones import HungUp, Line, MessageSent, RouteChanged
+from backend.service.days import DayRoute, day_routes
+from backend.service.desk import Desk
+from backend.service.identity import digest
+from backend.service.settle import Outcome, local_date, settle
+from backend.store import fleet, standing
+from backend.store.database import Connection
+from backend.store.facts import Doubled
+
+__all__ = [
+    "HungUp",
+    "MessageSent",
+    "Recorded",
+    "RouteChanged",
+    "act",
+    "driver",
+    "driver_day",
+    "listen",
+    "record",
+    "route_version",
+]
+
+DAY_S = 86_400
+RACES = 5  # how often another process may store the same action first before we give up
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What became of a batch of positions. The wire's own form."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[Rejected]
+
+
+async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Sequence[Rejected] = ()) -> Recorded:
+    """Store a driver's positions, in any order and of any age; a bad one is rejected alone.
+
+    ``misfits`` are those of the same batch that could not even be read, by their index in it; ``fixes`` are the rest.
+    """
+    now_s = desk.clock.now_s()
+    kept_days = device.account.settings.driver_position_retention_days
+    sifted = sift(fixes, now_s, now_s - kept_days * DAY_S if kept_days else EARLIEST_S)
+    rejected = _in_batch(sifted.rejected, misfits, len(fixes))
+    if not sifted.accepted:
+        return Recorded(0, 0, rejected)
+    appended = await desk.journal.append(device.driver_id, sifted.accepted)
+    if appended.newest is not None:
+        desk.hub.tell_positions(device.account.id, device.driver_id, appended.newest)
+    return Recorded(appended.accepted, appended.duplicates, rejected)
+
+
+def _in_batch(sifted: Sequence[Rejected], misfits: Sequence[Rejected], count: int) -> list[Rejected]:
+    """Both kinds by their index in the batch as it came."""
+    if not misfits:
+        return list(sifted)
+    unread = {misfit.index for misfit in misfits}
+    places = [index for index in range(count + len(misfits)) if index not in unread]
+    refused = [msgspec.structs.replace(each, index=places[each.index]) for each in sifted]
+    return sorted([*refused, *misfits], key=lambda each: each.index)
+
+
+async def act(desk: Desk, device: Device, actions: Sequence[Action | Outcome]) -> list[Outcome]:
+    """Settle what a driver's phone says happened: one outcome per action, in order; a bad one is refused alone.
+
+    An ``Outcome`` among the actions stands for one that could not be read, and stays.
+    """
+    readable = [each for each in actions if isinstance(each, Action)]
+    settled = iter(await _settle(desk, device, readable) if readable else ())
+    outcomes = [next(settled) if isinstance(each, Action) else each for each in actions]
+    if any(outcome.success and not outcome.duplicate for outcome in outcomes):
+        desk.hub.tell_facts(device.account.id)
+    return outcomes
+
+
+async def _settle(desk: Desk, device: Device, actions: Sequence[Action]) -> list[Outcome]:
+    now_ms = desk.clock.now_ms()
+
+    def change(conn: Connection) -> list[Outcome]:
+        return settle(conn, device, actions, now_ms)
+
+    for _ in range(RACES):
+        try:
+            return await desk.journal.transact(change)
+        except Doubled:
+            continue
+    return await desk.journal.transact(change)
+
+
+async def driver(desk: Desk, device: Device) -> Driver:
+    """Whose phone this is."""
+    found = await desk.database.read(lambda conn: fleet.driver(conn, device.account.id, device.driver_id))
+    if found is None:
+        raise Refusal("ERR_UNAUTHENTICATED", "This device token is not known, or was taken back; pair the phone again.")
+    return found
+
+
+async def driver_day(desk: Desk, device: Device, date: str | None) -> tuple[str, DayRoute | None]:
+    """The driver's route of a date as it was sent; of today in the account's time zone where none is given."""
+    date = date or local_date(device.account, desk.clock.now_ms())
+    found = await day_routes(desk, device.account, date, device.driver_id, active=True)
+    return date, found[0] if found else None
+
+
+def listen(desk: Desk, device: Device, secret: str) -> AbstractContextManager[Line]:
+    """What the office has for this phone while its socket is open; an older socket of the same device is hung up."""
+    return desk.hub.phone(device.account.id, device.driver_id, digest(secret))
+
+
+async def route_version(desk: Desk, device: Device, date: str) -> int:
+    """How often the driver's route of this date has changed; 0 where there is none."""
+    return await desk.database.read(
+        lambda conn: standing.route_version(conn, device.account.id, device.driver_id, date)
+    )
