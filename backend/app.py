@@ -7,8 +7,12 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
+<<<<<<< 0102b05716d3f5ebb9314a37dd6e6bc25adc0322
+from backend.api import body, health, office, operator, optimoroute, problems, schema
+=======
 from backend.api import body, driver, driver_socket, health, office, operator, optimoroute, problems, schema
 from backend.api import files as file_links
+>>>>>>> 480d33913f89343f47b985b4628b3b7225bcc1b7
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
@@ -18,18 +22,19 @@ from backend.service.identity import Acquaintances, Guesses
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.journal import Journal
-from backend.store.media import Media
 from backend.web import pages
 
 HANDLERS = [
     *office.handlers,
+<<<<<<< 0102b05716d3f5ebb9314a37dd6e6bc25adc0322
+=======
     *driver.handlers,
     *driver_socket.handlers,
     *file_links.handlers,
+>>>>>>> 480d33913f89343f47b985b4628b3b7225bcc1b7
     *health.handlers,
     *operator.handlers,
     *optimoroute.handlers,
-    *schema.handlers,
     *pages.handlers,
 ]
 
@@ -40,7 +45,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
         journal = Journal(database)
-        media = await Media.open(settings.blob_url or settings.data_dir / "media")
+        media = None
         hub, planner = Hub(), Planner()
         desk = Desk(
             settings=settings,
@@ -74,7 +79,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             app.state.desk = desk
             await plans.recover(desk)
             await desk.planner.start()
-            await desk.hub.start(desk)
+            await plans.recover(desk)
             yield
 
     app = Litestar(

@@ -121,7 +121,8 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
             self._leave()
 
     async def send(self, message: Any) -> None:
-        if self.leaving:
+        if self.leaving or self.transport.is_closing():
+            # uvicorn would go on writing to what is closed, and one that sends in a loop never let it notice
             raise ClientDisconnected
         if message["type"] == "websocket.accept" and (message.get("subprotocol") or "").endswith(".msgpack"):
             self.encode = msgspec.msgpack.encode

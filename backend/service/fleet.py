@@ -68,7 +68,9 @@ async def declare(desk: Desk, caller: Office, document: Declared) -> Counts:
         locations = _declare_locations(conn, desk, account_id, document.locations)
         return Counts(skills[2], features[2], vehicles, drivers, locations)
 
-    return await desk.journal.transact(change)
+    counts = await desk.journal.transact(change)
+    desk.hub.tell_fleet(account_id)
+    return counts
 
 
 async def add_driver(desk: Desk, caller: Office, given: Fields) -> Driver:
@@ -80,7 +82,9 @@ async def add_driver(desk: Desk, caller: Office, given: Fields) -> Driver:
         fleet.add_drivers(conn, caller.account.id, [made])
         return made
 
-    return await desk.journal.transact(add)
+    made = await desk.journal.transact(add)
+    desk.hub.tell_fleet(caller.account.id)
+    return made
 
 
 async def change_driver(desk: Desk, caller: Office, driver_id: str, given: Fields) -> Driver:
@@ -93,7 +97,9 @@ async def change_driver(desk: Desk, caller: Office, driver_id: str, given: Field
         fleet.save_driver(conn, caller.account.id, changed)
         return changed
 
-    return await desk.journal.transact(change)
+    changed = await desk.journal.transact(change)
+    desk.hub.tell_fleet(caller.account.id)
+    return changed
 
 
 async def remove_driver(desk: Desk, caller: Office, driver_id: str) -> None:
@@ -107,6 +113,7 @@ async def remove_driver(desk: Desk, caller: Office, driver_id: str) -> None:
     for key in await desk.journal.transact(remove):
         desk.acquaintances.forget(key)
         desk.hub.tell_revoked(key)
+    desk.hub.tell_fleet(caller.account.id)
 
 
 async def add_vehicle(desk: Desk, caller: Office, given: Fields) -> Vehicle:

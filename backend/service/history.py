@@ -10,6 +10,7 @@ from backend.domain.drivers import Driver
 from backend.domain.events import Fact
 from backend.domain.orders import Location
 from backend.domain.times import zone
+from backend.service import settle
 from backend.service.desk import Desk
 from backend.store import facts, fleet, orders, people
 from backend.store.database import Connection
@@ -49,6 +50,17 @@ async def since(desk: Desk, account_id: str, after: int, limit: int) -> Events:
         page = facts.since(conn, account_id, after, limit)
         upto = page.facts[-1].sequence if page.facts else after
         return Events(named(conn, account_id, page.facts), upto, page.remaining)
+
+    return await desk.database.read(read)
+
+
+async def newest(desk: Desk, account: Account, limit: int, date: str | None = None) -> list[Event]:
+    """The last events to arrive first; of one day in the account's time zone, by their own time, where given."""
+    between = settle.local_day(account, date) if date is not None else (None, None)
+
+    def read(conn: Connection) -> list[Event]:
+        found = [each for each in facts.newest(conn, account.id, limit, *between) if each.fact.driver_id is not None]
+        return named(conn, account.id, found)
 
     return await desk.database.read(read)
 

@@ -53,6 +53,25 @@ def on_dates(conn: Connection, account_id: str, first: str, last: str, customer:
     return [_record(row) for row in conn.execute(statement.order_by(orders.c.date, orders.c.id)).mappings()]
 
 
+def search(
+    conn: Connection, account_id: str, customer: str | None, date: str | None, words: str, after: str, limit: int
+) -> list[Record]:
+    """By id from behind ``after``; of one date where given, and with ``words`` in its number or its place's name or
+    address, where they are not empty."""
+    statement = _of(account_id, customer).where(orders.c.id > after)
+    if date is not None:
+        statement = statement.where(orders.c.date == date)
+    if words:
+        within = locations.c.name.icontains(words, autoescape=True) | locations.c.address.icontains(
+            words, autoescape=True
+        )
+        places = select(locations.c.id).where(locations.c.account_id == account_id, within)
+        statement = statement.where(
+            orders.c.order_no.icontains(words, autoescape=True) | orders.c.location_id.in_(places)
+        )
+    return [_record(row) for row in conn.execute(statement.order_by(orders.c.id).limit(limit)).mappings()]
+
+
 def on_routes(conn: Connection, account_id: str, route_ids: Iterable[str]) -> list[Record]:
     """Of the planned and the active stops of these routes."""
     wanted = list(route_ids)

@@ -9,6 +9,8 @@ from backend.domain.accounts import Role
 from backend.domain.drivers import Driver, Place, Vehicle
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
+from backend.domain.times import iso
+from backend.service.listing import Listed
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=2000)]
@@ -163,6 +165,32 @@ def location_out(location: Location) -> dict[str, object]:
         "checkInTime": location.check_in_min,
         "valid": location.valid,
     }
+
+
+def order_out(listed: Listed, public_url: str) -> dict[str, object]:
+    """An order in a list; without contact data."""
+    order, place, stop = listed.order, listed.location, listed.stop
+    told: dict[str, object] = {
+        "id": order.id,
+        "orderNo": order.order_no,
+        "date": order.date,
+        "type": order.type,
+        "status": listed.status,
+        "priority": order.priority,
+        "duration": order.duration_min,
+        "locationName": place.name,
+        "address": place.address,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "timeWindows": [{"twFrom": each.opens, "twTo": each.closes} for each in order.time_windows],
+        "customer": order.customer,
+        "driverId": listed.driver_id,
+        "driverName": listed.driver_name,
+        "stopNumber": stop.number if stop else None,
+        "scheduledAt": iso(stop.start_s * 1000) if stop else None,
+        "trackingUrl": f"{public_url}/t/{listed.tracking}" if listed.tracking else None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def page(items: list[Any], limit: int, cursor: str) -> dict[str, object]:

@@ -1,0 +1,60 @@
+/** `window.codriver`: what the page shows, to read and not to change. For tests, and for a look from the console. */
+import { fromMercator } from "../shared/geo.ts";
+import type { App } from "./app.ts";
+
+export interface ShownDriver {
+  id: string;
+  externalId: string | undefined;
+  name: string;
+  state: string;
+  /** Where the vehicle is drawn now, between its fixes. */
+  longitude: number | undefined;
+  latitude: number | undefined;
+  heading: number | undefined;
+  /** Unix seconds of the fix it moves to. */
+  timestamp: number | undefined;
+}
+
+declare global {
+  interface Window {
+    codriver?: Readonly<{
+      connection(): string;
+      drivers(): ShownDriver[];
+      orders(): Record<string, string>;
+      events(): number;
+      ready(): boolean;
+      date(): string | undefined;
+      now(): number;
+      map(): boolean;
+    }>;
+  }
+}
+
+export function debugHandle(app: App): void {
+  window.codriver = Object.freeze({
+    connection: () => app.linkState.kind,
+    drivers: () =>
+      [...app.fleet.drivers.values()].map((driver): ShownDriver => {
+        const slot = app.motion.slot(driver.id);
+        app.motion.sample(performance.now());
+        const at = slot === undefined ? undefined : fromMercator(app.motion.x[slot]!, app.motion.y[slot]!);
+        const heading = slot === undefined ? NaN : app.motion.heading[slot]!;
+        return {
+          id: driver.id,
+          externalId: driver.externalId,
+          name: driver.name,
+          state: app.state(driver.id),
+          longitude: at?.[0],
+          latitude: at?.[1],
+          heading: Number.isNaN(heading) ? undefined : heading,
+          timestamp: driver.position?.timestamp,
+        };
+      }),
+    orders: () => Object.fromEntries([...app.fleet.orders.values()].map(({ stop }) => [stop.orderNo ?? stop.orderId, stop.status ?? "scheduled"])),
+    events: () => app.fleet.events.length,
+    ready: () => app.routesLoaded,
+    date: () => app.date,
+    now: () => app.clock.nowS(),
+    map: () => app.chart !== undefined,
+  });
+}

@@ -1,0 +1,191 @@
+"""The account behind the fleet: what the simulator does in the office's name, over the public wire and with the
+account's own key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import msgspec
+
+from simulator.town import TIME_ZONE, town
+from simulator.wire import Position, Route
+
+PLANNED_WITHIN_S = 180.0
+BULK = 500
+
+
+class SetupFailed(Exception):
+    """The server did not do what the simulator needs before a fleet can drive; the message says what and why."""
+
+
+class StoredPosition(Position, frozen=True, omit_defaults=True):
+    """A fix as the server gives it back."""
+
+
+class _Track(msgspec.Struct, frozen=True):
+    items: tuple[StoredPosition, ...]
+    cursor: str | None = None
+
+
+class _Routes(msgspec.Struct, frozen=True):
+    items: tuple[Route, ...]
+
+
+_decode_track = msgspec.json.Decoder(_Track).decode
+_decode_routes = msgspec.json.Decoder(_Routes).decode
+
+
+class Account:
+    """Calls of ``/api`` and ``/v1`` with a tenant key. Every method raises SetupFailed where the server says no."""
+
+    def __init__(self, client: httpx.AsyncClient, key: str) -> None:
+        self._client, self._key = client, key
+        self._bearer = {"Authorization": f"Bearer {key}"}
+
+    async def prepare(self, date: str, seed: int, drivers: int, orders: int) -> None:
+        """Give the account a fleet, orders and a sent plan for the date, each only where it has none."""
+        await self.staff(seed, date, drivers)
+        if any(route.sent for route in await self.routes(date)):
+            return
+        if not [order async for order in self._items("/api/orders", limit=1, date=date)]:
+            made = town(seed, date, drivers, orders).orders
+            for begin in range(0, len(made), BULK):
+                await self._bulk(made[begin : begin + BULK])
+        if not await self.routes(date):
+            await self._plan(date)
+        await self._api("POST", f"/api/plans/{date}/send")
+
+    async def staff(self, seed: int, date: str, drivers: int) -> None:
+        """Give an account without drivers a fleet, and the time zone its working hours are meant in."""
+        if [driver async for driver in self._items("/api/drivers", limit=1)]:
+            return
+        settings = (await self._api("GET", "/api/settings")).json()
+        if settings.get("timeZone", "UTC") == "UTC":
+            await self._api("PATCH", "/api/settings", json={"timeZone": TIME_ZONE})
+        await self._api("PUT", "/api/fleet", json=town(seed, date, drivers, 0).fleet)
+
+    async def routes(self, date: str) -> list[Route]:
+        """The routes of a date, planned or sent."""
+        answer = await self._api("GET", "/api/routes", params={"date": date})
+        return list(_decode_routes(answer.content).items)
+
+    async def unscheduled(self, date: str) -> list[str]:
+        """The ids of the orders that the plan of a date leaves out."""
+        answer = await self._api("GET", f"/api/plans/{date}")
+        return [item["orderId"] for item in answer.json().get("unscheduled", [])]
+
+    async def drivers(self) -> AsyncIterator[dict[str, Any]]:
+        """All drivers of the account."""
+        async for driver in self._items("/api/drivers"):
+            yield driver
+
+    async def pairing_code(self, driver_id: str) -> str:
+        """A code for one phone."""
+        return str((await self._api("POST", f"/api/drivers/{driver_id}/pairing")).json()["code"])
+
+    async def track(self, driver_id: str, begin: str, end: str) -> list[StoredPosition]:
+        """What is stored of a driver from begin (inclusive) to end (exclusive), ISO 8601, in the order given."""
+        found: list[StoredPosition] = []
+        params = {"from": begin, "to": end, "format": "json"}
+        while True:
+            page = _decode_track((await self._api("GET", f"/api/drivers/{driver_id}/track", params=params)).content)
+            found += page.items
+            if not page.cursor:
+                return found
+            params["cursor"] = page.cursor
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Every event of the account in the order of arrival."""
+        found: list[dict[str, Any]] = []
+        tag = ""
+        while True:
+            page = await self.v1("GET", "get_events", after_tag=tag)
+            found += page["events"]
+            if not page["events"] and page.get("remainingEvents", 0):
+                raise SetupFailed(
+                    f"get_events gives none of {page['remainingEvents']} remaining events after tag {tag!r}"
+                )
+            if not page.get("remainingEvents"):
+                return found
+            tag = page["tag"]
+
+    async def completions(self, order_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The completion details of orders by their id; an order the server does not know is absent."""
+        ids = list(order_ids)
+        found: dict[str, dict[str, Any]] = {}
+        for begin in range(0, len(ids), BULK):
+            asked = [{"id": order_id} for order_id in ids[begin : begin + BULK]]
+            answer = await self.v1("POST", "get_completion_details", {"orders": asked}, may_fail=True)
+            found |= {item["id"]: item["data"] for item in answer.get("orders", []) if item.get("success")}
+        return found
+
+    async def download(self, url: str) -> tuple[int, str, bytes]:
+        """Status, media type and bytes of a file behind a signed address; no key goes with it."""
+        answer = await self._request("GET", urljoin(str(self._client.base_url), url))
+        return answer.status_code, answer.headers.get("content-type", ""), answer.content
+
+    async def v1(
+        self, verb: str, method: str, body: Any = None, may_fail: bool = False, **query: str
+    ) -> dict[str, Any]:
+        """One call of the OptimoRoute-compatible API; waits where the account's few connections are taken."""
+        for _ in range(60):
+            answer = await self._request(verb, f"/v1/{method}", params={"key": self._key, **query}, json=body)
+            told: dict[str, Any] = answer.json()
+            if told.get("success") or (may_fail and told.get("code") is None):
+                return told
+            if told.get("code") != "ERR_TOO_MANY_CONNECTIONS":
+                raise SetupFailed(f"{method}: {told.get('code')}: {told.get('message')}")
+            await asyncio.sleep(0.25)
+        raise SetupFailed(f"{method}: no connection became free")
+
+    async def _bulk(self, orders: list[dict[str, Any]]) -> None:
+        told = await self.v1("POST", "create_or_update_orders", {"orders": orders})
+        failed = [item for item in told["orders"] if not item["success"]]
+        if failed:
+            raise SetupFailed(f"{len(failed)} orders were not created, the first: {failed[0]}")
+
+    async def _plan(self, date: str) -> None:
+        started = await self.v1("POST", "start_planning", {"date": date, "balancing": "ON"})
+        async with asyncio.timeout(PLANNED_WITHIN_S):
+            while True:
+                status = await self.v1("GET", "get_planning_status", planningId=str(started["planningId"]))
+                if status["status"] in "EC":
+                    raise SetupFailed(f"planning ended with status {status['status']}")
+                if status["status"] == "F":
+                    return
+                await asyncio.sleep(0.3)
+
+    async def _items(self, path: str, limit: int = BULK, **query: str) -> AsyncIterator[dict[str, Any]]:
+        params: dict[str, str] = {"limit": str(limit), **query}
+        while True:
+            page = (await self._api("GET", path, params=params)).json()
+            for item in page["items"]:
+                yield item
+            if not page.get("cursor"):
+                return
+            params["cursor"] = page["cursor"]
+
+    async def _api(self, verb: str, path: str, **request: Any) -> httpx.Response:
+        answer = await self._request(verb, path, headers=self._bearer, **request)
+        if not answer.is_success:
+            raise SetupFailed(f"{verb} {path}: HTTP {answer.status_code} {answer.text[:300]}")
+        return answer
+
+    async def _request(self, verb: str, path: str, **request: Any) -> httpx.Response:
+        """One request; a server that restarts or is busy is asked again for a while."""
+        problem = ""
+        for attempt in range(8):
+            try:
+                answer = await self._client.request(verb, path, **request)
+                if answer.status_code not in (429, 502, 503, 504):
+                    return answer
+                problem = f"HTTP {answer.status_code} {answer.text[:200]}"
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__} {error}"
+            await asyncio.sleep(min(3.0, 0.25 * 2**attempt))
+        raise SetupFailed(f"{verb} {path}: {problem}")

@@ -1,0 +1,126 @@
+"""The commands `simulate` and `demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from simulator import demo as demonstration
+from simulator.account import SetupFailed
+from simulator.fleet import Options
+from simulator.fleet import simulate as run_fleet
+from simulator.report import table
+from simulator.scenario import read as read_scenario
+
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+WRITABLE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--url", required=True, help="Address of the server.")
+@click.option("--key", required=True, envvar="CODRIVER_KEY", help="Tenant key of the account.")
+@click.option("--date", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Day to drive, YYYY-MM-DD.")
+@click.option(
+    "--drivers",
+    type=click.IntRange(1, 10_000),
+    help="How many drivers; all that have a route by default, 25 in a new account.",
+)
+@click.option(
+    "--orders",
+    type=click.IntRange(0, 100_000),
+    help="How many orders a new account is given; 12.8 per driver by default.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 1_000_000),
+    default=10.0,
+    show_default=True,
+    help="Simulated seconds per second.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="What everything is drawn from.")
+@click.option(
+    "--transport",
+    type=click.Choice(["http", "ws"]),
+    default="http",
+    show_default=True,
+    help="How phones reach the server.",
+)
+@click.option("--scenario", type=EXISTING, help="TOML file with what the day is like.")
+@click.option("--replay", type=EXISTING, help="Drive a recorded track (GPX, CSV, GeoJSON) instead.")
+@click.option("--state", type=WRITABLE, help="Keep the truth in this file as it happens.")
+@click.option("--resume", is_flag=True, help="Go on from the state file.")
+@click.option(
+    "--verify", is_flag=True, help="Compare what the server holds afterwards; with a finished state file, only compare."
+)
+@click.option("--report", type=WRITABLE, help="Write the report as JSON.")
+def simulate(report: Path | None, scenario: Path | None, **given: Any) -> None:
+    """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""
+    if given["resume"] and given["state"] is None:
+        raise click.UsageError("--resume needs --state FILE")
+    try:
+        text = scenario.read_text(encoding="utf-8") if scenario else ""
+        read_scenario(text)
+        given["date"] = given["date"].strftime("%Y-%m-%d")
+        given["url"] = given["url"].rstrip("/")
+        sys.exit(_finish(asyncio.run(_interruptible(Options(scenario=text, **given))), report))
+    except (SetupFailed, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.option("--for", "seconds", type=click.FloatRange(0.5, 86_400), help="Drive for so many seconds, verify and end.")
+@click.option("--browser/--no-browser", default=True, help="Open the map in the browser.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port; another one where it is taken.",
+)
+@click.option("--drivers", type=click.IntRange(1, 1000), default=25, show_default=True)
+@click.option("--orders", type=click.IntRange(1, 20_000), default=320, show_default=True)
+@click.option(
+    "--speed", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="Simulated seconds per second."
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Day to drive; today by default.")
+@click.option("--transport", type=click.Choice(["http", "ws"]), default="ws", show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Data folder to use and keep; a temporary one by default.",
+)
+@click.option("--report", type=WRITABLE, help="Write the report as JSON.")
+def demo(report: Path | None, **given: Any) -> None:
+    """A server and a fleet on this machine: a working day in a few minutes, watched on the map, verified at the end."""
+    given["date"] = (given["date"].date() if given["date"] else datetime.now(UTC).date()).isoformat()
+    try:
+        sys.exit(_finish(asyncio.run(demonstration.run(demonstration.Demo(**given), _console())), report))
+    except (SetupFailed, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _interruptible(options: Options) -> dict[str, Any]:
+    """Ctrl-C ends the day early; what was done is delivered, compared and reported all the same."""
+    ending = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ending.set)
+    return await run_fleet(options, _console(), ending)
+
+
+def _finish(report: dict[str, Any], path: Path | None) -> int:
+    if path is not None:
+        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    table(report, Console())
+    return 0 if report["ok"] else 1
+
+
+def _console() -> Console:
+    return Console(stderr=True)

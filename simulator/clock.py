@@ -1,0 +1,22 @@
+"""Simulated time: it starts at a moment and runs so many times as fast as the wall."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+
+class SimClock:
+    """``now()`` in Unix seconds; ``until(t)`` sleeps, and at least lets others run."""
+
+    def __init__(self, start: float, speed: float) -> None:
+        self.start, self.speed = start, speed
+        self._begun = monotonic()
+
+    def now(self) -> float:
+        """The simulated time."""
+        return self.start + (monotonic() - self._begun) * self.speed
+
+    async def until(self, t: float) -> None:
+        """Wait for a simulated time; one in the past is reached at once."""
+        await asyncio.sleep(max(0.0, (t - self.now()) / self.speed))

@@ -1,0 +1,183 @@
+"""Where a van is at time t: motion along a line with acceleration, corners and halts, and what a GPS receiver makes
+of it.
+
+Pure: no clock, no I/O. Metres, seconds, degrees.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+from math import exp, sqrt
+from random import Random
+
+from msgspec import Struct
+
+from simulator.geography import Point, bearing, between, metres_between, moved
+
+ACCELERATION = 1.6
+"""m/s², a loaded van that is not in a hurry; what fleets report as harsh begins at about 3."""
+BRAKING = 2.2
+SLOWEST_CORNER = 2.5
+"""m/s around a hairpin."""
+
+
+class Motion(Struct, frozen=True):
+    """Where the van truly is: speed in m/s, heading in degrees from north (the last one while it stands)."""
+
+    latitude: float
+    longitude: float
+    speed: float
+    heading: float
+
+
+class Halt(Struct, frozen=True):
+    """Standing still at a distance along the line, for a red light or a crossing."""
+
+    at_m: float
+    for_s: float
+
+
+class _Phase(Struct, frozen=True):
+    start_s: float
+    from_m: float
+    speed: float
+    acceleration: float
+
+
+class Drive:
+    """One drive along a line from standstill to standstill: ``at(t)`` for t in seconds from its start, ``duration``
+    in seconds.
+    """
+
+    def __init__(self, line: Sequence[Point], cruise: float, halts: Sequence[Halt] = ()) -> None:
+        self._points = _distinct(line)
+        self._along = [0.0]
+        for a, b in pairwise(self._points):
+            self._along.append(self._along[-1] + metres_between(a, b))
+        self.length = self._along[-1]
+        self.cruise = cruise
+        self._phases, self.duration = self._profile(cruise, sorted(halts, key=lambda halt: halt.at_m))
+        self._starts = [phase.start_s for phase in self._phases]
+
+    def at(self, t: float) -> Motion:
+        """The true motion t seconds after departure; before and after the drive it stands at its ends."""
+        if not self._phases:
+            return Motion(*self._points[0], 0.0, 0.0)
+        t = min(max(t, 0.0), self.duration)
+        phase = self._phases[bisect_right(self._starts, t) - 1]
+        elapsed = t - phase.start_s
+        speed = max(0.0, phase.speed + phase.acceleration * elapsed)
+        metres = phase.from_m + phase.speed * elapsed + 0.5 * phase.acceleration * elapsed * elapsed
+        return self._place(min(max(metres, 0.0), self.length), speed)
+
+    def _place(self, metres: float, speed: float) -> Motion:
+        leg = min(bisect_right(self._along, metres), len(self._points) - 1) - 1
+        a, b = self._points[leg], self._points[leg + 1]
+        share = (metres - self._along[leg]) / (self._along[leg + 1] - self._along[leg])
+        latitude, longitude = between(a, b, share)
+        return Motion(latitude, longitude, speed, bearing(a, b))
+
+    def _profile(self, cruise: float, halts: Sequence[Halt]) -> tuple[list[_Phase], float]:
+        """Speed over distance as a chain of constant accelerations: limits at corners, then a pass in each
+        direction.
+        """
+        if self.length < 0.5:
+            return [], 0.0
+        marks = [[metres, limit, 0.0] for metres, limit in zip(self._along, self._corners(cruise), strict=True)]
+        marks += [[halt.at_m, 0.0, halt.for_s] for halt in halts if 5.0 < halt.at_m < self.length - 5.0]
+        marks.sort()
+        for before, after in pairwise(marks):
+            after[1] = min(after[1], sqrt(before[1] ** 2 + 2 * ACCELERATION * (after[0] - before[0])))
+        for after, before in zip(marks[::-1], marks[-2::-1], strict=False):
+            before[1] = min(before[1], sqrt(after[1] ** 2 + 2 * BRAKING * (after[0] - before[0])))
+        phases: list[_Phase] = []
+        clock = 0.0
+        for before, after in pairwise(marks):
+            if before[2] > 0.0:
+                phases.append(_Phase(clock, before[0], 0.0, 0.0))
+                clock += before[2]
+            clock = _stretch(phases, clock, before[0], after[0], before[1], after[1], cruise)
+        return phases, clock
+
+    def _corners(self, cruise: float) -> list[float]:
+        limits = [0.0]
+        for a, b, c in zip(self._points, self._points[1:], self._points[2:], strict=False):
+            turn = abs((bearing(b, c) - bearing(a, b) + 180.0) % 360.0 - 180.0)
+            limits.append(cruise if turn < 8.0 else max(SLOWEST_CORNER, cruise * (1.0 - turn / 110.0)))
+        return [*limits, 0.0]
+
+
+def paced(line: Sequence[Point], seconds: float, fastest: float, halts: Sequence[Halt] = ()) -> Drive:
+    """The drive along a line that takes about so many seconds, with a cruising speed of 3 m/s to ``fastest``."""
+    low, high = min(3.0, fastest), fastest
+    drive = Drive(line, high, halts)
+    if drive.duration >= seconds:
+        return drive
+    for _ in range(12):
+        middle = (low + high) / 2
+        drive = Drive(line, middle, halts)
+        low, high = (middle, high) if drive.duration > seconds else (low, middle)
+    return drive
+
+
+class Receiver:
+    """A GPS receiver: an error that wanders (Ornstein-Uhlenbeck, so neighbours in time err alike) and its own
+    estimate of it.
+    """
+
+    def __init__(self, rng: Random, noise_m: float, correlation_s: float) -> None:
+        self._rng = rng
+        self._noise = noise_m
+        self._correlation = correlation_s
+        self._error = (rng.gauss(0.0, noise_m), rng.gauss(0.0, noise_m))
+        self._last: float | None = None
+
+    def fix(self, t: float, truth: Motion) -> tuple[float, float, float, float]:
+        """Latitude, longitude, accuracy (m) and speed (m/s) as measured at time t; times must not go back."""
+        kept = 1.0 if self._last is None else exp(-(t - self._last) / self._correlation)
+        fresh = self._noise * sqrt(1.0 - kept * kept)
+        north, east = (value * kept + self._rng.gauss(0.0, fresh) if fresh else value for value in self._error)
+        self._error = (north, east)
+        self._last = t
+        latitude, longitude = moved((truth.latitude, truth.longitude), north, east)
+        accuracy = max(1.5, self._noise * self._rng.uniform(0.9, 1.6))
+        speed = max(0.0, truth.speed + self._rng.gauss(0.0, 0.15)) if truth.speed > 0.3 else 0.0
+        return latitude, longitude, accuracy, speed
+
+
+def _stretch(
+    phases: list[_Phase], clock: float, start_m: float, end_m: float, start_v: float, end_v: float, cruise: float
+) -> float:
+    """Append the phases between two marks: up to the highest speed that still allows the end's, along, and down; the
+    new clock.
+    """
+    length = end_m - start_m
+    if length < 1e-6:
+        return clock
+    peak = sqrt(
+        (2 * ACCELERATION * BRAKING * length + BRAKING * start_v**2 + ACCELERATION * end_v**2)
+        / (ACCELERATION + BRAKING)
+    )
+    peak = max(min(peak, cruise), start_v, end_v)
+    up_m = (peak**2 - start_v**2) / (2 * ACCELERATION)
+    down_m = (peak**2 - end_v**2) / (2 * BRAKING)
+    steps = (
+        ((peak - start_v) / ACCELERATION, start_m, start_v, ACCELERATION),
+        (max(0.0, length - up_m - down_m) / peak, start_m + up_m, peak, 0.0),
+        ((peak - end_v) / BRAKING, end_m - down_m, peak, -BRAKING),
+    )
+    for lasts, from_m, speed, acceleration in steps:
+        if lasts > 1e-9:
+            phases.append(_Phase(clock, from_m, speed, acceleration))
+            clock += lasts
+    return clock
+
+
+def _distinct(line: Sequence[Point]) -> list[Point]:
+    kept = [line[0]]
+    for point in line[1:]:
+        if metres_between(kept[-1], point) > 0.05:
+            kept.append(point)
+    return kept

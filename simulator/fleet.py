@@ -1,0 +1,320 @@
+"""N phones on simulated time: prepares the account, logs every driver in, lets the day happen, and reports what came
+of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+import httpx
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from simulator import replay
+from simulator.account import Account, SetupFailed
+from simulator.clock import SimClock
+from simulator.day import Step, Wait, Who, day, recorded
+from simulator.phone import Phone
+from simulator.report import document, percentiles
+from simulator.scenario import read
+from simulator.transport import Http, Socket, Transport
+from simulator.truth import Diary, Run, Truth
+from simulator.truth import Phone as Paired
+from simulator.verify import Verdict, day_range, verify
+from simulator.watch import Watch
+from simulator.wire import Route, decode_route
+
+PAIRING_AT_ONCE = 8
+ORDERS_PER_DRIVER = 12.8
+DRAINED_WITHIN_S = 120.0
+"""How long outboxes may take to empty once the day is over; beyond, the rest counts as not acknowledged."""
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What to simulate. ``seconds`` ends the day after so much wall time; ``drivers`` None takes all, or 25 in a new
+    account.
+    """
+
+    url: str
+    key: str
+    date: str
+    drivers: int | None = None
+    orders: int | None = None
+    speed: float = 10.0
+    seed: int = 1
+    transport: str = "http"
+    scenario: str = ""
+    replay: Path | None = None
+    state: Path | None = None
+    resume: bool = False
+    verify: bool = False
+    seconds: float | None = None
+
+
+async def prepare(options: Options) -> None:
+    """Give the account what it lacks: fleet, orders, a plan that was sent."""
+    async with _client(options.url) as client:
+        count = options.drivers or (1 if options.replay else 25)
+        orders = options.orders if options.orders is not None else round(count * ORDERS_PER_DRIVER)
+        account = Account(client, options.key)
+        if options.replay is None:
+            await account.prepare(options.date, options.seed, count, orders)
+        else:
+            await account.staff(options.seed, options.date, count)
+
+
+async def simulate(options: Options, console: Console, ending: asyncio.Event | None = None) -> dict[str, Any]:
+    """Run it, and return the report; ``ending`` set from outside ends the day early. Raises SetupFailed where it
+    cannot begin.
+    """
+    async with _client(options.url) as client:
+        account = Account(client, options.key)
+        truth = await _truth(options, account, client, console)
+        watch = Watch(options.url, options.key)
+        try:
+            return await _run(options, truth, account, client, watch, console, ending or asyncio.Event())
+        finally:
+            await watch.stop()
+            truth.close()
+
+
+async def _run(
+    options: Options,
+    truth: Truth,
+    account: Account,
+    client: httpx.AsyncClient,
+    watch: Watch,
+    console: Console,
+    ending: asyncio.Event,
+) -> dict[str, Any]:
+    """Drive what is left of the day, drain, compare, count."""
+    days = {driver: _steps(diary, truth.run) for driver, diary in truth.diaries.items()}
+    begun = monotonic()
+    phones: list[Phone] = []
+    driven = 0.0
+    troubles: list[str] = []
+    if options.resume or not truth.last_at:
+        if not await watch.start():
+            troubles.append(f"the map could not be watched: {watch.trouble}")
+        firsts = {driver: next(steps) for driver, steps in days.items()}
+        clock = _clock(options, truth, watch, firsts)
+        phones = [
+            _phone(truth, diary, index, client, clock, watch) for index, diary in enumerate(truth.diaries.values())
+        ]
+        running = {phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)}
+        await _drive(running, clock, truth, options, console, ending)
+        driven = clock.now() - clock.start
+        troubles += [f"{phone.diary.phone.key}: {phone.turned}" for phone in phones if phone.turned]
+        troubles += [
+            f"{phone.diary.phone.key}: {phone.queued} messages never acknowledged" for phone in phones if phone.queued
+        ]
+        await asyncio.sleep(0.3)
+    else:
+        for driver, steps in days.items():
+            truth.diaries[driver].recall(steps)
+    wall = monotonic() - begun
+    verdict = await verify(account, truth) if options.verify else _counted(truth)
+    if watch.older_after_newer:
+        troubles.append(f"{watch.older_after_newer} times the map got an older position after a newer one")
+    return document(
+        verdict,
+        drivers=len(truth.diaries),
+        orders=truth.run.orders,
+        simulatedSeconds=round(driven),
+        wallSeconds=round(wall, 1),
+        acknowledgementMs=percentiles([ms for phone in phones for ms in phone.latencies_ms]),
+        mapMs=percentiles(watch.latencies_ms),
+        ok=verdict.clean and not troubles,
+        verified=options.verify,
+        retries=sum(phone.retries for phone in phones),
+        live={"frames": watch.frames, "events": watch.events, "reconnects": watch.reconnects},
+        refused=_sum([diary.refused() for diary in truth.diaries.values()]),
+        troubles=troubles,
+    )
+
+
+async def _truth(options: Options, account: Account, client: httpx.AsyncClient, console: Console) -> Truth:
+    """The truth to go on with, or a new one with every driver logged in."""
+    held = options.state is not None and options.state.exists() and options.state.stat().st_size > 0
+    if held and options.state is not None:
+        if not options.resume and not options.verify:
+            raise SetupFailed(f"{options.state} holds a run already: --resume goes on with it, --verify compares")
+        return Truth.read(options.state)
+    console.print("preparing the account …", style="dim")
+    await prepare(options)
+    routes = [] if options.replay else [route for route in await account.routes(options.date) if route.sent]
+    staff = [driver async for driver in account.drivers()]
+    by_driver = {route.driverId: route for route in routes}
+    chosen = [driver for driver in staff if options.replay or driver["id"] in by_driver][
+        : options.drivers or (1 if options.replay else None)
+    ]
+    if not chosen:
+        raise SetupFailed(f"no driver has a route on {options.date}")
+    unscheduled = [] if options.replay else await account.unscheduled(options.date)
+    run = Run(
+        options.url,
+        options.date,
+        options.seed,
+        options.transport,
+        options.scenario,
+        str(options.replay) if options.replay else None,
+        sum(1 for route in routes for stop in route.stops if stop.orderId) + len(unscheduled),
+        tuple(unscheduled),
+        len(await account.events()),
+    )
+    truth = Truth.begin(run, options.state)
+    turns = asyncio.Semaphore(PAIRING_AT_ONCE)
+
+    async def log_in(driver: dict[str, Any]) -> Paired:
+        async with turns:
+            return await _pair(account, client, driver, run)
+
+    for phone in await asyncio.gather(*(log_in(driver) for driver in chosen)):
+        truth.paired(phone)
+    return truth
+
+
+async def _pair(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], run: Run) -> Paired:
+    """Log one driver in as its app would, and fetch the route it is going to drive."""
+    device = {"platform": "simulator", "model": "Phone", "appVersion": "1.0"}
+    code = await account.pairing_code(driver["id"])
+    answer = await client.post("/driver/v1/pair", json={"code": code, "device": device})
+    if not answer.is_success:
+        raise SetupFailed(f"pairing {driver.get('externalId')}: HTTP {answer.status_code} {answer.text[:200]}")
+    token = answer.json()["token"]
+    route = None
+    if run.replay is None:
+        route = await fetch_route(client, token, run.date)
+        if route is None:
+            raise SetupFailed(f"{driver.get('externalId')} is given no route on {run.date}")
+    held = await account.track(driver["id"], *day_range(run.date))
+    return Paired(
+        driver["id"], driver.get("externalId") or driver["id"], token, route, tuple(fix.at_ms for fix in held)
+    )
+
+
+async def fetch_route(client: httpx.AsyncClient, token: str, date: str) -> Route | None:
+    """The active plan's route as the phone gets it; asked for again with its ETag it must answer 304."""
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await client.get("/driver/v1/route", params={"date": date}, headers=headers)
+    if not answer.is_success:
+        raise SetupFailed(f"route: HTTP {answer.status_code} {answer.text[:200]}")
+    again = {"If-None-Match": answer.headers["ETag"]} if "ETag" in answer.headers else {}
+    unchanged = await client.get("/driver/v1/route", params={"date": date}, headers=headers | again)
+    if again and unchanged.status_code not in (200, 304):
+        raise SetupFailed(f"route with If-None-Match: HTTP {unchanged.status_code}")
+    return decode_route(answer.content).route
+
+
+def _steps(diary: Diary, run: Run) -> Iterator[Step]:
+    who, scenario = Who(diary.phone.key, run.date, run.seed), read(run.scenario)
+    if run.replay is not None:
+        return recorded(replay.load(Path(run.replay)), who, scenario)
+    if diary.phone.route is None:
+        raise SetupFailed(f"{diary.phone.key} has no route")
+    return day(diary.phone.route, who, scenario)
+
+
+def _clock(options: Options, truth: Truth, watch: Watch, firsts: dict[str, Step]) -> SimClock:
+    """The server's own clock where it is simulated; else the day's beginning, or where the run was broken off."""
+    if watch.server_clock is not None:
+        return SimClock(*watch.server_clock)
+    start = max(truth.last_at, min(step.until for step in firsts.values() if isinstance(step, Wait)))
+    if start > time() + 60:
+        raise SetupFailed(
+            f"{options.date} has not come yet for this server: take a date in the past, or give it a --clock"
+        )
+    return SimClock(start, options.speed)
+
+
+def _phone(truth: Truth, diary: Diary, index: int, client: httpx.AsyncClient, clock: SimClock, watch: Watch) -> Phone:
+    run, scenario = truth.run, read(truth.run.scenario)
+    who = Who(diary.phone.key, run.date, run.seed)
+    transport: Transport
+    if run.transport == "ws":
+        transport = Socket(client, run.url, diary.phone.token, packed=index % 2 == 1, on_route=lambda: None)
+    else:
+        transport = Http(client, diary.phone.token)
+    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), watch.noticed)
+
+
+async def _drive(
+    running: dict[Phone, Iterator[Step]],
+    clock: SimClock,
+    truth: Truth,
+    options: Options,
+    console: Console,
+    ending: asyncio.Event,
+) -> None:
+    """Let all phones live, until their days are over or the run is to end; then until their outboxes are empty."""
+    stops = sum(len(diary.phone.route.stops) for diary in truth.diaries.values() if diary.phone.route) or len(running)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} stops"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=stops)
+        lives = [asyncio.create_task(phone.live(steps)) for phone, steps in running.items()]
+        begun = monotonic()
+        left = set(lives)
+        while left and not ending.is_set() and (options.seconds is None or monotonic() - begun < options.seconds):
+            _, left = await asyncio.wait(left, timeout=0.25)
+            progress.update(bar, description=_where(clock, truth), completed=_finished(truth))
+        for phone in running:
+            phone.stop()
+        await _drain(lives, console)
+
+
+async def _drain(lives: list[asyncio.Task[None]], console: Console) -> None:
+    done, late = await asyncio.wait(lives, timeout=DRAINED_WITHIN_S)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late)
+    for task in done:
+        task.result()
+
+
+def _where(clock: SimClock, truth: Truth) -> str:
+    now = clock.now()
+    queued = sum(len(diary.messages) - len(diary.acknowledged) for diary in truth.diaries.values())
+    return f"{int(now) // 3600 % 24:02}:{int(now) // 60 % 60:02} UTC, {max(0, queued)} queued"
+
+
+def _finished(truth: Truth) -> int:
+    return sum(
+        sum(status in ("success", "failed", "rejected") for _, status, _ in diary.expectations)
+        for diary in truth.diaries.values()
+    )
+
+
+def _counted(truth: Truth) -> Verdict:
+    """Without verification: what was sent and acknowledged, nothing about what is stored."""
+    verdict = Verdict()
+    for diary in truth.diaries.values():
+        fixes, actions, files = diary.fixes(), diary.actions(), diary.attachments()
+        verdict.positions.sent += len(fixes)
+        verdict.positions.acknowledged += sum(any(known for _, known in sent) for sent in fixes.values())
+        verdict.actions.sent += len(actions)
+        verdict.actions.acknowledged += sum(known for _, known in actions)
+        verdict.attachments.sent += len(files)
+        verdict.attachments.acknowledged += sum(known for _, known in files.values())
+    return verdict
+
+
+def _sum(counts: list[dict[str, int]]) -> dict[str, int]:
+    codes = {code for count in counts for code in count}
+    return {code: sum(count.get(code, 0) for count in counts) for code in sorted(codes)}
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    return httpx.AsyncClient(base_url=url, timeout=30.0, limits=limits)

@@ -1,0 +1,105 @@
+"""The report of a run: a JSON document for machines, a table for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from simulator.verify import Tally, Verdict
+
+
+def percentiles(milliseconds: list[float]) -> dict[str, float]:
+    """p50 and p99 in milliseconds (nearest rank), 0 where nothing was measured."""
+    ordered = sorted(milliseconds)
+
+    def at(share: float) -> float:
+        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else 0
+
+    return {"p50": at(0.50), "p99": at(0.99)}
+
+
+def document(verdict: Verdict, **measured: Any) -> dict[str, Any]:
+    """The report; ``measured`` is what the run itself counted, beginning with drivers, orders and seconds."""
+    statuses = verdict.statuses
+    latencies = {name: measured.pop(name) for name in ("acknowledgementMs", "mapMs")}
+    faults = {
+        name: examples
+        for name, examples in (
+            ("positions", verdict.positions.examples),
+            ("actions", verdict.actions.examples),
+            ("attachments", verdict.attachments.examples),
+            ("orderStatuses", {"wrong": statuses.examples} if statuses.examples else {}),
+        )
+        if examples
+    }
+    return {
+        "drivers": measured.pop("drivers"),
+        "orders": measured.pop("orders"),
+        "simulatedSeconds": measured.pop("simulatedSeconds"),
+        "wallSeconds": measured.pop("wallSeconds"),
+        "positions": _counts(verdict.positions),
+        "actions": _counts(verdict.actions),
+        "attachments": _counts(verdict.attachments),
+        "orderStatuses": {
+            "checked": statuses.checked,
+            "wrong": statuses.wrong,
+            "success": statuses.success,
+            "failed": statuses.failed,
+            "rejected": statuses.rejected,
+        },
+        **latencies,
+        "ok": measured.pop("ok"),
+        **measured,
+        "faults": faults,
+    }
+
+
+def table(report: dict[str, Any], console: Console) -> None:
+    """Print the report for people, with the first examples of what is wrong."""
+    simulated = _clock(report["simulatedSeconds"])
+    title = (
+        f"{report['drivers']} drivers, {report['orders']} orders, {simulated} simulated in {report['wallSeconds']} s"
+    )
+    grid = Table(title=title, title_justify="left")
+    grid.add_column("")
+    for name in ("sent", "acknowledged", "stored", "lost", "duplicated", "wrong"):
+        grid.add_column(name, justify="right")
+    for name in ("positions", "actions", "attachments"):
+        counts = report[name]
+        grid.add_row(name, *(_cell(column, counts[column]) for column in counts))
+    console.print(grid)
+    orders = report["orderStatuses"]
+    console.print(
+        f"orders: {orders['checked']} checked, {orders['wrong']} wrong; "
+        f"{orders['success']} delivered, {orders['failed']} failed, {orders['rejected']} rejected"
+    )
+    for name, label in (("acknowledgementMs", "acknowledged"), ("mapMs", "on the map")):
+        console.print(f"{label} after {report[name]['p50']} ms (half), {report[name]['p99']} ms (99 of 100)")
+    for code, count in report.get("refused", {}).items():
+        console.print(f"refused with {code}: {count}")
+    for kind, examples in report.get("faults", {}).items():
+        for fault, named in examples.items():
+            for example in named:
+                console.print(f"{kind} {fault}: {example}", style="red", markup=False, highlight=False)
+    for trouble in report.get("troubles", []):
+        console.print(trouble, style="red", markup=False, highlight=False)
+    verdict = (
+        ("[bold green]Nothing lost." if report["verified"] else "Not verified.")
+        if report["ok"]
+        else "[bold red]NOT OK."
+    )
+    console.print(verdict)
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    return {name: getattr(tally, name) for name in ("sent", "acknowledged", "stored", "lost", "duplicated", "wrong")}
+
+
+def _cell(column: str, count: int) -> str:
+    return f"[bold red]{count}" if count and column in ("lost", "duplicated", "wrong") else f"{count}"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 3600}:{int(seconds) % 3600 // 60:02} h"

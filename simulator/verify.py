@@ -1,0 +1,313 @@
+"""What the server holds against what was truly done: every fix, event, status and file, driver by driver.
+
+*Lost* is what was acknowledged and is not there, *doubled* what is there more than once, *wrong* what is there
+otherwise than it was sent, or was never sent by anybody. What was sent and not acknowledged may be there or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import Struct, field
+
+from simulator.account import Account
+from simulator.drawing import draw
+from simulator.truth import Diary, Truth
+from simulator.wire import Action, Attachment, Position, iso
+
+EXAMPLES = 5
+SAME_PLACE_DEG = 1.5e-7
+"""Stored coordinates may be rounded to seven decimals, about a centimetre."""
+SAME_VALUE = {"accuracy": 0.06, "speed": 0.006, "heading": 0.06, "altitude": 0.06, "battery": 0.006}
+AT_ONCE = 4
+
+
+class Tally(Struct):
+    """Counts of one kind of thing, and the first examples of each fault."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    stored: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    wrong: int = 0
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def fault(self, kind: str, what: str, count: int = 1) -> None:
+        """Count a fault (``lost``, ``duplicated`` or ``wrong``) and remember the first few."""
+        setattr(self, kind, getattr(self, kind) + count)
+        named = self.examples.setdefault(kind, [])
+        if len(named) < EXAMPLES:
+            named.append(what)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing lost, doubled or wrong."""
+        return not (self.lost or self.duplicated or self.wrong)
+
+
+class Statuses(Struct):
+    """Order statuses as the server tells them; counts of how the orders ended."""
+
+    checked: int = 0
+    wrong: int = 0
+    success: int = 0
+    failed: int = 0
+    rejected: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+class Verdict(Struct):
+    """The whole comparison."""
+
+    positions: Tally = field(default_factory=Tally)
+    actions: Tally = field(default_factory=Tally)
+    attachments: Tally = field(default_factory=Tally)
+    statuses: Statuses = field(default_factory=Statuses)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing acknowledged was lost, doubled or wrong."""
+        return self.positions.clean and self.actions.clean and self.attachments.clean and not self.statuses.wrong
+
+
+async def verify(account: Account, truth: Truth) -> Verdict:
+    """Read back everything and compare."""
+    verdict = Verdict()
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(diary: Diary) -> None:
+        async with turns:
+            await _positions(account, diary, truth.run.date, verdict.positions)
+
+    async with asyncio.TaskGroup() as group:
+        for diary in truth.diaries.values():
+            group.create_task(one(diary))
+    events = await account.events()
+    compare_events(events[truth.run.events_before :], events[: truth.run.events_before], truth, verdict.actions)
+    wanted = {order: status for diary in truth.diaries.values() for order, status in diary.statuses().items()}
+    wanted |= dict.fromkeys(truth.run.unscheduled, "unscheduled")
+    held = await account.completions(wanted)
+    compare_statuses(wanted, held, verdict.statuses)
+    for diary in truth.diaries.values():
+        compare_forms(diary, held, verdict.actions)
+    await _attachments(account, truth, held, verdict.attachments)
+    return verdict
+
+
+def day_range(date: str, diary: Diary | None = None) -> tuple[str, str]:
+    """The time that one driver's day lies in, generously: from the day before to the day after, and what was sent
+    outside of that.
+    """
+    middle = datetime.fromisoformat(date).replace(tzinfo=UTC)
+    begin, end = (middle - timedelta(days=1)).timestamp(), (middle + timedelta(days=2)).timestamp()
+    stamps = list(diary.fixes()) if diary else []
+    return iso(min([begin, *(ms / 1000 for ms in stamps)])), iso(max([end, *(ms / 1000 + 1 for ms in stamps)]))
+
+
+async def _positions(account: Account, diary: Diary, date: str, tally: Tally) -> None:
+    stored = await account.track(diary.phone.driver_id, *day_range(date, diary))
+    compare_positions(diary, list(stored), tally)
+
+
+def compare_positions(diary: Diary, stored: list[Position], tally: Tally) -> None:
+    """A driver's stored track against the fixes of its phone."""
+    truth, before = diary.fixes(), set(diary.phone.held_before)
+    name = diary.phone.key
+    tally.sent += len(truth)
+    tally.acknowledged += sum(any(acknowledged for _, acknowledged in sent) for sent in truth.values())
+    held: dict[int, list[Position]] = {}
+    for fix in stored:
+        held.setdefault(fix.at_ms, []).append(fix)
+    for at_ms, sent in truth.items():
+        here = held.get(at_ms, [])
+        tally.stored += bool(here)
+        if not here and any(acknowledged for _, acknowledged in sent):
+            tally.fault("lost", f"{name} {iso(at_ms / 1000)}")
+        if len(here) > 1:
+            tally.fault("duplicated", f"{name} {iso(at_ms / 1000)} {len(here)} times", len(here) - 1)
+        if here and at_ms not in before and not any(same_fix(fix, here[0]) for fix, _ in sent):
+            tally.fault("wrong", f"{name} {iso(at_ms / 1000)}: sent {sent[0][0]}, stored {here[0]}")
+    for at_ms in held.keys() - truth.keys() - before:
+        tally.fault("wrong", f"{name} {iso(at_ms / 1000)}: stored, never sent")
+    if [fix.at_ms for fix in stored] != sorted(fix.at_ms for fix in stored):
+        tally.fault("wrong", f"{name}: the track is not in the order of time")
+
+
+def same_fix(sent: Position, stored: Position) -> bool:
+    """Whether a stored fix is the one that was sent; a negative value was the phone's way to say unknown."""
+    if abs(sent.latitude - stored.latitude) > SAME_PLACE_DEG or abs(sent.longitude - stored.longitude) > SAME_PLACE_DEG:
+        return False
+    for name, tolerance in SAME_VALUE.items():
+        mine, theirs = getattr(sent, name), getattr(stored, name)
+        if mine is not None and mine < 0 and name != "altitude":
+            mine = None
+        if (mine is None) != (theirs is None) or (mine is not None and abs(mine - theirs) > tolerance):
+            return False
+    return True
+
+
+def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], truth: Truth, tally: Tally) -> None:
+    """The account's events against the actions of all phones. An event has no id: driver, kind, order and second
+    tell it.
+    """
+    drivers = {diary.phone.key for diary in truth.diaries.values()}
+    mine = [event for event in events if event.get("driverExternalId") in drivers]
+    held = Counter(_event_key(event) for event in mine)
+    early = Counter(_event_key(event) for event in before)
+    positions = {_event_key(event): event.get("position") for event in mine}
+    for diary in truth.diaries.values():
+        for action, acknowledged in diary.actions():
+            tally.sent += 1
+            tally.acknowledged += acknowledged
+            key = (diary.phone.key, action.action, action.orderId, _second(action, diary.phone.key, held, early))
+            if held[key]:
+                tally.stored += 1
+                held[key] -= 1
+                if not _same_place(action, positions.get(key)):
+                    tally.fault("wrong", f"{key}: done at {action.position}, told as {positions[key]}")
+            elif early[key]:
+                tally.stored += 1
+                early[key] -= 1
+            elif acknowledged:
+                tally.fault("lost", f"{key}")
+    done = {(diary.phone.key, a.action, a.orderId) for diary in truth.diaries.values() for a, _ in diary.actions()}
+    for key, count in held.items():
+        if count > 0:
+            tally.fault("duplicated" if key[:3] in done else "wrong", f"{key}: {count} more than were done", count)
+
+
+def _second(action: Action, driver: str, held: Counter[Any], early: Counter[Any]) -> int:
+    """The whole second that the event of an action carries: rounded down, or to the nearest."""
+    down = int(action.timestamp)
+    near = (driver, action.action, action.orderId, down + 1)
+    here = (driver, action.action, action.orderId, down)
+    if not (held[here] or early[here]) and (held[near] or early[near]) and action.timestamp % 1 >= 0.5:
+        return down + 1
+    return down
+
+
+def _event_key(event: dict[str, Any]) -> tuple[str, str, str | None, int]:
+    return event["driverExternalId"], event["event"], event.get("orderId"), int(event["unixTimestamp"])
+
+
+def _same_place(action: Action, position: dict[str, Any] | None) -> bool:
+    if action.position is None or position is None:
+        return True
+    return (
+        abs(action.position.latitude - position["latitude"]) <= SAME_PLACE_DEG
+        and abs(action.position.longitude - position["longitude"]) <= SAME_PLACE_DEG
+    )
+
+
+def compare_statuses(wanted: dict[str, str], held: dict[str, dict[str, Any]], found: Statuses) -> None:
+    """The status of every order of the plan."""
+    for order, status in wanted.items():
+        found.checked += 1
+        told = held.get(order, {}).get("status", "not there")
+        if told in ("success", "failed", "rejected"):
+            setattr(found, told, getattr(found, told) + 1)
+        if told != status:
+            found.wrong += 1
+            if len(found.examples) < EXAMPLES:
+                found.examples.append(f"order {order} is {told}, should be {status}")
+
+
+def compare_forms(diary: Diary, held: dict[str, dict[str, Any]], tally: Tally) -> None:
+    """When each order was finished, and the note and scans that were handed in with it."""
+    for action, acknowledged in diary.actions():
+        if not acknowledged or action.action not in ("success", "failed") or action.orderId not in held:
+            continue
+        details = held[action.orderId]
+        told = details.get("endTime", {}).get("unixTimestamp")
+        if told is None or abs(told - action.timestamp) >= 1.0:
+            tally.fault(
+                "wrong", f"{diary.phone.key} order {action.orderId} ended at {told}, should be {action.timestamp}"
+            )
+        form = details.get("form", {})
+        if action.form is None:
+            continue
+        if action.form.note != form.get("note"):
+            tally.fault(
+                "wrong",
+                f"{diary.phone.key} order {action.orderId} note {form.get('note')!r}, should be {action.form.note!r}",
+            )
+        for name, scans in (("barcode", action.form.barcode), ("barcode_collections", action.form.barcode_collections)):
+            mine = [(scan.barcode, scan.scanInfo.status, scan.scanInfo.scanned, scan.scanInfo.type) for scan in scans]
+            theirs = [
+                (scan.get("barcode"), *(scan["scanInfo"].get(key) for key in ("status", "scanned", "type")))
+                for scan in form.get(name, [])
+            ]
+            if mine != theirs:
+                tally.fault("wrong", f"{diary.phone.key} order {action.orderId} {name} {theirs}, should be {mine}")
+
+
+async def _attachments(account: Account, truth: Truth, held: dict[str, dict[str, Any]], tally: Tally) -> None:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def order(action: Action, files: dict[str, tuple[Attachment, bool]]) -> None:
+        async with turns:
+            shown = await _shown(account, held.get(str(action.orderId), {}), tally)
+            compare_files(action, files, shown, tally)
+
+    async with asyncio.TaskGroup() as group:
+        for diary in truth.diaries.values():
+            files = diary.attachments()
+            tally.sent += len(files)
+            tally.acknowledged += sum(acknowledged for _, acknowledged in files.values())
+            for action, acknowledged in diary.actions():
+                if acknowledged and action.form is not None and named_files(action):
+                    group.create_task(order(action, files))
+
+
+def named_files(action: Action) -> list[str]:
+    """The ids of the files that an action names."""
+    if action.form is None:
+        return []
+    scans = (*action.form.barcode, *action.form.barcode_collections)
+    signature = [action.form.signature] if action.form.signature else []
+    return [*signature, *action.form.images, *(image for scan in scans for image in scan.scanInfo.images)]
+
+
+async def _shown(account: Account, details: dict[str, Any], tally: Tally) -> list[tuple[str, str]]:
+    """SHA-256 and address of every file in an order's completion details, as they are downloaded."""
+    form = details.get("form", {})
+    images = [form["signature"]] if "signature" in form else []
+    images += form.get("images", [])
+    for scan in (*form.get("barcode", []), *form.get("barcode_collections", [])):
+        images += scan["scanInfo"].get("images", [])
+    found = []
+    for image in images:
+        status, media_type, data = await account.download(image["url"])
+        if status != 200:
+            tally.fault("wrong", f"{image['url']} answers HTTP {status}")
+        elif media_type.partition(";")[0] != image["type"]:
+            tally.fault("wrong", f"{image['url']} comes as {media_type}, is told as {image['type']}")
+        found.append((hashlib.sha256(data).hexdigest() if status == 200 else "", str(image["url"])))
+    return found
+
+
+def compare_files(
+    action: Action, files: dict[str, tuple[Attachment, bool]], shown: list[tuple[str, str]], tally: Tally
+) -> None:
+    """The files of one order as downloaded (SHA-256, address) against those that its action names, byte for byte."""
+    wanted = {}
+    for name in named_files(action):
+        if name in files:
+            wanted[hashlib.sha256(draw(files[name][0].drawing)).hexdigest()] = files[name]
+    counted = Counter(digest for digest, _ in shown)
+    strange = [address for digest, address in shown if digest and digest not in wanted]
+    missing = [entry for digest, entry in wanted.items() if not counted[digest]]
+    for digest, (file, _) in wanted.items():
+        tally.stored += bool(counted[digest])
+        if counted[digest] > 1:
+            tally.fault("duplicated", f"{file.kind} {file.id} of order {action.orderId}", counted[digest] - 1)
+    for address in strange:
+        tally.fault("wrong", f"order {action.orderId}: {address} is not what was handed in")
+    for file, acknowledged in missing[len(strange) :]:
+        if acknowledged:
+            tally.fault("lost", f"{file.kind} {file.id} of order {action.orderId}")

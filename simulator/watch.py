@@ -1,0 +1,135 @@
+"""A map watcher of the simulator's own: it measures how long a position takes from its phone to the map, and checks
+their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from time import monotonic
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from simulator.transport import websocket_url
+from simulator.wire import Message, Positions
+
+SUBSCRIBE = b'{"type":"subscribe","id":"sim","drivers":"all","events":true,"maxHz":10}'.decode()
+
+
+class Seen(Struct, frozen=True):
+    """One driver in a frame of the map."""
+
+    driverId: str
+    timestamp: float | None = None
+
+
+class LiveFrame(Struct, frozen=True):
+    """Any frame of ``/live``, as far as this watcher reads it."""
+
+    type: str
+    drivers: tuple[Seen, ...] = ()
+    now: float | None = None
+    clockSpeed: float | None = None
+    event: dict[str, Any] | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+_decode = msgspec.json.Decoder(LiveFrame).decode
+
+
+class Watch:
+    """Subscribes to every driver. ``server_clock`` is (now, speed) where the server's clock is a simulated one."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self._url = websocket_url(base_url, "/live")
+        self._key = key
+        self._sent: dict[str, list[tuple[int, float]]] = {}
+        self._newest: dict[str, int] = {}
+        self._up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.latencies_ms: list[float] = []
+        self.frames = self.events = self.older_after_newer = self.reconnects = 0
+        self.server_clock: tuple[float, float] | None = None
+        self.trouble: str | None = None
+
+    async def start(self, within_s: float = 10.0) -> bool:
+        """Subscribe; True once the first snapshot is here, False where none came in time (``trouble`` says why)."""
+        self._task = asyncio.create_task(self._run())
+        try:
+            async with asyncio.timeout(within_s):
+                await self._up.wait()
+            return True
+        except TimeoutError:
+            self.trouble = self.trouble or f"no snapshot within {within_s:.0f} s"
+            return False
+
+    async def stop(self) -> None:
+        """Leave."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def noticed(self, driver_id: str, message: Message) -> None:
+        """A phone is sending fixes; the newest of them is what the map is going to show."""
+        if isinstance(message, Positions) and self._up.is_set():
+            newest = max(fix.at_ms for fix in message.positions)
+            if newest > self._newest.get(driver_id, 0):
+                self._sent.setdefault(driver_id, []).append((newest, monotonic()))
+
+    async def _run(self) -> None:
+        spread = Random()
+        while True:
+            try:
+                async with connect(
+                    self._url,
+                    additional_headers={"Authorization": f"Bearer {self._key}"},
+                    subprotocols=[Subprotocol("codriver.v1.json")],
+                    compression=None,
+                    max_size=64 * 2**20,
+                ) as socket:
+                    await socket.send(SUBSCRIBE)
+                    async for data in socket:
+                        self._read(data)
+            except InvalidStatus as refused:
+                self.trouble = f"HTTP {refused.response.status_code}"
+            except (WebSocketException, OSError, TimeoutError, msgspec.DecodeError) as error:
+                self.trouble = f"{type(error).__name__}: {error}"
+            self.reconnects += 1
+            await asyncio.sleep(spread.uniform(0.5, 2.0))
+
+    def _read(self, data: str | bytes) -> None:
+        arrived = monotonic()
+        frame = _decode(data)
+        self.frames += 1
+        match frame.type:
+            case "snapshot":
+                if frame.now is not None and frame.clockSpeed not in (None, 1, 1.0):
+                    self.server_clock = (frame.now, float(frame.clockSpeed or 1.0))
+                self.trouble = None
+                self._up.set()
+            case "positions":
+                for seen in frame.drivers:
+                    if seen.timestamp is not None:
+                        self._arrived(seen.driverId, round(seen.timestamp * 1000), arrived)
+            case "event":
+                self.events += 1
+            case "error":
+                self.trouble = f"{frame.code}: {frame.message}"
+
+    def _arrived(self, driver_id: str, at_ms: int, arrived: float) -> None:
+        if at_ms < self._newest.get(driver_id, 0):
+            self.older_after_newer += 1
+            return
+        self._newest[driver_id] = at_ms
+        waiting = self._sent.get(driver_id, [])
+        for sent_ms, sent in waiting:
+            if sent_ms == at_ms:
+                self.latencies_ms.append((arrived - sent) * 1000)
+                break
+        self._sent[driver_id] = [item for item in waiting if item[0] > at_ms]

@@ -1,0 +1,153 @@
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from simulator.clock import SimClock
+from simulator.day import Send, Who, day
+from simulator.phone import Phone
+from simulator.scenario import Network, read
+from simulator.transport import Answered, Http, Turned, Unreachable
+from simulator.truth import Diary, Run, Truth
+from simulator.truth import Phone as Paired
+from simulator.wire import Actions, Attachment, Message, Positions, encode
+from tests.simulator.days import DATE, LEAVES, WHO, route
+from tests.simulator.standin import StandIn
+
+RUN = Run("http://127.0.0.1", DATE, 7, "http", "", None, 4)
+HOSTILE = read(
+    """
+    network = {gaps_per_hour = 6, gap_s = [60, 600], duplicates = 0.3, reordering = 0.3, lost_answers = 0.2}
+    app = {restarts_per_day = 80, restart_s = [5, 60]}
+    """
+)
+
+
+def begun(path: Path | None = None) -> tuple[Truth, Diary]:
+    truth = Truth.begin(RUN, path)
+    return truth, truth.paired(Paired("D1", "DRV001", "token", route(4)))
+
+
+async def drive(standin: StandIn, truth: Truth, diary: Diary, speed: float = 40_000.0) -> Phone:
+    async with httpx.AsyncClient(base_url=standin.url) as client:
+        phone = Phone(
+            diary, truth, Http(client, "token"), SimClock(LEAVES - 600, speed), HOSTILE.network, WHO.rng("phone")
+        )
+        async with asyncio.timeout(40):
+            await phone.live(day(route(4), WHO, HOSTILE))
+    return phone
+
+
+async def test_everything_arrives_through_lost_answers_cut_connections_gaps_and_restarts(seed: int):
+    async with StandIn(seed, mischief=0.4).running() as standin:
+        truth, diary = begun()
+        phone = await drive(standin, truth, diary)
+    assert phone.turned is None and phone.queued == 0
+    done = [step.message for step in day(route(4), WHO, HOSTILE) if isinstance(step, Send)]
+    fixes = {fix.at_ms for message in done if isinstance(message, Positions) for fix in message.positions}
+    assert set(standin.positions) == fixes
+    assert set(standin.actions) == {a.id for message in done if isinstance(message, Actions) for a in message.actions}
+    assert set(standin.files) == {message.id for message in done if isinstance(message, Attachment)}
+    assert standin.repeats > 0 and phone.retries > 0
+    assert set(diary.acknowledged) == {message.n for message in done}
+
+
+async def test_a_day_that_is_stopped_delivers_what_was_done_and_nothing_else(seed: int):
+    async with StandIn(seed, mischief=0.2).running() as standin:
+        truth, diary = begun()
+        async with httpx.AsyncClient(base_url=standin.url) as client:
+            clock = SimClock(LEAVES - 600, 3000.0)
+            phone = Phone(diary, truth, Http(client, "token"), clock, Network(), WHO.rng("phone"))
+            living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
+            async with asyncio.timeout(20):
+                while len(standin.positions) < 20:
+                    await asyncio.sleep(0.01)
+                phone.stop()
+                await living
+    assert phone.queued == 0
+    assert set(diary.messages) == set(diary.acknowledged)
+    assert not any(action["action"] == "off_duty" for action in standin.actions.values())
+
+
+async def test_after_the_simulator_was_killed_the_state_file_says_what_is_left(seed: int, tmp_path: Path):
+    path = tmp_path / "state.jsonl"
+    async with StandIn(seed, mischief=0.3).running() as standin:
+        truth, diary = begun(path)
+        async with httpx.AsyncClient(base_url=standin.url) as client:
+            clock = SimClock(LEAVES - 600, 3000.0)
+            phone = Phone(diary, truth, Http(client, "token"), clock, HOSTILE.network, WHO.rng("phone"))
+            living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
+            async with asyncio.timeout(20):
+                while len(standin.positions) < 30:
+                    await asyncio.sleep(0.01)
+            living.cancel()
+            await asyncio.gather(living, return_exceptions=True)
+        path.write_bytes(path.read_bytes() + b'{"type":"sent","driver_id":"D1","n":9')
+        known = Truth.read(path)
+        assert known.diaries["D1"].acknowledged == diary.acknowledged
+        assert known.diaries["D1"].sent == diary.sent
+        before = len(diary.acknowledged)
+        phone = await drive(standin, known, known.diaries["D1"])
+    done = [step.message for step in day(route(4), WHO, HOSTILE) if isinstance(step, Send)]
+    assert 0 < before < len(done)
+    assert set(known.diaries["D1"].acknowledged) == {message.n for message in done}
+    assert set(standin.actions) == {a.id for message in done if isinstance(message, Actions) for a in message.actions}
+
+
+async def test_requests_are_the_same_bytes_every_time(seed: int):
+    async def content() -> list[bytes]:
+        seen: list[bytes] = []
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            seen.append(request.headers["content-type"].encode() + await request.aread())
+            return httpx.Response(200, json={"accepted": 1, "actions": [{"success": True}]})
+
+        async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
+            for step in day(route(3), Who("DRV001", DATE, seed), HOSTILE):
+                if isinstance(step, Send):
+                    await Http(client, "token").deliver(step.message)
+        return seen
+
+    first = await content()
+    assert first == await content()
+    assert any(part.startswith(b"multipart") for part in first)
+
+
+class Refusing:
+    """A transport that turns the phone away, or refuses one item."""
+
+    def __init__(self, answers: list[Answered | Exception]) -> None:
+        self.answers = answers
+        self.seen: list[bytes] = []
+
+    async def deliver(self, message: Message) -> Answered:
+        self.seen.append(encode(message))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def reset(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("answers", [[Turned("ERR_TOKEN")], [Unreachable("no"), {}, Turned("ERR_TOKEN")]])
+async def test_a_phone_whose_token_is_revoked_ends(answers: list[Answered | Exception]):
+    truth, diary = begun()
+    phone = Phone(diary, truth, Refusing(answers), SimClock(LEAVES, 50_000.0), Network(), WHO.rng("phone"))
+    async with asyncio.timeout(20):
+        await phone.live(day(route(4), WHO, HOSTILE))
+    assert phone.turned == "ERR_TOKEN"
+
+
+async def test_what_is_refused_is_not_sent_again_and_not_counted_as_acknowledged():
+    truth, diary = begun()
+    network = read("network = {gaps_per_hour = 0, duplicates = 0, reordering = 0, lost_answers = 0}").network
+    refusing = Refusing([{0: "ERR_TIMESTAMP_FUTURE"}])
+    phone = Phone(diary, truth, refusing, SimClock(LEAVES, 50_000.0), network, WHO.rng("phone"))
+    async with asyncio.timeout(20):
+        await phone.live(day(route(2), WHO, read("app = {restarts_per_day = 0}")))
+    assert len(refusing.seen) == len(set(refusing.seen)) == len(diary.messages)
+    assert not any(acknowledged for _, acknowledged in diary.actions())
+    assert diary.refused() == {"ERR_TIMESTAMP_FUTURE": len(diary.messages)}

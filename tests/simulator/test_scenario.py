@@ -1,0 +1,30 @@
+import pytest
+
+from simulator.scenario import Scenario, read
+
+
+def test_an_empty_file_is_the_default():
+    assert read("") == Scenario()
+
+
+def test_values_are_taken_and_the_rest_stays():
+    scenario = read("gps = {noise_m = 12}\n[outcome]\nfailed = 0.5\nfailure_reasons = ['closed']")
+    assert scenario.gps.noise_m == 12 and scenario.gps.correlation_s == 30.0
+    assert scenario.outcome.failure_reasons == ("closed",)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("gps = {noise_m = -1}", "gps.noise_m"),
+        ("reporting = {batch = 1001}", "reporting.batch"),
+        ("outcome = {failed = 1.5}", "outcome.failed"),
+        ("outcome = {failed = 0.7, rejected = 0.7}", "together"),
+        ("network = {gap_s = [90, 10]}", "network.gap_s"),
+        ("gps = {niose_m = 1}", "niose_m"),
+        ("gps = ", "scenario"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(text: str, named: str):
+    with pytest.raises(ValueError, match=named):
+        read(text)
