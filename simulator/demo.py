@@ -28,6 +28,7 @@ from rich.console import Console
 from simulator.account import Account, SetupFailed
 from simulator.fleet import Options, prepare, simulate
 from simulator.report import table
+from simulator.transport import http_client
 from simulator.wire import Route, iso, unix
 
 READY_WITHIN_S = 60.0
@@ -92,7 +93,7 @@ async def _show(options: Options, console: Console, browser: bool) -> None:
     """Say where to look: the map, and one recipient's page."""
     address = f"{options.url}/map#key={options.key}"
     console.print(f"map        {address}", soft_wrap=True, highlight=False, markup=False)
-    async with httpx.AsyncClient(base_url=options.url) as client:
+    async with http_client(options.url) as client:
         account = Account(client, options.key)
         second = next(
             (stop.orderId for route in await account.routes(options.date) for stop in route.stops[1:2] if stop.orderId),
@@ -107,7 +108,7 @@ async def _show(options: Options, console: Console, browser: bool) -> None:
 
 
 async def _routes(options: Options) -> list[Route]:
-    async with httpx.AsyncClient(base_url=options.url) as client:
+    async with http_client(options.url) as client:
         routes = [
             route for route in await Account(client, options.key).routes(options.date) if route.sent and route.stops
         ]
@@ -158,7 +159,7 @@ async def _server(data: Path, port: int, log: Path, clock: str) -> AsyncIterator
 
 async def _ready(server: asyncio.subprocess.Process, port: int, log: Path) -> None:
     deadline = monotonic() + READY_WITHIN_S
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(trust_env=False) as client:
         while monotonic() < deadline:
             if server.returncode is not None:
                 raise SetupFailed(f"the server ended with {server.returncode}:\n{_tail(log)}")

@@ -23,7 +23,7 @@ from simulator.day import Step, Wait, Who, day, recorded
 from simulator.phone import Phone
 from simulator.report import document, percentiles
 from simulator.scenario import read
-from simulator.transport import Http, Socket, Transport
+from simulator.transport import Http, Socket, Transport, http_client
 from simulator.truth import Diary, Run, Truth
 from simulator.truth import Phone as Paired
 from simulator.verify import Verdict, day_range, verify
@@ -59,7 +59,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
 async def prepare(options: Options) -> None:
     """Give the account what it lacks: fleet, orders, a plan that was sent."""
-    async with _client(options.url) as client:
+    async with http_client(options.url) as client:
         count = options.drivers or (1 if options.replay else 25)
         orders = options.orders if options.orders is not None else round(count * ORDERS_PER_DRIVER)
         account = Account(client, options.key)
@@ -73,7 +73,7 @@ async def simulate(options: Options, console: Console, ending: asyncio.Event | N
     """Run it, and return the report; ``ending`` set from outside ends the day early. Raises SetupFailed where it
     cannot begin.
     """
-    async with _client(options.url) as client:
+    async with http_client(options.url) as client:
         account = Account(client, options.key)
         truth = await _truth(options, account, client, console)
         watch = Watch(options.url, options.key)
@@ -313,8 +313,3 @@ def _counted(truth: Truth) -> Verdict:
 def _sum(counts: list[dict[str, int]]) -> dict[str, int]:
     codes = {code for count in counts for code in count}
     return {code: sum(count.get(code, 0) for count in counts) for code in sorted(codes)}
-
-
-def _client(url: str) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    return httpx.AsyncClient(base_url=url, timeout=30.0, limits=limits)

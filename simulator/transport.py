@@ -176,6 +176,7 @@ class Socket:
                         additional_headers=self._headers,
                         subprotocols=[MSGPACK if self._packed else JSON],
                         compression=None,
+                        proxy=None if near(self._url) else True,
                         max_size=2**20,
                         open_timeout=ANSWER_WITHIN_S,
                     )
@@ -208,6 +209,17 @@ class Socket:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionError(why))
+
+
+def http_client(base_url: str) -> httpx.AsyncClient:
+    """A client that a whole fleet shares; what is on this machine is reached directly, whatever proxy is set."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    return httpx.AsyncClient(base_url=base_url, timeout=ANSWER_WITHIN_S, limits=limits, trust_env=not near(base_url))
+
+
+def near(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def websocket_url(base_url: str, path: str) -> str:

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from simulator.transport import websocket_url
+from simulator.transport import near, websocket_url
 from simulator.wire import Message, Positions
 
 SUBSCRIBE = b'{"type":"subscribe","id":"sim","drivers":"all","events":true,"maxHz":10}'.decode()
@@ -91,6 +91,7 @@ class Watch:
                     additional_headers={"Authorization": f"Bearer {self._key}"},
                     subprotocols=[Subprotocol("codriver.v1.json")],
                     compression=None,
+                    proxy=None if near(self._url) else True,
                     max_size=64 * 2**20,
                 ) as socket:
                     await socket.send(SUBSCRIBE)

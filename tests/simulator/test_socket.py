@@ -1,0 +1,160 @@
+"""The websocket side of a phone, against a stand-in that answers out of order, late, twice, and hangs up."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
+
+from simulator.clock import SimClock
+from simulator.day import Send, day
+from simulator.phone import Phone
+from simulator.scenario import read
+from simulator.transport import Socket, Unreachable
+from simulator.truth import Phone as Paired
+from simulator.truth import Run, Truth
+from simulator.watch import Watch
+from simulator.wire import Actions, Position, Positions
+from tests.simulator.days import DATE, LEAVES, WHO, route
+
+SCENARIO = read(
+    "proof = {signature = 0, photo = 0, most_photos = 0, barcode_trouble = 0}\nnetwork = {duplicates = 0.2}"
+)
+FIX = Positions(0, (Position(LEAVES, 45.8, 15.97),))
+
+
+class Sockets:
+    """Remembers what came; ``hang_up`` is the share of frames after which it closes before it answers."""
+
+    def __init__(self, seed: int = 1, hang_up: float = 0.0) -> None:
+        self.rng = random.Random(seed)
+        self.hang_up = hang_up
+        self.fixes: set[int] = set()
+        self.actions: set[str] = set()
+        self.protocols: set[str | None] = set()
+        self.binary = self.connections = 0
+        self.silent = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        protocols = [Subprotocol("codriver.v1.json"), Subprotocol("codriver.v1.msgpack")]
+        async with serve(self.talk, "127.0.0.1", 0, subprotocols=protocols) as server:
+            yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+    async def talk(self, socket: ServerConnection) -> None:
+        self.connections += 1
+        self.protocols.add(socket.subprotocol)
+        packed = socket.subprotocol == "codriver.v1.msgpack"
+        held: list[Any] = []
+        async for data in socket:
+            self.binary += isinstance(data, bytes)
+            frame = msgspec.msgpack.decode(data) if isinstance(data, bytes) else json.loads(data)
+            answer = {"type": "ack", "id": frame["id"], **self.store(frame)}
+            if self.rng.random() < self.hang_up:
+                socket.transport.abort()
+                return
+            held.append(msgspec.msgpack.encode(answer) if packed else json.dumps(answer))
+            if len(held) > 1 or self.rng.random() < 0.7:
+                for late in reversed(held):
+                    await socket.send(late)
+                held.clear()
+            else:
+                asyncio.get_running_loop().call_later(0.05, self.flush, socket, held)
+
+    def flush(self, socket: ServerConnection, held: list[Any]) -> None:
+        self.flushing = asyncio.gather(*(socket.send(late) for late in held), return_exceptions=True)
+        held.clear()
+
+    def store(self, frame: dict[str, Any]) -> dict[str, Any]:
+        if frame["type"] == "positions":
+            self.fixes |= {round(fix["timestamp"] * 1000) for fix in frame["positions"]}
+            return {"accepted": len(frame["positions"]), "duplicates": 0, "rejected": []}
+        self.actions |= {action["id"] for action in frame["actions"]}
+        return {"actions": [{"id": action["id"], "success": True} for action in frame["actions"]]}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_everything_arrives_over_a_socket_that_hangs_up_and_answers_out_of_order(seed: int, packed: bool):
+    sockets = Sockets(seed, hang_up=0.1)
+    truth = Truth.begin(Run("http://x", DATE, 7, "ws", "", None, 4), None)
+    diary = truth.paired(Paired("D1", "DRV001", "token", route(4)))
+    async with sockets.running() as url, httpx.AsyncClient(base_url=url) as client:
+        socket = Socket(client, url, "token", packed, lambda: None)
+        phone = Phone(diary, truth, socket, SimClock(LEAVES - 600, 40_000.0), SCENARIO.network, WHO.rng("phone"))
+        async with asyncio.timeout(50):
+            await phone.live(day(route(4), WHO, SCENARIO))
+    done = [step.message for step in day(route(4), WHO, SCENARIO) if isinstance(step, Send)]
+    assert phone.turned is None and set(diary.acknowledged) == {message.n for message in done}
+    assert sockets.fixes == {
+        fix.at_ms for message in done if isinstance(message, Positions) for fix in message.positions
+    }
+    assert sockets.actions == {a.id for message in done if isinstance(message, Actions) for a in message.actions}
+    assert sockets.protocols == {"codriver.v1.msgpack" if packed else "codriver.v1.json"}
+    assert bool(sockets.binary) == packed and sockets.connections > 1
+
+
+async def test_nobody_there_is_unreachable():
+    async with httpx.AsyncClient() as client:
+        socket = Socket(client, "http://127.0.0.1:9", "token", False, lambda: None)
+        with pytest.raises(Unreachable):
+            await socket.deliver(FIX)
+
+
+class Map:
+    """A stand-in for /live that sends what it is told to."""
+
+    def __init__(self, frames: list[dict[str, Any]]) -> None:
+        self.frames = frames
+        self.go = asyncio.Event()
+        self.told = asyncio.Event()
+        self.asked: list[dict[str, Any]] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        async with serve(self.talk, "127.0.0.1", 0, subprotocols=[Subprotocol("codriver.v1.json")]) as server:
+            yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+    async def talk(self, socket: ServerConnection) -> None:
+        self.asked.append(json.loads(await socket.recv()))
+        await socket.send(json.dumps({"type": "snapshot", "id": "sim", "drivers": [], "now": LEAVES, "clockSpeed": 40}))
+        await self.go.wait()
+        for frame in self.frames:
+            await socket.send(json.dumps(frame))
+        self.told.set()
+        await socket.wait_closed()
+
+
+def seen(timestamp: float) -> dict[str, Any]:
+    return {"type": "positions", "id": "sim", "drivers": [{"driverId": "D1", "timestamp": timestamp}]}
+
+
+async def test_the_watcher_measures_from_sending_to_the_map_and_sees_an_older_after_a_newer():
+    map_ = Map([seen(LEAVES), {"type": "event", "id": "sim", "event": {"event": "on_duty"}}, seen(LEAVES - 5)])
+    async with map_.running() as url:
+        watch = Watch(url, "key")
+        assert await watch.start()
+        assert watch.server_clock == (LEAVES, 40.0)
+        assert map_.asked[0]["drivers"] == "all" and map_.asked[0]["events"] is True
+        watch.noticed("D1", FIX)
+        await asyncio.sleep(0.02)
+        map_.go.set()
+        async with asyncio.timeout(5):
+            while not watch.older_after_newer:
+                await asyncio.sleep(0.01)
+        await watch.stop()
+    assert len(watch.latencies_ms) == 1 and watch.latencies_ms[0] >= 20
+    assert watch.events == 1 and watch.older_after_newer == 1
+
+
+async def test_a_map_that_cannot_be_watched_is_told():
+    watch = Watch("http://127.0.0.1:9", "key")
+    assert not await watch.start(within_s=0.3)
+    assert watch.trouble
+    await watch.stop()
