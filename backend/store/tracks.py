@@ -7,6 +7,7 @@ inside its ``first_ms`` and ``last_ms``. Chunks of one driver may overlap, as la
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -101,21 +102,14 @@ def store(
 
 def track(
     conn: Connection, driver_id: str, from_ms: int, to_ms: int, after_ms: int | None = None, limit: int | None = None
-) -> Iterator[Position]:
-    """A driver's fixes from ``from_ms`` up to but not at ``to_ms``, in order of time, each once.
+) -> list[Position]:
+    """A driver's fixes from ``from_ms`` up to but not at ``to_ms``, in order of time, each once, ``limit`` at most.
 
-    To read on, give the millisecond of the last one as ``after_ms``. Bodies are read as they are come to, so a long
-    track costs the memory of a few chunks.
+    To read on, give the millisecond of the last one as ``after_ms``. Only the chunks that are needed are read.
     """
     if after_ms is not None:
         from_ms = max(from_ms, after_ms + 1)
-    if limit is None:
-        limit = 1 << 62
-    for fix in _merged(conn, driver_id, from_ms, to_ms):
-        if limit <= 0:
-            return
-        yield fix
-        limit -= 1
+    return list(islice(_merged(conn, driver_id, from_ms, to_ms), limit))
 
 
 def latest(conn: Connection, driver_ids: Iterable[str]) -> dict[str, Position]:

@@ -149,7 +149,7 @@ async def test_closing_stores_what_waits_and_refuses_what_comes_later(database: 
     assert sum(answer.accepted for answer in await asyncio.gather(*waiting)) == 2000
     with pytest.raises(Refusal, match="ERR_OVERLOADED"):
         await journal.append("ana", [fix(9999)])
-    assert database.read_now(lambda conn: len(list(tracks.track(conn, "ana", *DAY_MS)))) == 2000
+    assert database.read_now(lambda conn: len(tracks.track(conn, "ana", *DAY_MS))) == 2000
 
 
 async def test_the_log_is_moved_into_the_database(

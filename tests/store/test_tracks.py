@@ -20,7 +20,7 @@ ALWAYS = (0, 1 << 60)
 
 
 def stored(database: Database, driver_id: str = "ana", **more: int) -> list[Position]:
-    return database.read_now(lambda conn: list(tracks.track(conn, driver_id, *ALWAYS, **more)))
+    return database.read_now(lambda conn: tracks.track(conn, driver_id, *ALWAYS, **more))
 
 
 async def test_a_repeat_is_a_duplicate_within_a_batch_and_between_batches(journal: Journal, database: Database) -> None:
@@ -94,7 +94,7 @@ async def test_a_track_is_read_in_pages(journal: Journal, database: Database) ->
 
 async def test_a_range_holds_its_beginning_and_not_its_end(journal: Journal, database: Database) -> None:
     await journal.append("ana", drive(0, 100))
-    found = database.read_now(lambda conn: list(tracks.track(conn, "ana", NOON_MS + 10_000, NOON_MS + 20_000)))
+    found = database.read_now(lambda conn: tracks.track(conn, "ana", NOON_MS + 10_000, NOON_MS + 20_000))
     assert found == drive(10, 10)
 
 

@@ -1,0 +1,219 @@
+"""Photos, signatures and documents: each under the SHA-256 of its bytes, on the local disk or in a cloud.
+
+Invariants: what `keep` has returned is on the disk, file and folder; a name is made here and never by a client; what
+is still arriving lies in the uploads folder as a ``.part`` and counts for nothing; the bytes that came are stored.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterable, AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from backend.domain.errors import Refusal
+from backend.store.examiner import Examiner
+
+PIECE_BYTES = 256 << 10  # written at once: a thread for less would cost more than the writing
+SPARE_BYTES = 64 << 20  # photos must not take the last room from positions
+ABANDONED_S = 3600.0
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_PART = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A file that is arriving; ``name`` is ours and unguessable, 32 hex digits."""
+
+    name: str
+    path: Path
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+
+class Media:
+    """Take a file in by ``begin``, ``extend``, ``inspect``, then ``keep`` or ``discard``; ``read`` it by its hash."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None, uploads: Path) -> None:
+        self._store = store
+        self._folder = folder
+        self._uploads = uploads
+        self._examiner = Examiner()
+
+    @classmethod
+    async def open(cls, where: str | Path, uploads: Path | None = None) -> "Media":
+        """``where`` is a folder, or the URL of a cloud's bucket (``s3://…``); ``uploads`` a folder on the local disk.
+
+        What was left unfinished for over an hour is deleted.
+        """
+        return await asyncio.to_thread(cls._open, where, uploads)
+
+    @classmethod
+    def _open(cls, where: str | Path, uploads: Path | None) -> "Media":
+        folder = Path(where).absolute() if isinstance(where, Path) or "://" not in where else None
+        uploads = (uploads or (folder or Path.cwd()) / "uploads").absolute()
+        uploads.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        media = cls(from_url(str(where)) if folder is None else LocalStore(folder), folder, uploads)
+        media.sweep(time.time())
+        return media
+
+    async def close(self) -> None:
+        await self._examiner.close()
+
+    def begin(self) -> Part:
+        """A new, empty file to be filled."""
+        name = secrets.token_hex(16)
+        part = Part(name, self._uploads / f"{name}.part")
+        part.path.touch(0o600, exist_ok=False)
+        return part
+
+    def resume(self, name: str) -> Part:
+        """The unfinished file of that name. Refuses with ``ERR_NOT_FOUND`` what is no longer there."""
+        path = self._uploads / f"{name}.part"
+        if not _PART.fullmatch(name) or not path.is_file():
+            raise Refusal("ERR_NOT_FOUND", "there is no such unfinished upload")
+        return Part(name, path)
+
+    async def extend(self, part: Part, pieces: AsyncIterable[bytes], most_bytes: int) -> int:
+        """Write what comes at the end of a part and on the disk; tells the part's new size.
+
+        What had come before a failure stays in the part. Refusals: ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all,
+        ``ERR_STORAGE_FULL``.
+        """
+        size = part.size
+        waiting = bytearray()
+        try:
+            async for piece in pieces:
+                size += len(piece)
+                if size > most_bytes:
+                    raise Refusal("ERR_TOO_LARGE", f"a file may have up to {most_bytes} bytes")
+                waiting += piece
+                if len(waiting) >= PIECE_BYTES:
+                    whole, waiting = bytes(waiting), bytearray()
+                    await asyncio.to_thread(_write, part.path, whole)
+        finally:
+            await asyncio.shield(asyncio.to_thread(_write, part.path, bytes(waiting), last=True))
+        return size
+
+    async def inspect(self, part: Part) -> str:
+        """The media type that its content shows. Refuses with ``ERR_FILE_INVALID`` what is none that is accepted."""
+        return await self._examiner.examine(part.path)
+
+    async def sha256(self, part: Part) -> str:
+        """The hash of the content, 64 hex digits."""
+        return await asyncio.to_thread(_hash, part.path)
+
+    async def keep(self, part: Part) -> str:
+        """Store a part's bytes for good, under the hash that is returned. The same content again is no harm."""
+        sha256 = await self.sha256(part)
+        if self._folder is not None:
+            await asyncio.to_thread(_settle, part.path, self._folder / _key(sha256))
+        else:
+            await obstore.put_async(self._store, _key(sha256), part.path)
+            self.discard(part)
+        return sha256
+
+    def discard(self, part: Part) -> None:
+        part.path.unlink(missing_ok=True)
+
+    async def size(self, sha256: str) -> int:
+        """In bytes. Refuses with ``ERR_NOT_FOUND`` what is not stored."""
+        try:
+            return int((await obstore.head_async(self._store, _key(sha256)))["size"])
+        except FileNotFoundError:
+            raise _not_found() from None
+
+    async def read(self, sha256: str, first: int = 0, beyond: int | None = None) -> tuple[int, AsyncIterator[bytes]]:
+        """Size and bytes of a stored file, or of the range from ``first`` up to but not at ``beyond``."""
+        options: Any = None
+        if first or beyond is not None:
+            beyond = await self.size(sha256) if beyond is None else beyond
+            options = {"range": (first, beyond)}
+        try:
+            result = await obstore.get_async(self._store, _key(sha256), options=options)
+        except FileNotFoundError:
+            raise _not_found() from None
+        start, end = result.range
+        return end - start, _pieces(result)
+
+    async def delete(self, sha256: str) -> None:
+        """Delete a stored file; one that is not there is no error."""
+        try:
+            await obstore.delete_async(self._store, _key(sha256))
+        except FileNotFoundError:
+            return
+
+    def sweep(self, now_s: float, older_than_s: float = ABANDONED_S) -> int:
+        """Delete parts that nothing was added to for so long; tells how many."""
+        swept = 0
+        for path in self._uploads.glob("*.part"):
+            try:
+                if path.stat().st_mtime < now_s - older_than_s:
+                    path.unlink()
+                    swept += 1
+            except FileNotFoundError:
+                continue  # finished meanwhile
+        return swept
+
+
+def _key(sha256: str) -> str:
+    """In 256 folders by the first two digits, as no file system likes a million names in one."""
+    if not _SHA256.fullmatch(sha256):
+        raise _not_found()
+    return f"{sha256[:2]}/{sha256}"
+
+
+def _not_found() -> Refusal:
+    return Refusal("ERR_NOT_FOUND", "this file is not stored")
+
+
+async def _pieces(result: Any) -> AsyncIterator[bytes]:
+    async for piece in result.stream(min_chunk_size=PIECE_BYTES):
+        yield bytes(piece)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(path: Path, piece: bytes, last: bool = False) -> None:
+    try:
+        if piece and shutil.disk_usage(path.parent).free < len(piece) + SPARE_BYTES:
+            raise OSError(errno.ENOSPC, "kept for positions")
+        with path.open("ab") as file:
+            file.write(piece)
+            if last:
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise Refusal("ERR_STORAGE_FULL", "the disk is full; the file was not stored") from error
+        raise
+
+
+def _settle(part: Path, target: Path) -> None:
+    """Give a whole file its name: its content is on the disk before it has the name, and the name before we return."""
+    target.parent.mkdir(exist_ok=True)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.rename(target)
+    for folder in (target.parent, target.parent.parent):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,171 @@
+import asyncio
+import hashlib
+import os
+import resource
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from backend.domain.errors import Refusal
+from backend.store import examiner
+from backend.store import media as media_module
+from backend.store.media import Media, Part
+from tests.store.test_pictures import photo
+
+LIMIT = 15 << 20
+
+
+@pytest.fixture
+async def media(tmp_path: Path) -> AsyncIterator[Media]:
+    opened = await Media.open(tmp_path / "media")
+    yield opened
+    await opened.close()
+
+
+async def in_pieces(content: bytes, size: int = 10_000) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), size):
+        yield content[at : at + size]
+
+
+async def arrived(media: Media, content: bytes) -> Part:
+    part = media.begin()
+    assert await media.extend(part, in_pieces(content), LIMIT) == len(content)
+    return part
+
+
+async def whole(media: Media, sha256: str, first: int = 0, beyond: int | None = None) -> bytes:
+    size, pieces = await media.read(sha256, first, beyond)
+    found = b"".join([piece async for piece in pieces])
+    assert len(found) == size
+    return found
+
+
+async def test_what_was_kept_is_read_back_byte_for_byte(media: Media) -> None:
+    content = os.urandom(1_234_567)
+    sha256 = await media.keep(await arrived(media, content))
+    assert sha256 == hashlib.sha256(content).hexdigest()
+    assert await whole(media, sha256) == content
+    assert await whole(media, sha256, 1000, 2000) == content[1000:2000]
+    assert await whole(media, sha256, 1_234_000) == content[1_234_000:]
+    assert await media.size(sha256) == len(content)
+
+
+async def test_the_same_content_twice_is_stored_once(media: Media, tmp_path: Path) -> None:
+    first = await media.keep(await arrived(media, b"signature" * 100))
+    again = await media.keep(await arrived(media, b"signature" * 100))
+    assert first == again
+    files = [path for path in (tmp_path / "media").rglob("*") if path.is_file()]
+    assert [path.name for path in files] == [first]
+
+
+async def test_what_is_not_stored_is_not_found(media: Media) -> None:
+    for name in ("0" * 64, "../../etc/passwd", "", "A" * 64):
+        with pytest.raises(Refusal, match="ERR_NOT_FOUND"):
+            await media.read(name)
+    with pytest.raises(Refusal, match="ERR_NOT_FOUND"):
+        media.resume("../../../etc/passwd")
+
+
+async def test_a_deleted_file_is_gone_and_deleting_again_is_no_error(media: Media) -> None:
+    sha256 = await media.keep(await arrived(media, b"x"))
+    await media.delete(sha256)
+    await media.delete(sha256)
+    with pytest.raises(Refusal, match="ERR_NOT_FOUND"):
+        await media.size(sha256)
+
+
+async def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(media: Media, tmp_path: Path) -> None:
+    part = media.begin()
+    with pytest.raises(Refusal, match="ERR_TOO_LARGE"):
+        await media.extend(part, in_pieces(bytes(2_000_000)), 1_000_000)
+    media.discard(part)
+    assert [path for path in (tmp_path / "media").rglob("*") if path.is_file()] == []
+
+
+async def test_an_upload_goes_on_where_it_was_cut_off(media: Media) -> None:
+    content = os.urandom(900_000)
+
+    async def cut_off() -> AsyncIterator[bytes]:
+        yield content[:400_000]
+        raise ConnectionResetError
+
+    part = media.begin()
+    with pytest.raises(ConnectionResetError):
+        await media.extend(part, cut_off(), LIMIT)
+    found = media.resume(part.name)
+    assert found.size == 400_000
+    await media.extend(found, in_pieces(content[found.size :]), LIMIT)
+    assert await whole(media, await media.keep(found)) == content
+
+
+async def test_what_was_abandoned_is_swept_at_start(tmp_path: Path) -> None:
+    media = await Media.open(tmp_path)
+    old, young = media.begin(), media.begin()
+    kept = await media.keep(await arrived(media, b"kept"))
+    os.utime(old.path, (time.time() - 4000,) * 2)
+    await media.close()
+    media = await Media.open(tmp_path)
+    assert not old.path.exists()
+    assert young.path.exists()
+    assert await media.size(kept) == 4
+    await media.close()
+
+
+async def test_a_full_disk_is_told(media: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = media.begin()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        with pytest.raises(Refusal, match="ERR_STORAGE_FULL"):
+            await media.extend(part, in_pieces(bytes(2_000_000)), LIMIT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    media.discard(part)
+    monkeypatch.setattr(media_module, "SPARE_BYTES", 1 << 60)  # photos must not take the last room from positions
+    with pytest.raises(Refusal, match="ERR_STORAGE_FULL"):
+        await media.extend(media.begin(), in_pieces(b"x"), LIMIT)
+
+
+async def test_content_is_examined_in_a_process_of_its_own(media: Media) -> None:
+    assert await media.inspect(await arrived(media, photo("JPEG"))) == "image/jpeg"
+    assert await media.inspect(await arrived(media, photo("HEIF"))) == "image/heic"
+    with pytest.raises(Refusal, match="ERR_FILE_INVALID"):
+        await media.inspect(await arrived(media, b"<html></html>"))
+    assert await media.inspect(await arrived(media, photo("PNG"))) == "image/png"
+
+
+async def test_fifty_megapixels_fit_and_more_are_refused(media: Media) -> None:
+    assert await media.inspect(await arrived(media, photo("JPEG", "CMYK", (10_000, 5_000)))) == "image/jpeg"
+    assert (
+        await media.inspect(await arrived(media, photo("PNG", "RGBA", (10_000, 5_000), compress_level=1)))
+        == "image/png"
+    )
+    with pytest.raises(Refusal, match="megapixels"):
+        await media.inspect(await arrived(media, photo("PNG", "L", (10_001, 5_000), compress_level=1)))
+
+
+async def test_a_file_that_crashes_the_examiner_is_refused_and_the_next_is_examined(media: Media) -> None:
+    good = await arrived(media, photo("PNG"))
+    assert await media.inspect(good) == "image/png"
+    process = media._examiner._process
+    assert process is not None
+    process.kill()
+    with pytest.raises(Refusal, match="ERR_FILE_INVALID"):
+        async with asyncio.timeout(20):
+            while process.returncode is None:
+                await media.inspect(good)
+            raise Refusal("ERR_FILE_INVALID", "died between two files")
+    assert await media.inspect(good) == "image/png"
+
+
+async def test_an_examiner_that_stalls_is_ended(media: Media, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(examiner, "SECONDS", -4.5)  # half a second in all
+    fifo = tmp_path / "never"
+    os.mkfifo(fifo)
+    with pytest.raises(Refusal, match="too long"):
+        async with asyncio.timeout(20):
+            await media._examiner.examine(fifo)
+    monkeypatch.undo()
+    assert await media.inspect(await arrived(media, photo("PNG"))) == "image/png"
