@@ -151,7 +151,7 @@ class LoggedRequests:
             await self.app(scope, receive, noting)
         finally:
             seconds = time.perf_counter() - began
-            level = logging.INFO if status == 0 or status >= 400 or seconds > SLOW_SECONDS else logging.DEBUG
+            level = logging.INFO if status >= 400 or seconds > SLOW_SECONDS else logging.DEBUG
             if log.isEnabledFor(level):
                 route = scope.get("path_template") or "(no route)"
                 log.log(level, "%s %s %s %.1f ms", scope["method"], route, status or "unanswered", seconds * 1000)
