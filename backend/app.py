@@ -7,12 +7,7 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-<<<<<<< 0102b05716d3f5ebb9314a37dd6e6bc25adc0322
-from backend.api import body, health, office, operator, optimoroute, problems, schema
-=======
 from backend.api import body, driver, driver_socket, health, office, operator, optimoroute, problems, schema
-from backend.api import files as file_links
->>>>>>> 480d33913f89343f47b985b4628b3b7225bcc1b7
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
@@ -26,12 +21,8 @@ from backend.web import pages
 
 HANDLERS = [
     *office.handlers,
-<<<<<<< 0102b05716d3f5ebb9314a37dd6e6bc25adc0322
-=======
     *driver.handlers,
     *driver_socket.handlers,
-    *file_links.handlers,
->>>>>>> 480d33913f89343f47b985b4628b3b7225bcc1b7
     *health.handlers,
     *operator.handlers,
     *optimoroute.handlers,

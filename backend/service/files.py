@@ -10,7 +10,6 @@ import msgspec
 
 from backend.domain.errors import Refusal
 from backend.service.desk import Desk
-from backend.store import pictures
 
 DAY_S = 86_400
 # The end of a link's life is rounded up to a whole day, so that the same file has the same link for a day (caches
@@ -63,6 +62,8 @@ def open_link(desk: Desk, link: str) -> File:
 
 async def content(desk: Desk, file: File) -> tuple[int, AsyncIterator[bytes]]:
     """Its size and its bytes. Refuses with ``ERR_NOT_FOUND`` what is no longer kept."""
+    from backend.store import pictures
+
     if file.plain and file.type != "application/pdf":
         whole = b"".join([piece async for piece in (await desk.media.read(file.sha256))[1]])
         stripped = await asyncio.to_thread(pictures.without_location, whole, file.type)
