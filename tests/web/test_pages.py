@@ -1,9 +1,11 @@
 """The pages are served whole and locked down; built files come with their type and nothing else comes at all."""
 
 import json
+from dataclasses import dataclass, field
 
 import pytest
-from litestar import Litestar
+from litestar import Litestar, Request, Response, get
+from litestar.params import FromPath
 from litestar.testing import TestClient
 
 from backend.web import built, pages
@@ -88,3 +90,109 @@ def test_no_name_leads_out_of_the_built_files(static, client, name):
 
 def test_without_a_style_setting_the_config_is_empty(client):
     assert client.get("/map/config.json").json() == {}
+
+
+@dataclass
+class File:
+    url: str
+
+
+@dataclass
+class Proof:
+    note: str | None = None
+    signature: File | None = None
+    images: list[File] = field(default_factory=list)
+
+
+@dataclass
+class Window:
+    from_: str
+    to: str
+
+
+@dataclass
+class Driver:
+    first_name: str | None
+
+
+@dataclass
+class Order:
+    status: str = "scheduled"
+    order_no: str = "ORD1"
+    company_name: str = "Zagreb Couriers"
+    location_name: str = "Bakery"
+    address: str = "Ilica 1"
+    window: Window | None = None
+    eta: str | None = None
+    time_zone: str = "Europe/Zagreb"
+    driver: Driver | None = None
+    stops_before: int | None = None
+    finished_at: str | None = None
+    proof: Proof | None = None
+    now: float = 1772440800.0
+
+
+@pytest.fixture
+def recipient(static):
+    """``recipient(order)`` is the answer that the recipient of ``order`` gets."""
+    shown: list[Order | None] = [None]
+
+    @get("/t/{code:str}", sync_to_thread=False)
+    def page(request: Request, code: FromPath[str]) -> Response[str]:
+        return pages.recipient(request, code, shown[0])
+
+    with TestClient(Litestar(route_handlers=[page], openapi_config=None)) as client:
+
+        def ask(order: Order | None):
+            shown[0] = order
+            return client.get("/t/code")
+
+        yield ask
+
+
+def test_the_recipient_reads_the_window_in_the_zone_of_the_order_without_any_script(recipient):
+    text = recipient(Order(window=Window("2026-03-02T09:10:00.000Z", "2026-03-02T09:40:00.000Z"))).text
+    assert "Your delivery is planned" in text
+    assert "Expected on Monday 2 March between 10:10 and 10:40." in text
+    assert "As of 09:40" in text
+
+
+def test_the_driver_is_named_only_while_on_the_way(recipient):
+    ana = Driver("Ana")
+    assert "Ana has 2 stops before yours." in recipient(Order(status="on_route", driver=ana, stops_before=2)).text
+    assert "Ana is driving to you now." in recipient(Order(status="on_route", driver=ana, stops_before=0)).text
+    assert "Ana" not in recipient(Order(status="success", driver=ana)).text
+
+
+def test_the_proof_is_shown_after_the_delivery(recipient):
+    proof = Proof("Left with the neighbour", File("/files/signature"), [File("/files/photo")])
+    text = recipient(Order(status="success", finished_at="2026-03-02T09:20:00.000Z", proof=proof)).text
+    assert "Delivered on Monday 2 March at 10:20." in text
+    assert "Left with the neighbour" in text and 'src="/files/signature"' in text and 'src="/files/photo"' in text
+
+
+def test_hostile_names_are_text_on_the_recipients_page(recipient):
+    hostile = '"><script>alert(1)</script>'
+    order = Order(location_name=hostile, address=hostile, company_name=hostile, order_no=hostile, proof=Proof(hostile))
+    text = recipient(order).text
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_a_code_that_nobody_knows_is_told_kindly(recipient):
+    answer = recipient(None)
+    assert answer.status_code == 404
+    assert "We cannot find this delivery" in answer.text
+
+
+def test_the_recipients_page_is_not_kept_framed_or_indexed(recipient):
+    answer = recipient(Order())
+    assert answer.headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert "noindex" in answer.text
+
+
+def test_the_recipients_page_says_what_there_is_before_the_scripts_were_built(recipient, monkeypatch, tmp_path):
+    monkeypatch.setattr(built, "STATIC", tmp_path / "nothing")
+    answer = recipient(Order())
+    assert answer.status_code == 200 and "Your delivery is planned" in answer.text

@@ -8,7 +8,7 @@ import { Api, ApiError } from "./api.ts";
 import { Chart } from "./chart.ts";
 import { ServerClock } from "./clock.ts";
 import { applyEvent, applyHistory, applyPositions, applyRoutes, applySnapshot, driverState, emptyFleet, type Driver, type DriverState, type Fleet } from "./fleet.ts";
-import { Motion } from "./motion.ts";
+import { Motion } from "../shared/motion.ts";
 import { Screen } from "./screen.ts";
 
 /** Parts of the screen that are drawn anew soon, together. */

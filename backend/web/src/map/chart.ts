@@ -2,13 +2,14 @@
 import { Map as MapView, NavigationControl, ScaleControl, setWorkerUrl, type GeoJSONSource, type LngLatBoundsLike, type MapMouseEvent } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { fromMercator, type LngLat } from "../shared/geo.ts";
-import { BOLD, canDraw, drawGraticule, plainStyle } from "../shared/plainstyle.ts";
+import { BOLD, drawGraticule, plainStyle } from "../shared/plainstyle.ts";
+import { canDraw } from "../shared/webgl.ts";
 import type { OrderStatus } from "../shared/wire.ts";
 import type { Fleet } from "./fleet.ts";
 import { Labels } from "./labels.ts";
 import { depotFeatures, driven, lineOf, routeFeatures, stopFeatures } from "./features.ts";
 import { drawDepot, overlayLayers, OVERLAY_SOURCES } from "./layers.ts";
-import type { Motion } from "./motion.ts";
+import type { Motion } from "../shared/motion.ts";
 import { Vehicles, type VehicleStyle } from "./vehicles.ts";
 
 setWorkerUrl(workerUrl);
@@ -134,7 +135,7 @@ export class Chart {
     if (points.length === 0) return;
     const box = points.reduce(([w, s, e, n], [x, y]) => [Math.min(w!, x), Math.min(s!, y), Math.max(e!, x), Math.max(n!, y)], [180, 90, -180, -90]);
     const small = this.#map.getContainer().clientHeight < 420;
-    this.#map.fitBounds(box as unknown as LngLatBoundsLike, { padding: small ? 36 : { top: 56, bottom: 84, left: 56, right: 64 }, maxZoom: 15, duration: animate ? calm(800) : 0 });
+    this.#map.fitBounds(box as unknown as LngLatBoundsLike, { padding: small ? { top: 64, bottom: 84, left: 28, right: 44 } : { top: 56, bottom: 84, left: 56, right: 64 }, maxZoom: 15, duration: animate ? calm(800) : 0 });
   }
 
   fly(to: LngLat, zoom = 14.5): void {

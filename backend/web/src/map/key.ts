@@ -39,6 +39,7 @@ export function keyForm(root: HTMLElement, message: string | undefined, entered:
     h("button.primary", { type: "submit" }, "Open the map"),
     h("p.small", {}, "The key stays in this tab and is forgotten when you close it."),
   );
+  root.className = "";
   root.replaceChildren(h("main.key-page", {}, form));
   field.focus();
 }

@@ -2,7 +2,7 @@
 import type { Map as MapView } from "maplibre-gl";
 import { setText } from "../shared/dom.ts";
 import { fromMercator } from "../shared/geo.ts";
-import type { Motion } from "./motion.ts";
+import type { Motion } from "../shared/motion.ts";
 import type { VehicleStyle } from "./vehicles.ts";
 
 const MOST = 60;

@@ -51,7 +51,7 @@ export class Screen {
       h("aside.right", { "aria-label": "Day and events" }, this.#tabs, this.#day.element, this.#feed.element),
     );
     root.className = "app";
-    root.dataset["tab"] = "drivers";
+    this.#tab("drivers");
     window.addEventListener("keydown", (event) => this.#key(event));
   }
 

@@ -6,7 +6,7 @@
 import type { CustomLayerInterface, CustomRenderMethodInput, Map as MapView } from "maplibre-gl";
 import { DRIVER, DRIVER_STATES } from "./look.ts";
 import type { DriverState } from "./fleet.ts";
-import type { Motion } from "./motion.ts";
+import type { Motion } from "../shared/motion.ts";
 
 const CELL = 96;
 /** A cell is shown this many CSS pixels wide at full size. */

@@ -48,12 +48,12 @@ function set(element: Element, attributes: Attributes): void {
   }
 }
 
-/** An address of this page's own origin or of https; anything else (`javascript:`) is not followed. */
+/** A web address; anything else (`javascript:`, `data:`) is not followed. */
 export function safeUrl(url: string | undefined): string | undefined {
   if (!url) return undefined;
   try {
     const parsed = new URL(url, location.href);
-    return parsed.protocol === "https:" || parsed.origin === location.origin ? parsed.href : undefined;
+    return parsed.protocol === "https:" || parsed.protocol === "http:" ? parsed.href : undefined;
   } catch {
     return undefined;
   }

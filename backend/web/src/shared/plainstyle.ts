@@ -56,12 +56,3 @@ export function drawGraticule(map: MapView): void {
   map.on("moveend", draw);
   draw();
 }
-
-/** Whether this browser can draw the map at all. */
-export function canDraw(): boolean {
-  try {
-    return document.createElement("canvas").getContext("webgl2") !== null;
-  } catch {
-    return false;
-  }
-}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromMercator } from "../shared/geo.ts";
+import { fromMercator } from "./geo.ts";
 import { Motion, turn } from "./motion.ts";
 
 function at(motion: Motion, id: string): [number, number] {

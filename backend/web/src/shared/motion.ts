@@ -4,7 +4,7 @@
  * A fix is shown by gliding to it over about the time that passed since the one before, so that movement is even. Everything
  * lies in typed arrays: sampling 10,000 vehicles takes a fraction of a millisecond and makes no garbage. Pure: the caller brings the clock.
  */
-import { toMercator } from "../shared/geo.ts";
+import { toMercator } from "./geo.ts";
 
 const SHORTEST_MS = 300;
 const LONGEST_MS = 6_000;
