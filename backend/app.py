@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from backend.api import body, driver, driver_socket, health, office, operator, optimoroute, problems, schema
+from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
@@ -17,12 +18,14 @@ from backend.service.identity import Acquaintances, Guesses
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.journal import Journal
+from backend.store.media import Media
 from backend.web import pages
 
 HANDLERS = [
     *office.handlers,
     *driver.handlers,
     *driver_socket.handlers,
+    *file_links.handlers,
     *health.handlers,
     *operator.handlers,
     *optimoroute.handlers,
@@ -36,7 +39,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
         journal = Journal(database)
-        media = None
+        media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
         hub, planner = Hub(), Planner()
         desk = Desk(
             settings=settings,
@@ -56,6 +59,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
         finally:
             await planner.close()
             await hub.close()
+            await media.close()
             await journal.close()
     finally:
         database.close()

@@ -8,8 +8,8 @@ from litestar import Request, Response, get, post
 from msgspec import Meta
 
 from backend.api import auth, body, intake
+from backend.api.driver_day import DriverDayOut, driver_day_out
 from backend.api.intake import ActionBatch, MessageIn, PositionBatch
-from backend.api.routes import DriverDayOut, driver_day_out
 from backend.domain.accounts import Device
 from backend.domain.drivers import Driver
 from backend.domain.events import NO_NUL

@@ -122,6 +122,7 @@ def stop_out(day: DayStop) -> StopOut:
         status=day.status if stop.order_id else None,
         started_at=_moment(day.started_ms),
         finished_at=_moment(day.finished_ms),
+        out_of_order=day.state.out_of_order,
     )
 
 
