@@ -35,7 +35,7 @@ async def get_events(call: Call) -> Answer:
 
 @method("get_completion_details", "POST", "GET", roles=(Role.TENANT, Role.CUSTOMER, Role.SUBCONTRACTOR))
 async def get_completion_details(call: Call) -> Answer:
-    """What became of up to 500 orders. Body: `{"orders": [{"orderNo": "…"}, {"id": "…"}]}`; or `?orderNo=…` of a GET."""
+    """What became of up to 500 orders. Body: `{"orders": [{"orderNo": "…"}, {"id": "…"}]}`; or GET `?orderNo=…`."""
     items = named(call)
     names = [order_name(item) for item in items]
     wanted = [each for each in names if isinstance(each, OrderName)]

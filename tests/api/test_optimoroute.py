@@ -1,0 +1,248 @@
+"""What holds for every method of `/v1`: keys, verbs, bodies, and an answer that is always 200 and JSON."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.serving import Company, Server, bearer
+
+GETS = {"get_routes": {"date": "2026-03-02"}, "get_planning_status": {"planningId": "1"}, "get_events": {}}
+POSTS = [
+    "create_or_update_orders",
+    "get_orders",
+    "start_planning",
+    "stop_planning",
+    "get_completion_details",
+    "update_drivers_positions",
+]
+EITHER = ["get_orders", "get_completion_details"]
+LISTS = {
+    "create_or_update_orders": "orders",
+    "get_orders": "orders",
+    "get_completion_details": "orders",
+    "update_drivers_positions": "updates",
+}
+
+
+def told(answer: httpx.Response) -> dict:
+    assert answer.status_code == 200, (answer.status_code, answer.text)
+    assert answer.headers["content-type"].startswith("application/json")
+    body = answer.json()
+    assert isinstance(body["success"], bool)
+    if not body["success"]:
+        assert isinstance(body.get("code") or [each["code"] for each in next(iter(_lists(body)))], (str, list))
+    return body
+
+
+def _lists(body: dict) -> list:
+    return [value for value in body.values() if isinstance(value, list)]
+
+
+@pytest.mark.parametrize("method", [*GETS, *POSTS])
+def test_a_missing_key_and_a_wrong_one_are_told_apart(server: Server, method: str) -> None:
+    url = f"{server.url}/v1/{method}"
+    assert told(httpx.post(url, json={}))["code"] == "AUTH_KEY_MISSING"
+    assert told(httpx.get(url, params={"key": ""}))["code"] == "AUTH_KEY_MISSING"
+    assert told(httpx.post(url, params={"key": "nobody's"}, json={}))["code"] == "AUTH_KEY_UNKNOWN"
+    assert told(httpx.get(url, headers=bearer("nobodys")))["code"] == "AUTH_KEY_UNKNOWN"
+
+
+@pytest.mark.parametrize("method", [*GETS, *POSTS])
+def test_a_wrong_verb_is_a_malformed_request(company: Company, method: str) -> None:
+    url = f"{company.server.url}/v1/{method}"
+    right = {"GET"} if method in GETS else {"POST", "GET"} if method in EITHER else {"POST"}
+    for verb in {"GET", "POST", "PUT", "PATCH", "DELETE"} - right:
+        answer = httpx.request(verb, url, params={"key": company.key}, content=b"{}")
+        assert told(answer)["code"] == "MALFORMED_REQUEST", verb
+
+
+@pytest.mark.parametrize("where", ["?key=", "Authorization: Bearer", "X-API-Key"])
+def test_a_key_is_taken_from_wherever_it_stands(company: Company, where: str) -> None:
+    url = f"{company.server.url}/v1/get_events"
+    given = {
+        "?key=": {"params": {"key": company.key}},
+        "Authorization: Bearer": {"headers": bearer(company.key)},
+        "X-API-Key": {"headers": {"X-API-Key": company.key}},
+    }[where]
+    assert told(httpx.get(url, **given))["success"] is True
+
+
+def test_an_unknown_path_is_a_404(company: Company) -> None:
+    answer = httpx.get(f"{company.server.url}/v1/get_nothing", params={"key": company.key})
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", None])
+def test_the_content_type_is_not_looked_at(company: Company, content_type: str | None) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    body = b'{"orders": [{"orderNo": "none"}]}'
+    url = f"{company.server.url}/v1/get_orders"
+    answer = told(httpx.post(url, params={"key": company.key}, content=body, headers=headers))
+    assert answer["orders"][0]["code"] == "ERR_ORD_NOT_FOUND"
+
+
+NOT_JSON = {
+    "nothing": b"",
+    "no JSON": b"orders",
+    "an array": b"[]",
+    "a text": b'"orders"',
+    "null": b"null",
+    "a trailing comma": b'{"orders": [],}',
+    "NaN": b'{"orders": [{"duration": NaN}]}',
+    "bytes that are not UTF-8": b'{"orders": "\xff"}',
+    "half a surrogate": b'{"orders": "\\ud800"}',
+    "half a surrogate in UTF-8": b'{"orders": "\xed\xa0\x80"}',
+    "cut": b'{"orders": [',
+    "too deep": b'{"orders": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "deep in an unknown field": b'{"x": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
+    "a number of 5000 digits": b'{"orders": ' + b"9" * 5000 + b"}",
+    "a number beyond all bounds": b'{"orders": 1e400}',
+    "a byte order mark in UTF-16": b"\xff\xfe{\x00}\x00",
+}
+
+
+@pytest.mark.parametrize("method", POSTS)
+@pytest.mark.parametrize("body", list(NOT_JSON.values()), ids=list(NOT_JSON))
+def test_what_is_not_a_json_object_is_a_malformed_request(company: Company, method: str, body: bytes) -> None:
+    answer = told(httpx.post(f"{company.server.url}/v1/{method}", params={"key": company.key}, content=body))
+    assert answer["code"] == "MALFORMED_REQUEST"
+
+
+@pytest.mark.parametrize(("method", "name"), LISTS.items())
+def test_bulk_calls_need_their_list_and_take_so_many(company: Company, method: str, name: str) -> None:
+    def code(body: object) -> str | None:
+        return company.v1(method, body).get("code")
+
+    assert code({}) == "ERR_MISSING_MAND_FIELD"
+    assert code({name: {}}) == "ERR_INVALID_PARAM_FORMAT"
+    assert code({name: None}) == "ERR_INVALID_PARAM_FORMAT"
+    assert code({name: []}) == "ERR_INVALID_PARAM_FORMAT"
+    if name == "orders":
+        assert code({name: [{"orderNo": "x"}] * 501}) == "ERR_INVALID_PARAM_FORMAT"
+        assert code({name: [{"orderNo": "x"}] * 500}) is None
+
+
+ODD_ITEMS = [
+    None,
+    1,
+    "x",
+    [],
+    {},
+    {"orderNo": 1},
+    {"orderNo": {}},
+    {"id": ["x"]},
+    {"orderNo": "x" * 10_000},
+    {"orderNo": "a\0b"},
+    {"id": "a\0b"},
+    {"orderNo": ""},
+    {"driver": 1},
+    {"driver": {}, "positions": []},
+    {"driver": {"serial": "\0"}, "positions": [{}]},
+    {"driver": {"serial": 10**30}, "positions": [{"timestamp": 10**300}]},
+]
+
+
+@pytest.mark.parametrize(("method", "name"), LISTS.items())
+def test_an_odd_item_is_refused_alone(company: Company, method: str, name: str) -> None:
+    answer = company.v1(method, {name: ODD_ITEMS})
+    parts = answer[name]
+    assert len(parts) == len(ODD_ITEMS)
+    assert {part.get("code") for part in parts} <= {
+        "ERR_INVALID_PARAM_FORMAT",
+        "ERR_MISSING_MAND_FIELD",
+        "ERR_ORD_NOT_FOUND",
+        "ERR_DRIVER_NOT_FOUND",
+    }
+    assert not any(part["success"] for part in parts) and answer["success"] is False
+
+
+def test_odd_queries_are_answered(company: Company) -> None:
+    url = f"{company.server.url}/v1/"
+    queries = [
+        "%ff",
+        "&&&",
+        "orderNo=%00",
+        "orderNo=%ED%A0%80",
+        "date=%00",
+        "planningId=%F0",
+        "after_tag=%00",
+        "=x",
+        "date",
+    ]
+    for method in [*GETS, *EITHER]:
+        for query in queries:
+            told(httpx.get(f"{url}{method}?key={company.key}&{query}"))
+    assert company.v1("get_events", unknown="parameter")["success"] is True
+
+
+def test_a_body_over_ten_mebibytes_is_refused_in_the_same_form(company: Company) -> None:
+    body = b'{"orders": "' + b"x" * (11 << 20) + b'"}'
+    answer = httpx.post(f"{company.server.url}/v1/get_orders", params={"key": company.key}, content=body, timeout=30)
+    assert told(answer)["code"] == "MALFORMED_REQUEST"
+
+
+def test_a_sixth_request_at_the_same_time_is_refused_at_once(company: Company) -> None:
+    holding, release = threading.Barrier(6), threading.Event()
+
+    def slow_body():
+        yield b'{"orders": '
+        holding.wait(10)
+        release.wait(10)
+        yield b'[{"orderNo": "none"}]}'
+
+    url = f"{company.server.url}/v1/get_orders"
+    with ThreadPoolExecutor(5) as pool:
+        running = [
+            pool.submit(httpx.post, url, params={"key": company.key}, content=slow_body(), timeout=30) for _ in range(5)
+        ]
+        holding.wait(10)
+        deadline = time.monotonic() + 10
+        while (refused := told(httpx.get(url, params={"key": company.key, "orderNo": "none"}))).get("orders"):
+            assert time.monotonic() < deadline, "a sixth request was never refused"
+        assert refused["code"] == "ERR_TOO_MANY_CONNECTIONS"
+        release.set()
+        assert all(told(each.result(20))["orders"] for each in running)
+    assert told(httpx.get(url, params={"key": company.key, "orderNo": "none"}))["orders"]
+
+
+def test_many_clients_with_five_requests_at_once_are_never_refused(company: Company) -> None:
+    def one(_: int) -> bool:
+        with httpx.Client() as client:
+            answers = [
+                client.get(f"{company.server.url}/v1/get_events", params={"key": company.key}) for _ in range(10)
+            ]
+        return all(told(answer)["success"] for answer in answers)
+
+    with ThreadPoolExecutor(5) as pool:
+        assert all(pool.map(one, range(5)))
+
+
+def test_the_limit_is_the_accounts_own_where_it_sets_one(server: Server, company: Company) -> None:
+    changed = company.client.patch("/api/settings", json={"maxConcurrentRequests": 0})
+    assert changed.status_code == 200, changed.text
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: company.v1("get_events"), range(60)))
+    assert all(answer["success"] for answer in answers)
+
+
+def test_keys_of_other_roles_do_what_is_theirs_alone(company: Company) -> None:
+    def key(**fields: str) -> str:
+        made = company.client.post("/api/keys", json={"name": "k", **fields})
+        assert made.status_code == 201, made.text
+        return made.json()["key"]
+
+    viewer = Company(company.server, key(role="viewer"))
+    shop = Company(company.server, key(role="customer", customer="Shop"))
+    other = Company(company.server, key(role="customer", customer="Other"))
+    assert viewer.v1("get_events")["code"] == "AUTH_KEY_UNKNOWN"
+    assert shop.v1("start_planning", {"date": "2026-03-02"})["code"] == "AUTH_KEY_UNKNOWN"
+    order = {"orderNo": "S1", "date": "2026-03-02", "location": {"locationName": "x", "latitude": 45, "longitude": 16}}
+    assert shop.v1("create_or_update_orders", {"orders": [order]})["success"] is True
+    assert shop.v1("get_orders", orderNo="S1")["orders"][0]["data"]["customer"] == "Shop"
+    assert other.v1("get_orders", orderNo="S1")["orders"][0]["code"] == "ERR_ORD_NOT_FOUND"
+    foreign = other.v1("create_or_update_orders", {"orders": [order | {"orderNo": "S2", "customer": "Shop"}]})
+    assert foreign["orders"][0]["code"] == "ERR_INVALID_PARAM_FORMAT"
+    assert company.v1("get_orders", orderNo="S1")["success"] is True
