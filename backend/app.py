@@ -61,6 +61,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             await hub.close()
             await media.close()
             await journal.close()
+            await media.close()
     finally:
         database.close()
 
@@ -74,7 +75,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             app.state.desk = desk
             await plans.recover(desk)
             await desk.planner.start()
-            await plans.recover(desk)
+            await desk.hub.start(desk)
             yield
 
     app = Litestar(
