@@ -1,4 +1,4 @@
-"""An order in plain words, as the server writes them into the page. The browser has the same sentences, ``words.json``."""
+"""An order in plain words, as the server writes it. The browser has the same sentences, ``words.json``."""
 
 from datetime import datetime
 from pathlib import Path
