@@ -75,7 +75,6 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             app.state.desk = desk
             await plans.recover(desk)
             await desk.planner.start()
-            await desk.hub.start(desk)
             yield
 
     app = Litestar(
