@@ -3,8 +3,11 @@
 import msgspec
 
 from backend.domain.accounts import Office
+from backend.domain.errors import Refusal
 from backend.domain.orders import Location, Order, Status
 from backend.domain.routes import Stop
+from backend.service import completions
+from backend.service.completions import Completion
 from backend.service.desk import Desk
 from backend.store import fleet, routes
 from backend.store import orders as store
@@ -46,6 +49,18 @@ async def orders(desk: Desk, caller: Office, date: str | None, words: str, after
     def read(conn: Connection) -> list[Listed]:
         found = store.search(conn, caller.account.id, caller.customer, date, words, after, limit)
         return _listed(conn, caller.account.id, found)
+
+    return await desk.database.read(read)
+
+
+async def order(desk: Desk, caller: Office, order_id: str) -> tuple[Listed, Completion]:
+    """One order and what became of it. Refuses with ``ERR_NOT_FOUND`` what is not the caller's."""
+
+    def read(conn: Connection) -> tuple[Listed, Completion]:
+        found = list(store.by_ids(conn, caller.account.id, [order_id], caller.customer).values())
+        if not found:
+            raise Refusal("ERR_NOT_FOUND", "There is no such order.", "id")
+        return _listed(conn, caller.account.id, found)[0], completions.of_records(conn, caller, found)[0]
 
     return await desk.database.read(read)
 

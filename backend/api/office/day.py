@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 
 from backend.api import auth, body
+from backend.api.completion import completion_out
 from backend.api.events import event_out
 from backend.api.office import wire
 from backend.api.routewire import route_out
@@ -25,7 +26,7 @@ async def get_routes(request: Call) -> Response[bytes]:
     found = await days.day_routes(auth.desk_of(request), caller.account, _date(request))
     if caller.subcontractor is not None:
         found = [each for each in found if each.driver.subcontractor == caller.subcontractor]
-    return body.reply({"items": [route_out(each) for each in found]})
+    return body.reply({"items": [route_out(each, caller.account) for each in found]})
 
 
 @get("/api/orders", summary="The orders", query=body.PAGING | {"date": "Of this day alone.", "q": "What to look for."})
@@ -38,6 +39,19 @@ async def get_orders(request: Call) -> Response[bytes]:
     found = await listing.orders(desk, caller, date, query.get("q", ""), query.get("cursor", ""), limit + 1)
     cursor = found[limit - 1].order.id if len(found) > limit else ""
     return body.reply(wire.page([wire.order_out(each, desk.public_url) for each in found], limit, cursor))
+
+
+@get("/api/orders/{order_id:str}", summary="An order, and what became of it")
+async def get_order(request: Call, order_id: str) -> Response[bytes]:
+    """With times, positions, notes and links to photos once they are there. Watchers see no contact data."""
+    caller = await auth.office(request, Role.TENANT, Role.VIEWER, Role.CUSTOMER)
+    desk = auth.desk_of(request)
+    found, completion = await listing.order(desk, caller, order_id)
+    told = wire.order_out(found, desk.public_url)
+    if caller.role is not Role.VIEWER:
+        told |= wire.contact_out(found.order)
+    plain = caller.role is not Role.TENANT
+    return body.reply(told | {"completion": completion_out(desk, completion, plain=plain)})
 
 
 @get("/api/events", summary="What happened", query={"date": "On this day alone.", "limit": "1 to 500; 50 by default."})
@@ -85,4 +99,4 @@ def _date(request: Call) -> str:
     return day(given, "date")
 
 
-handlers = [get_routes, get_orders, get_events, get_plan, post_send]
+handlers = [get_routes, get_orders, get_order, get_events, get_plan, post_send]

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from backend.domain.accounts import Role
 from backend.domain.drivers import Driver, Place, Vehicle
 from backend.domain.errors import Refusal
-from backend.domain.orders import Location
+from backend.domain.orders import Location, Order
 from backend.domain.times import iso
 from backend.service.listing import Listed
 
@@ -191,6 +191,11 @@ def order_out(listed: Listed, public_url: str) -> dict[str, object]:
         "trackingUrl": f"{public_url}/t/{listed.tracking}" if listed.tracking else None,
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def contact_out(order: Order) -> dict[str, object]:
+    """What whoever only watches does not see."""
+    return {"notes": order.notes, "email": order.email, "phone": order.phone, "barcodes": order.barcodes}
 
 
 def page(items: list[Any], limit: int, cursor: str) -> dict[str, object]:
