@@ -59,7 +59,6 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
         finally:
             await planner.close()
             await hub.close()
-            await media.close()
             await journal.close()
             await media.close()
     finally:

@@ -26,7 +26,7 @@ async def get_routes(request: Call) -> Response[bytes]:
     found = await days.day_routes(auth.desk_of(request), caller.account, _date(request))
     if caller.subcontractor is not None:
         found = [each for each in found if each.driver.subcontractor == caller.subcontractor]
-    return body.reply({"items": [route_out(each, caller.account) for each in found]})
+    return body.reply({"items": [route_out(each) for each in found]})
 
 
 @get("/api/orders", summary="The orders", query=body.PAGING | {"date": "Of this day alone.", "q": "What to look for."})
