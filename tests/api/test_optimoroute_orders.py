@@ -42,7 +42,7 @@ def get(company: Company, **name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def stocked(company: Company) -> Company:
-    """A company with a fleet, two drivers that share a serial, two locations that share a number, and orders A, B, B."""
+    """A fleet, two drivers that share a serial, two locations that share a number, and orders A, B and B."""
     assert company.client.put("/api/fleet", json=FLEET).status_code == 200
     for name in ("Twin 1", "Twin 2"):
         assert company.client.post("/api/drivers", json={"name": name, "serial": "twin"}).status_code == 201
