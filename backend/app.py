@@ -15,6 +15,7 @@ from backend.planning.worker import Planner
 from backend.service import plans
 from backend.service.desk import Clock, Desk
 from backend.service.identity import Acquaintances, Guesses
+from backend.service.tally import Tally
 from backend.settings import Settings
 from backend.store.database import Database
 from backend.store.journal import Journal
@@ -53,6 +54,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             guesses=Guesses(),
             secret=settings.secret(),
             public_url=(settings.public_url or public_url).rstrip("/"),
+            tally=Tally(),
         )
         try:
             yield desk

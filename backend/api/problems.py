@@ -74,8 +74,8 @@ def answer(refusal: Refusal) -> Response[bytes]:
 
 
 def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
-    """The framework's handler of a refusal."""
-    log.info("refused %s %s: %s", request.method, request.url.path, refusal.code)
+    """The framework's handler of a refusal. The server's own log has a line for each answer that is no success."""
+    request.app.state.desk.tally.refuse(refusal.code)
     return answer(refusal)
 
 

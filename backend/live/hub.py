@@ -48,6 +48,7 @@ class Hub:
         self._due: set[Feed] = set()  # feeds with something to send
         self._woken = asyncio.Event()
         self._watchers: set[Watcher] = set()
+        self.dropped = 0  # closed for being too slow
         self._sources: Sources | None = None
         self._rolls: dict[str, asyncio.Task[Roll]] = {}  # being read, by account
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -58,6 +59,11 @@ class Hub:
         self._start(self._tick())
         self._start(self._sweep())
         self._start(self._parcels.run(sources))
+
+    @property
+    def watching(self) -> int:
+        """How many sockets watch a map or a delivery."""
+        return len(self._watchers)
 
     async def close(self) -> None:
         for task in tuple(self._tasks):
@@ -361,6 +367,7 @@ class Hub:
             alive = frames.alive(self._running().now_s())
             for number, watcher in enumerate(tuple(self._watchers), 1):
                 if watcher.blocked_at is not None and now - watcher.blocked_at > STUCK_S and watcher.full():
+                    self.dropped += 1
                     watcher.close(TOO_SLOW, "Too slow: come back and take a new snapshot.")
                 elif now - watcher.wrote_at >= ALIVE_S:
                     watcher.write(alive)

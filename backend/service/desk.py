@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from backend.live.hub import Hub
     from backend.planning.worker import Planner
     from backend.service.identity import Acquaintances, Guesses
+    from backend.service.tally import Tally
     from backend.settings import Settings
     from backend.store.database import Database
     from backend.store.journal import Journal
@@ -48,6 +49,7 @@ class Desk:
     guesses: "Guesses"
     secret: bytes  # signs links
     public_url: str  # without a slash at the end
+    tally: "Tally"
 
     def new_id(self) -> str:
         """32 hex digits that nobody else has: the millisecond, then 80 random bits."""

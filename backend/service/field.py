@@ -56,9 +56,12 @@ async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Seq
     kept_days = device.account.settings.driver_position_retention_days
     sifted = sift(fixes, now_s, now_s - kept_days * DAY_S if kept_days else EARLIEST_S)
     rejected = _in_batch(sifted.rejected, misfits, len(fixes))
+    desk.tally.rejected += len(rejected)
     if not sifted.accepted:
         return Recorded(0, 0, rejected)
     appended = await desk.journal.append(device.driver_id, sifted.accepted)
+    desk.tally.positions += appended.accepted
+    desk.tally.duplicates += appended.duplicates
     if appended.newest is not None:
         desk.hub.tell_positions(device.account.id, device.driver_id, appended.newest)
     return Recorded(appended.accepted, appended.duplicates, rejected)
@@ -82,7 +85,9 @@ async def act(desk: Desk, device: Device, actions: Sequence[Action | Outcome]) -
     readable = [each for each in actions if isinstance(each, Action)]
     settled = iter(await _settle(desk, device, readable) if readable else ())
     outcomes = [next(settled) if isinstance(each, Action) else each for each in actions]
-    if any(outcome.success and not outcome.duplicate for outcome in outcomes):
+    new = sum(1 for outcome in outcomes if outcome.success and not outcome.duplicate)
+    desk.tally.actions += new
+    if new:
         desk.hub.tell_facts(device.account.id)
     return outcomes
 

@@ -1,0 +1,31 @@
+"""What operators ask: up, ready, and how it is doing."""
+
+import time
+
+import httpx
+
+from tests.serving import Company, Server
+
+
+def figure(server: Server, name: str) -> float:
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    return float(next(line.rpartition(" ")[2] for line in lines if line.startswith(name + " ")))
+
+
+def test_it_is_up_and_ready(server: Server) -> None:
+    assert httpx.get(f"{server.url}/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{server.url}/readyz").json() == {"status": "ok"}
+
+
+def test_the_figures_count_what_was_stored_and_what_was_refused(server: Server, company: Company) -> None:
+    phone = company.driver()
+    stored, again = figure(server, "codriver_positions_total"), figure(server, "codriver_position_duplicates_total")
+    fixes = [{"timestamp": time.time() - second, "latitude": 45.8, "longitude": 16.0} for second in range(3)]
+    for _ in range(2):
+        phone.client.post("/driver/v1/positions", json={"positions": fixes})
+    assert figure(server, "codriver_positions_total") == stored + 3
+    assert figure(server, "codriver_position_duplicates_total") == again + 3
+    httpx.get(f"{server.url}/api/settings")
+    assert figure(server, 'codriver_refusals_total{code="ERR_UNAUTHENTICATED"}') >= 1
+    assert figure(server, "codriver_commits_total") >= 1
+    assert figure(server, "codriver_watchers") == 0
