@@ -1,0 +1,356 @@
+"""get_events, get_completion_details and update_drivers_positions, from what phones report to what is told of it."""
+
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.test_optimoroute_planning import DAY, fleet, orders, plan, quick
+from tests.serving import Company, Phone, Server
+
+AT = 1772442000  # 2026-03-02T09:00:00Z, a Monday
+HERE = {"timestamp": AT, "latitude": 45.8, "longitude": 16.0, "accuracy": 4.5}
+
+
+def action(name: str, at: float = AT, **fields: Any) -> dict[str, Any]:
+    return {"id": str(uuid.uuid4()), "action": name, "timestamp": at} | fields
+
+
+def act(phone: Phone, *actions: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = phone.client.post("/driver/v1/actions", json={"actions": list(actions)})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["actions"]
+
+
+def phone_of(company: Company, serial: str = "000") -> Phone:
+    drivers = company.client.get("/api/drivers").json()["items"]
+    return company.phone(next(each["id"] for each in drivers if each.get("serial") == serial))
+
+
+@pytest.fixture
+def on_the_road(company: Company) -> tuple[Company, Phone, list[str]]:
+    """A sent plan of three orders in Zagreb for one driver of a company in Tokyo; the ids in the route's order."""
+    assert company.client.patch("/api/settings", json={"timeZone": "Asia/Tokyo"}).status_code == 200
+    fleet(company, 1)
+    quick(company)
+    orders(company, 3, email="x@example.com")
+    assert plan(company)["status"] == "F"
+    assert company.client.post(f"/api/plans/{DAY}/send").status_code in (200, 201)
+    (route,) = company.v1("get_routes", date=DAY)["routes"]
+    return company, phone_of(company), [stop["id"] for stop in route["stops"]]
+
+
+def test_before_anything_happened_there_are_no_events_and_the_tag_stays(company: Company) -> None:
+    first = company.v1("get_events", after_tag="")
+    assert first == {"success": True, "events": [], "tag": first["tag"], "remainingEvents": 0}
+    assert company.v1("get_events")["tag"] == first["tag"]
+    assert company.v1("get_events", after_tag=first["tag"])["tag"] == first["tag"]
+
+
+def test_events_have_the_documents_fields_and_no_others_are_null(on_the_road: tuple[Company, Phone, list[str]]) -> None:
+    company, phone, ids = on_the_road
+    outcomes = act(
+        phone,
+        action("on_duty", AT),
+        action("start_time_changed", AT + 1, plannedStartTime=AT + 600),
+        action("start_route", AT + 2, position=HERE),
+        action("start_service", AT + 3, orderId=ids[0], position=HERE | {"timestamp": AT + 2.5, "speed": -1}),
+        action("success", AT + 4.75, orderId=ids[0], position=HERE),
+        action("failed", AT + 5, orderId=ids[1]),
+        action("rejected", AT + 6, orderId=ids[2], position=HERE),
+        action("end_route", AT + 7),
+        action("off_duty", AT + 8),
+    )
+    assert all(each["success"] for each in outcomes), outcomes
+    answer = company.v1("get_events")
+    assert answer["remainingEvents"] == 0
+    names = ["on_duty", "start_time_changed", "start_route", "start_service", "success", "failed", "rejected"]
+    assert [event["event"] for event in answer["events"]] == [*names, "end_route", "off_duty"]
+    duty, changed, _, service, success, failed, rejected, *_ = answer["events"]
+    who = {"driverName": "Driver 0", "driverSerial": "000", "driverExternalId": "DRV0"}
+    shown = {key: duty[key] for key in duty if key != "sequence"}
+    assert shown == who | {
+        "event": "on_duty",
+        "unixTimestamp": AT,
+        "utcTime": "2026-03-02T09:00:00",
+        "localTime": "2026-03-02T18:00:00",  # the account's zone: there is no place
+    }
+    assert changed["plannedStartTime"] == {
+        "unixTimestamp": AT + 600,
+        "utcTime": "2026-03-02T09:10:00",
+        "localTime": "2026-03-02T18:10:00",
+    }
+    assert service.items() >= (who | {"orderId": ids[0], "localTime": "2026-03-02T10:00:03"}).items()
+    assert service["orderNo"].startswith("O")
+    position = service["position"]
+    assert {key: position[key] for key in position if key != "distanceToLocation"} == {
+        "timestamp": AT + 2,
+        "latitude": 45.8,
+        "longitude": 16.0,
+        "accuracy": 4.5,
+    }
+    assert position["distanceToLocation"] >= 0
+    assert success["unixTimestamp"] == AT + 4 and "position" in success
+    assert "position" not in failed and "position" not in rejected and "position" not in duty
+    assert not any(value is None for event in answer["events"] for value in event.values())
+
+
+def test_a_driver_without_numbers_and_an_order_without_one_leave_the_fields_out(company: Company) -> None:
+    phone = company.driver("Nameless")
+    act(phone, action("on_duty"))
+    (event,) = company.v1("get_events")["events"]
+    assert event["driverName"] == "Nameless"
+    assert not {"driverSerial", "driverExternalId", "orderNo", "orderId", "position", "plannedStartTime"} & event.keys()
+
+
+def test_events_come_in_the_order_of_their_arrival_once_each_also_when_told_twice(company: Company) -> None:
+    phone = company.driver("Ana")
+    late, early = action("on_duty", AT + 100), action("off_duty", AT)
+    act(phone, late)
+    tag = company.v1("get_events")["tag"]
+    act(phone, early, late)
+    answer = company.v1("get_events", after_tag=tag)
+    assert [event["unixTimestamp"] for event in answer["events"]] == [AT]
+    assert len(company.v1("get_events")["events"]) == 2
+
+
+def test_what_the_office_says_is_no_event_of_a_phone(company: Company) -> None:
+    phone = company.driver("Ana")
+    act(phone, action("on_duty"))
+    assert len(company.v1("get_events")["events"]) == 1
+
+
+@pytest.mark.parametrize("tag", ["x", "AAAA", "!!!", "☎", "AAAAAAAAAAAAAAAA"])
+def test_a_tag_that_was_never_given_is_refused(company: Company, tag: str) -> None:
+    assert company.v1("get_events", after_tag=tag)["code"] == "ERR_INVALID_PARAM_FORMAT"
+
+
+def test_another_accounts_tag_is_refused(server: Server, company: Company) -> None:
+    tag = server.account().v1("get_events")["tag"]
+    assert company.v1("get_events", after_tag=tag)["code"] == "ERR_INVALID_PARAM_FORMAT"
+
+
+def test_pages_hold_five_hundred_and_what_remains_is_exact(company: Company) -> None:
+    phone = company.driver("Ana")
+    for block in range(6):
+        act(phone, *(action("on_duty", AT + block * 200 + n) for n in range(200)))
+    pages, tag = [], ""
+    while True:
+        page = company.v1("get_events", after_tag=tag)
+        pages.append((len(page["events"]), page["remainingEvents"]))
+        if page["tag"] == tag:
+            break
+        tag = page["tag"]
+    assert pages == [(500, 700), (500, 200), (200, 0), (0, 0)]
+
+
+def test_reading_on_neither_skips_nor_repeats_while_many_write(company: Company) -> None:
+    phones = [company.driver(f"Driver {n}") for n in range(6)]
+    said: list[float] = []
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        with httpx.Client(base_url=company.server.url, headers=phones[number].client.headers, timeout=30) as client:
+            for n in range(30):
+                at = AT + number * 1000 + n
+                answer = client.post("/driver/v1/actions", json={"actions": [action("on_duty", at)]})
+                assert answer.json()["actions"][0]["success"], answer.text
+                said.append(at)
+
+    seen: list[int] = []
+    with ThreadPoolExecutor(6) as pool:
+        writers = [pool.submit(write, number) for number in range(6)]
+        tag, deadline = "", time.monotonic() + 60
+        while not done.is_set():
+            assert time.monotonic() < deadline
+            if all(each.done() for each in writers):
+                done.set()  # one more reading, of what came since the last one
+            page = company.v1("get_events", after_tag=tag)
+            seen += [event["unixTimestamp"] for event in page["events"]]
+            tag = page["tag"]
+        assert [each.result() for each in writers] == [None] * 6
+    assert len(seen) == len(set(seen)) == len(said) == 180
+    assert set(seen) == set(said)
+
+
+def details(company: Company, *names: dict[str, str]) -> list[dict[str, Any]]:
+    return company.v1("get_completion_details", {"orders": list(names)})["orders"]
+
+
+def test_completion_details_follow_an_order_through_its_day(on_the_road: tuple[Company, Phone, list[str]]) -> None:
+    company, phone, ids = on_the_road
+    first, second, third = ({"id": id} for id in ids)
+
+    def data(name: dict[str, str]) -> dict[str, Any]:
+        (part,) = details(company, name)
+        assert part["success"] and part["id"] == name["id"] and "orderNo" not in part
+        assert part["data"].pop("tracking_url").startswith(company.server.url + "/t/")
+        return part["data"]
+
+    assert data(first) == {"status": "scheduled"}
+    act(phone, action("start_route"))
+    assert data(first) == {"status": "on_route"} and data(second) == {"status": "scheduled"}
+    act(phone, action("start_service", AT + 60, orderId=ids[0], position=HERE))
+    servicing = data(first)
+    assert servicing["status"] == "servicing"
+    assert servicing["startTime"] == {
+        "unixTimestamp": AT + 60,
+        "utcTime": "2026-03-02T09:01:00",
+        "localTime": "2026-03-02T10:01:00",
+    }
+    assert set(servicing["startPosition"]) == {"timestamp", "latitude", "longitude", "accuracy", "distanceToLocation"}
+    assert "endTime" not in servicing
+    act(phone, action("success", AT + 90, orderId=ids[0], position=HERE, form={"note": "left with neighbour"}))
+    success = data(first)
+    assert success["startTime"] == servicing["startTime"] and success["endTime"]["unixTimestamp"] == AT + 90
+    assert success["endPosition"]["latitude"] == 45.8 and success["form"] == {"note": "left with neighbour"}
+    act(phone, action("failed", AT + 100, orderId=ids[1], form={"note": "nobody there"}))
+    failed = data(second)
+    assert failed["status"] == "failed" and failed["form"] == {"note": "nobody there"} and "startTime" not in failed
+    act(phone, action("rejected", AT + 110, orderId=ids[2], form={"note": "broken"}))
+    rejected = data(third)
+    assert rejected == {"status": "rejected", "form": {"note": "broken"}}
+
+
+def test_barcodes_are_told_as_the_document_has_them(on_the_road: tuple[Company, Phone, list[str]]) -> None:
+    company, phone, ids = on_the_road
+    scans = [
+        {"barcode": "123456", "scanInfo": {"status": "success", "scanned": "123456", "type": "ean-13"}},
+        {"barcode": "345678", "scanInfo": {"status": "unscannable"}},
+    ]
+    collected = [{"barcode": None, "scanInfo": {"status": "added", "scanned": "000123", "type": "code-128"}}]
+    act(phone, action("success", orderId=ids[0], form={"barcode": scans, "barcode_collections": collected}))
+    (part,) = details(company, {"id": ids[0]})
+    assert part["data"]["form"] == {"barcode": scans, "barcode_collections": collected}
+
+
+def test_completion_details_answer_each_name_in_order(company: Company) -> None:
+    orders(company, 1)
+    orders(company, 1, "TWICE", operation="CREATE", acceptDuplicateOrderNo=True)
+    orders(company, 1, "TWICE", operation="CREATE", acceptDuplicateOrderNo=True)
+    answer = company.v1("get_completion_details", orderNo=["O0", "none", "TWICE0"])
+    assert answer["success"] is True
+    first, second, third = answer["orders"]
+    assert first == {"success": True, "orderNo": "O0", "data": {"status": "unscheduled"}}
+    assert (second["code"], second["orderNo"]) == ("ERR_ORD_NOT_FOUND", "none") and "data" not in second
+    assert third["code"] == "ERR_MULTIPLE_ORD_FOUND"
+    assert company.v1("get_completion_details", orderNo="none")["success"] is False
+    assert company.v1("get_completion_details")["code"] == "ERR_MISSING_MAND_FIELD"
+
+
+def test_without_tracking_there_are_no_tracking_links(on_the_road: tuple[Company, Phone, list[str]]) -> None:
+    company, _, ids = on_the_road
+    assert company.client.patch("/api/settings", json={"orderTracking": False}).status_code == 200
+    assert details(company, {"id": ids[0]})[0]["data"] == {"status": "scheduled"}
+
+
+def test_a_subcontractor_sees_what_its_own_drivers_drive(on_the_road: tuple[Company, Phone, list[str]]) -> None:
+    company, phone, ids = on_the_road
+    made = company.client.post("/api/keys", json={"role": "subcontractor", "name": "s", "subcontractor": "Sub"})
+    theirs = Company(company.server, made.json()["key"])
+    assert theirs.v1("get_routes", date=DAY)["routes"] == []
+    assert details(theirs, {"id": ids[0]})[0]["code"] == "ERR_ORD_NOT_FOUND"
+    changed = company.client.patch(f"/api/drivers/{phone.driver_id}", json={"subcontractor": "Sub"})
+    assert changed.status_code == 200, changed.text
+    assert len(theirs.v1("get_routes", date=DAY)["routes"]) == 1
+    assert details(theirs, {"id": ids[0]})[0]["success"] is True
+
+
+def fixes(count: int = 2, **fields: Any) -> list[dict[str, Any]]:
+    return [{"timestamp": AT + n, "latitude": 45.8, "longitude": 16.2, "speed": 0} | fields for n in range(count)]
+
+
+def update(company: Company, *updates: Any) -> list[dict[str, Any]]:
+    answer = company.v1("update_drivers_positions", {"updates": list(updates)})
+    assert answer["success"] is any(part["success"] for part in answer["updates"]), answer
+    return answer["updates"]
+
+
+def track(company: Company, driver_id: str) -> list[dict[str, Any]]:
+    query = {"from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z"}
+    answer = company.client.get(f"/api/drivers/{driver_id}/track", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+def test_positions_of_several_drivers_are_stored_each_once(company: Company) -> None:
+    by_id, by_serial = company.driver("A", externalId="001"), company.driver("B", serial="S002")
+    full = fixes(100, accuracy=10.1, heading=34.2)
+    for _ in range(2):
+        first, second = update(
+            company,
+            {"driver": {"externalId": "001"}, "positions": full},
+            {"driver": {"serial": "S002"}, "positions": fixes(1)},
+        )
+        assert first == {"success": True, "driver": {"externalId": "001"}}
+        assert second == {"success": True, "driver": {"serial": "S002"}}
+    assert [each["timestamp"] for each in track(company, by_id.driver_id)] == [AT + n for n in range(100)]
+    assert len(track(company, by_serial.driver_id)) == 1
+
+
+@pytest.fixture(scope="module")
+def named_drivers(server: Server) -> Company:
+    company = server.account()
+    for name, fields in (
+        ("A", {"externalId": "001", "serial": "S001"}),
+        ("B", {"serial": "twin"}),
+        ("C", {"serial": "twin"}),
+    ):
+        assert company.client.post("/api/drivers", json={"name": name} | fields).status_code == 201
+    return company
+
+
+MISFITS = {
+    "an unknown driver": ({"driver": {"externalId": "X"}, "positions": fixes()}, "ERR_DRIVER_NOT_FOUND"),
+    "two drivers": ({"driver": {"serial": "twin"}, "positions": fixes()}, "ERR_MULTIPLE_DRV"),
+    "no driver": ({"positions": fixes()}, "ERR_MISSING_MAND_FIELD"),
+    "a driver without a name": ({"driver": {}, "positions": fixes()}, "ERR_INVALID_PARAM_FORMAT"),
+    "a driver as text": ({"driver": "001", "positions": fixes()}, "ERR_INVALID_PARAM_FORMAT"),
+    "no positions": ({"driver": {"externalId": "001"}}, "ERR_MISSING_MAND_FIELD"),
+    "an empty list": ({"driver": {"externalId": "001"}, "positions": []}, "ERR_INVALID_PARAM_FORMAT"),
+    "101 positions": ({"driver": {"externalId": "001"}, "positions": fixes(101)}, "ERR_INVALID_PARAM_FORMAT"),
+    "no timestamp": (
+        {"driver": {"externalId": "001"}, "positions": [*fixes(), {"latitude": 1, "longitude": 1}]},
+        "ERR_MISSING_MAND_FIELD",
+    ),
+    "no latitude": (
+        {"driver": {"externalId": "001"}, "positions": [{"timestamp": AT, "longitude": 1}]},
+        "ERR_MISSING_MAND_FIELD",
+    ),
+    "a latitude of 91": (
+        {"driver": {"externalId": "001"}, "positions": fixes(latitude=91)},
+        "ERR_INVALID_PARAM_FORMAT",
+    ),
+    "milliseconds": (
+        {"driver": {"externalId": "001"}, "positions": fixes(timestamp=AT * 1000)},
+        "ERR_INVALID_PARAM_FORMAT",
+    ),
+    "tomorrow's position": (
+        {"driver": {"externalId": "001"}, "positions": [*fixes(), fixes(1, timestamp=4e9)[0]]},
+        "ERR_INVALID_PARAM_FORMAT",
+    ),
+    "a position as text": ({"driver": {"externalId": "001"}, "positions": ["x"]}, "ERR_INVALID_PARAM_FORMAT"),
+}
+
+
+@pytest.mark.parametrize(("item", "code"), list(MISFITS.values()), ids=list(MISFITS))
+def test_an_update_that_does_not_fit_is_refused_by_name_and_stores_nothing(
+    named_drivers: Company, item: dict[str, Any], code: str
+) -> None:
+    (part,) = update(named_drivers, item)
+    assert (part["success"], part["code"]) == (False, code) and part["message"]
+    if isinstance(item.get("driver"), dict) and item["driver"]:
+        assert part["driver"] == item["driver"]
+    ana = next(each for each in named_drivers.client.get("/api/drivers").json()["items"] if each["name"] == "A")
+    assert track(named_drivers, ana["id"]) == []
+
+
+def test_two_updates_for_one_driver_are_both_refused_whatever_they_call_it(named_drivers: Company) -> None:
+    by_id = {"driver": {"externalId": "001"}, "positions": fixes()}
+    by_serial = {"driver": {"serial": "S001"}, "positions": []}
+    parts = update(named_drivers, by_id, by_serial, {"driver": {"externalId": "X"}, "positions": fixes()})
+    assert [part["code"] for part in parts] == ["ERR_MULTIPLE_DRV_POS", "ERR_MULTIPLE_DRV_POS", "ERR_DRIVER_NOT_FOUND"]
