@@ -7,12 +7,25 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-from backend.api import body, driver, driver_socket, health, office, operator, optimoroute, problems, schema
+from backend.api import (
+    asyncapi,
+    body,
+    driver,
+    driver_socket,
+    health,
+    live,
+    office,
+    operator,
+    optimoroute,
+    problems,
+    recipient,
+    schema,
+)
 from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
-from backend.service import plans
+from backend.service import plans, watch
 from backend.service.desk import Clock, Desk
 from backend.service.identity import Acquaintances, Guesses
 from backend.service.tally import Tally
@@ -26,10 +39,13 @@ HANDLERS = [
     *office.handlers,
     *driver.handlers,
     *driver_socket.handlers,
+    *live.handlers,
+    *recipient.handlers(pages.recipient),
     *file_links.handlers,
     *health.handlers,
     *operator.handlers,
     *optimoroute.handlers,
+    *asyncapi.handlers,
     *pages.handlers,
 ]
 
@@ -76,6 +92,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             app.state.desk = desk
             await plans.recover(desk)
             await desk.planner.start()
+            desk.hub.start(watch.Sources(desk, live.encode_event, recipient.encode_delivery))
             yield
 
     app = Litestar(

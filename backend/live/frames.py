@@ -56,37 +56,52 @@ class Moved(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     left: bool = False
 
 
-class _Snapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, tag="snapshot"):
+class Snapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, tag="snapshot"):
+    """The first frame of a subscription. ``now`` is the server's Unix seconds, ``clockSpeed`` how many of them go by in
+    one, where that is not 1."""
+
     id: str
     now: float
     drivers: list[Shown]
     clock_speed: float | None = None
 
 
-class _Positions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
+class Positions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
+    """Where those are now who moved since the last such frame."""
+
     id: str
     drivers: list[Moved]
 
 
-class _Event(msgspec.Struct, frozen=True, tag="event"):
+class EventTold(msgspec.Struct, frozen=True, tag="event"):
+    """Something that a driver reported; each once, in order of arrival."""
+
     id: str
     event: msgspec.Raw
 
 
-class _Plan(msgspec.Struct, frozen=True, tag="plan"):
+class PlanChanged(msgspec.Struct, frozen=True, tag="plan"):
+    """The routes of this date are others now, or were sent: fetch them again."""
+
     id: str
     date: str
 
 
-class _Alive(msgspec.Struct, frozen=True, tag="alive"):
+class Alive(msgspec.Struct, frozen=True, tag="alive"):
+    """Sent after 15 seconds of silence. Who hears nothing for 40 reconnects."""
+
     at: int
 
 
-class _Drain(msgspec.Struct, frozen=True, rename="camel", tag="drain"):
+class Drain(msgspec.Struct, frozen=True, rename="camel", tag="drain"):
+    """The server restarts: come back after so long; the close code that follows is 1012."""
+
     retry_in_ms: int
 
 
-class _Error(msgspec.Struct, frozen=True, omit_defaults=True, tag="error"):
+class Error(msgspec.Struct, frozen=True, omit_defaults=True, tag="error"):
+    """Why a frame was not obeyed. The socket stays open."""
+
     code: str
     message: str
     id: str | None = None
@@ -96,7 +111,7 @@ def snapshot(id_: str, fleet: Fleet, driver_ids: Iterable[str], now_s: float, cl
     cards = fleet.roll.cards if fleet.roll else {}
     drivers = [_shown(cards[each], fleet.positions.get(each)) for each in driver_ids]
     speed = None if clock_speed == 1 else clock_speed
-    return Frame(_encode(_Snapshot(id=id_, now=round(now_s, 3), drivers=drivers, clock_speed=speed)))
+    return Frame(_encode(Snapshot(id=id_, now=round(now_s, 3), drivers=drivers, clock_speed=speed)))
 
 
 def _shown(card: Card, position: Position | None) -> Shown:
@@ -133,24 +148,20 @@ def positions(id_: str, fleet: Fleet, driver_ids: Iterable[str], inside: set[str
                 left=inside is not None and driver_id not in inside,
             )
         )
-    return Frame(_encode(_Positions(id_, moved)))
+    return Frame(_encode(Positions(id_, moved)))
 
 
 def event(id_: str, body: bytes) -> Frame:
-    return Frame(_encode(_Event(id_, msgspec.Raw(body))))
+    return Frame(_encode(EventTold(id_, msgspec.Raw(body))))
 
 
 def plan(id_: str, date: str) -> Frame:
-    return Frame(_encode(_Plan(id_, date)))
+    return Frame(_encode(PlanChanged(id_, date)))
 
 
 def alive(now_s: float) -> Frame:
-    return Frame(_encode(_Alive(int(now_s))))
-
-
-def drain(retry_in_ms: int) -> Frame:
-    return Frame(_encode(_Drain(retry_in_ms)))
+    return Frame(_encode(Alive(int(now_s))))
 
 
 def error(code: str, message: str, id_: str | None = None) -> Frame:
-    return Frame(_encode(_Error(code, message, id_)))
+    return Frame(_encode(Error(code, message, id_)))

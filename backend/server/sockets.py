@@ -32,6 +32,7 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
 
     An application finds ``write`` in ``scope["extensions"]["codriver.write"]``: ``write(frame) -> bool`` for a frame
     serialised beforehand, which many sockets share. It neither waits nor raises; False: the peer is behind, or gone.
+    ``codriver.close`` is ``close(code, reason)``, which does not wait for a peer that is behind either.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -52,6 +53,14 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
             return False
         self.transport.write(frame)
         return True
+
+    def close(self, code: int, reason: str) -> None:
+        """The close frame goes behind what is still on its way; the application hears of a disconnect."""
+        if not self.handshake_complete or self.close_sent or self.leaving or self.transport.is_closing():
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self._leave()
 
     def announce_restart(self) -> None:
         """Tell the client when to come back, and leave what it sends from now on for its next connection."""

@@ -1,0 +1,127 @@
+"""``/live``: the present of a fleet on a websocket.
+
+A frame that cannot be read, or asks for what cannot be had, is answered with an ``error`` and the socket stays.
+"""
+
+import logging
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import websocket
+from msgspec import Meta
+
+from backend.api import auth, sockets
+from backend.api.events import event_out
+from backend.api.sockets import Socket
+from backend.domain.accounts import Role
+from backend.domain.errors import Refusal
+from backend.service import watch
+from backend.service.desk import Desk
+from backend.service.history import Event
+from backend.service.watch import MAX_HZ, Watcher, Wish
+
+log = logging.getLogger("codriver.live")
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe", rename="camel"):
+    """``drivers`` external ids; ``bbox`` west, south, east, north in degrees, west greater than east across the
+    antimeridian; ``maxHz`` positions frames a second; ``after`` the sequence of the last event that the client has."""
+
+    id: Id
+    drivers: Literal["all"] | list[Annotated[str, Meta(max_length=200)]] = "all"
+    bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
+    events: bool = False
+    max_hz: Annotated[float, Meta(gt=0, le=MAX_HZ)] = 2.0
+    after: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag_field="type", tag="unsubscribe"):
+    id: Id
+
+
+class _Named(msgspec.Struct):
+    """What an unreadable frame may still have: the id to answer to."""
+
+    id: Any = None
+
+
+_decode = msgspec.json.Decoder(Subscribe | Unsubscribe).decode
+_decode_name = msgspec.json.Decoder(_Named).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_event(event: Event) -> bytes:
+    return _encode(event_out(event))
+
+
+@websocket("/live")
+async def live(socket: Socket) -> None:
+    """The live map: subscribe, get a snapshot, then positions and events as they come."""
+    try:
+        caller = await auth.office(socket, Role.TENANT, Role.VIEWER)
+    except Refusal as refusal:
+        log.info("refused a live map: %s", refusal.code)
+        await sockets.refuse(socket, sockets.NOT_ALLOWED, refusal.text)
+        return
+    await sockets.accept(socket)
+    desk = auth.desk_of(socket)
+    watcher = await watch.join(desk, caller, auth.presented(socket) or "", sockets.outlet(socket))
+    try:
+        async for text in sockets.texts(socket):
+            refused = await _obey(desk, watcher, text)
+            if refused is not None:
+                watcher.write(refused)
+    finally:
+        watch.leave(desk, watcher)
+
+
+async def _obey(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame | None:
+    """Do what a frame says; the error frame where that cannot be done."""
+    id_ = None
+    try:
+        frame = _read(text)
+        id_ = frame.id
+        match frame:
+            case Subscribe():
+                await watch.subscribe(desk, watcher, _wish(frame), frame.events, frame.after)
+            case Unsubscribe():
+                watch.unsubscribe(desk, watcher, frame.id)
+    except Refusal as refusal:
+        return watch.frames.error(refusal.code, refusal.text, id_ or _name(text))
+    except Exception:
+        log.exception("a frame of a live map could not be served")
+        return watch.frames.error("ERR_INTERNAL", "Something went wrong here; it was written down.", id_)
+    return None
+
+
+def _read(text: str | None) -> Subscribe | Unsubscribe:
+    if text is None:
+        raise Refusal("ERR_MALFORMED", "Send JSON in text messages; this one was binary.")
+    try:
+        return _decode(text)
+    except msgspec.ValidationError as error:
+        raise Refusal("ERR_INVALID", f"This is no frame of this socket: {error}.") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise Refusal("ERR_MALFORMED", "This message is not JSON.") from error
+
+
+def _name(text: str | None) -> str | None:
+    try:
+        named = _decode_name(text or "").id
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+    return named if isinstance(named, str) and len(named) <= 64 else None
+
+
+def _wish(frame: Subscribe) -> Wish:
+    if frame.bbox is not None and frame.bbox[1] > frame.bbox[3]:
+        raise Refusal("ERR_INVALID", "bbox is west, south, east, north; south must not be north of north.", "bbox")
+    drivers = None if frame.drivers == "all" else frozenset(frame.drivers)
+    return Wish(id=frame.id, drivers=drivers, box=frame.bbox, max_hz=frame.max_hz)
+
+
+handlers = [live]

@@ -1,0 +1,150 @@
+"""For watchers: the live map of a fleet, and one order for its recipient."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from backend.domain.accounts import Office
+from backend.domain.errors import Refusal
+from backend.domain.positions import Position
+from backend.domain.progress import fold_duty
+from backend.domain.times import local_day
+from backend.live import frames
+from backend.live.audience import Entry, Page
+from backend.live.board import Card, Roll
+from backend.live.frames import Frame
+from backend.live.hub import REVOKED
+from backend.live.parcels import Parcel
+from backend.live.watchers import MAX_HZ, Outlet, Watcher, Wish
+from backend.service import delivery, history, identity
+from backend.service.delivery import Delivery
+from backend.service.desk import Desk
+from backend.service.history import Event
+from backend.store import facts, fleet, people, present, tracks
+from backend.store.database import Connection
+
+__all__ = ["MAX_HZ", "Frame", "Outlet", "Sources", "Watcher", "Wish", "follow", "frames", "join", "leave", "subscribe"]
+
+MAX_SUBSCRIPTIONS = 20
+
+
+class Sources:
+    """What the hub reads. The dialects of the live map and of the recipient's page say how it is written."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        encode_event: Callable[[Event], bytes],
+        encode_delivery: Callable[[Delivery, Position | None, float], bytes],
+    ) -> None:
+        self._desk = desk
+        self._encode_event = encode_event
+        self._encode_delivery = encode_delivery
+        self._asked: set[str] = set()  # drivers whose stored position was looked for
+        self.clock_speed = desk.clock.speed
+
+    def now_s(self) -> float:
+        return self._desk.clock.now_s()
+
+    async def roll(self, account_id: str) -> tuple[Roll, dict[str, Position]]:
+        known = self._desk.hub.board.fleet(account_id).positions
+        now_ms = self._desk.clock.now_ms()
+
+        def read(conn: Connection) -> tuple[Roll, dict[str, Position]]:
+            roll = _roll(conn, account_id, now_ms)
+            wanted = [each for each in roll.cards if each not in known and each not in self._asked]
+            return roll, tracks.latest(conn, wanted) if wanted else {}
+
+        roll, stored = await self._desk.database.read(read)
+        self._asked |= roll.cards.keys()  # from here on the hub is told
+        return roll, stored
+
+    async def events(self, account_id: str, after: int, limit: int) -> Page:
+        found = await history.since(self._desk, account_id, after, limit)
+        entries = [
+            Entry(each.sequence, each.driver.id if each.driver else None, self._encode_event(each))
+            for each in found.items
+        ]
+        return Page(entries, found.upto, found.remaining > 0)
+
+    async def parcel(self, tracking: str) -> Parcel | None:
+        found = await delivery.find(self._desk, tracking)
+        if found is None:
+            return None
+        return Parcel(
+            account_id=found.account_id,
+            driver_id=found.driver_id,
+            shown=found.shows_driver,
+            view=found,
+            render=lambda position, now_s: self._encode_delivery(found, found.visible(position), now_s),
+        )
+
+
+async def join(desk: Desk, caller: Office, secret: str, outlet: Outlet) -> Watcher:
+    """Somebody with this key opened a live map. Ends with :func:`leave`."""
+    watcher = desk.hub.watch(outlet, caller.account.id, identity.digest(secret))
+    if await identity.office(desk, secret) is None:  # taken back while the socket was opened
+        watcher.close(REVOKED, "This key was taken back.")
+    return watcher
+
+
+async def follow(desk: Desk, tracking: str, outlet: Outlet) -> Watcher | None:
+    """Somebody opened a recipient's page: its state is written at once and when it changes. Ends with :func:`leave`.
+
+    None where nobody knows the code.
+    """
+    return await desk.hub.recipient(outlet, tracking)
+
+
+def leave(desk: Desk, watcher: Watcher) -> None:
+    desk.hub.unwatch(watcher)
+
+
+async def subscribe(desk: Desk, watcher: Watcher, wish: Wish, events: bool, after: int | None) -> None:
+    """Write a snapshot of the fleet, then what changes. The same id again replaces the earlier subscription.
+
+    Refuses one more than a socket may have with ``ERR_TOO_MANY_SUBSCRIPTIONS``.
+    """
+    if wish.id not in watcher.subscriptions and len(watcher.subscriptions) >= MAX_SUBSCRIPTIONS:
+        raise Refusal(
+            "ERR_TOO_MANY_SUBSCRIPTIONS", f"One socket may have {MAX_SUBSCRIPTIONS} subscriptions; end one first.", "id"
+        )
+    await desk.hub.subscribe(watcher, wish, events, after)
+
+
+def unsubscribe(desk: Desk, watcher: Watcher, id_: str) -> None:
+    """Refuses an id that has no subscription with ``ERR_NOT_FOUND``."""
+    if not desk.hub.unsubscribe(watcher, id_):
+        raise Refusal("ERR_NOT_FOUND", "There is no subscription with this id on this socket.", "id")
+
+
+def _roll(conn: Connection, account_id: str, now_ms: int) -> Roll:
+    """Who there is and what they do. A route that was begun yesterday and not ended is still the driver's."""
+    sequence = facts.last_sequence(conn, account_id)
+    drivers = fleet.all_drivers(conn, account_id)
+    account = people.account(conn, account_id)
+    today = local_day(now_ms, account.settings.time_zone if account else "UTC")
+    yesterday = (date.fromisoformat(today) - timedelta(days=1)).isoformat()
+    routes: dict[str, present.SentRoute] = {}
+    for route in present.sent_routes(conn, account_id, yesterday, today):
+        under_way = route.progress.on_route is not None or (
+            route.progress.started_ms is not None and route.progress.ended_ms is None
+        )
+        if under_way or (route.date == today and route.driver_id not in routes):
+            routes[route.driver_id] = route
+    current = present.orders_under_way(conn, [route.id for route in routes.values()])
+    duty = facts.duty_of(conn, [each.id for each in drivers])
+    cards = {}
+    for each in drivers:
+        sent = routes.get(each.id)
+        order_id, status = current.get(sent.id, (None, None)) if sent else (None, None)
+        cards[each.id] = Card(
+            driver_id=each.id,
+            name=each.name,
+            external_id=each.external_id,
+            serial=each.serial,
+            on_duty=fold_duty(duty.get(each.id, ())),
+            route_id=sent.id if sent else None,
+            order_id=order_id,
+            status=status,
+        )
+    return Roll(sequence, cards)
