@@ -12,10 +12,13 @@ import { Motion } from "../shared/motion.ts";
 import { Screen } from "./screen.ts";
 
 /** Parts of the screen that are drawn anew soon, together. */
-type Part = "drivers" | "orders" | "events" | "link";
+type Part = "drivers" | "fleet" | "orders" | "events" | "link";
 
 const EVENTS_AT_START = 100;
 const REDRAW_MS = 150;
+/** From so many drivers on the panels are drawn less often; the map is not. */
+const CROWD = 1000;
+const REDRAW_CROWD_MS = 500;
 /** Estimates change on the server as vans drive: ask again this often, and soon after something happened. */
 const REFRESH_MS = 60_000;
 const SETTLE_MS = 4_000;
@@ -69,7 +72,7 @@ export class App {
     if (this.chart === undefined) this.screen.withoutMap();
     this.#zoneKnown = this.#learnZone();
     this.link = new Link(browser("/live", () => ["codriver.v1.json", `bearer.${key}`]), {
-      opened: (send) => send({ type: "subscribe", id: "map", drivers: "all", events: true, maxHz: 2 }),
+      opened: (send) => send({ type: "subscribe", id: "map", drivers: "all", events: true, maxHz: 2, ...(this.fleet.lastSequence > 0 && { after: this.fleet.lastSequence }) }),
       received: (message) => this.#received(message as LiveFrame),
       changed: (state) => this.#linkChanged(state),
     });
@@ -160,7 +163,7 @@ export class App {
     if (!this.hiddenStates.delete(state)) this.hiddenStates.add(state);
     this.chart?.vehicles.restyle();
     this.chart?.relabel();
-    this.mark("drivers");
+    this.mark("fleet");
   }
 
   /** Have these parts drawn anew soon. */
@@ -174,9 +177,10 @@ export class App {
         this.chart?.drawStops(this.fleet);
         this.chart?.drawChosen(this.fleet);
       }
-      if (dirty.has("orders") || dirty.has("drivers")) this.#restate();
+      const about = dirty.has("orders") || dirty.has("drivers") || dirty.has("fleet");
+      if (about && this.#restate()) dirty.add("fleet");
       this.screen.redraw(dirty);
-    }, REDRAW_MS);
+    }, this.fleet.drivers.size > CROWD ? REDRAW_CROWD_MS : REDRAW_MS);
   }
 
   #received(frame: LiveFrame): void {
@@ -207,7 +211,7 @@ export class App {
     applySnapshot(this.fleet, frame.drivers);
     for (const id of [...this.motion.ids]) if (!this.fleet.drivers.has(id)) this.motion.remove(id);
     this.#moved([...this.fleet.drivers.values()], true);
-    this.mark("drivers", "orders", "events");
+    this.mark("fleet", "orders", "events");
     void this.#loadDay();
   }
 
@@ -304,8 +308,8 @@ export class App {
     this.mark("drivers", "orders", "events");
   }
 
-  /** What each driver is doing now; the map is told only where something changed. */
-  #restate(): void {
+  /** What each driver is doing now; answers whether anything changed, and only then tells the map. */
+  #restate(): boolean {
     const nowS = this.clock.nowS();
     let changed = this.#states.size !== this.fleet.drivers.size;
     const states = new Map<string, DriverState>();
@@ -319,6 +323,7 @@ export class App {
       this.#placed = this.motion.size;
       this.chart?.vehicles.restyle();
     }
+    return changed;
   }
 
   #tick(): void {

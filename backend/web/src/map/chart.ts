@@ -23,6 +23,8 @@ export interface ChartListener {
   dragged(): void;
 }
 
+const CROWD = 300;
+
 type SourceName = (typeof OVERLAY_SOURCES)[number];
 
 export class Chart {
@@ -38,6 +40,7 @@ export class Chart {
   #dirty = new Set<SourceName>();
   #flush: number | undefined;
   #following = false;
+  #routesFrom = 0;
 
   /** The chart in `container`, or undefined where the browser has no WebGL 2. */
   static open(container: HTMLElement, motion: Motion, style: VehicleStyle & { name(id: string): string }, listener: ChartListener, styleUrl: string | undefined): Chart | undefined {
@@ -91,6 +94,9 @@ export class Chart {
   /** All routes, stops and depots of the fleet. */
   drawRoutes(fleet: Fleet): void {
     this.#set("routes", routeFeatures(fleet));
+    // Hundreds of lines at once say nothing: from afar only the chosen route is drawn then.
+    this.#routesFrom = fleet.routes.size > CROWD ? 12 : 0;
+    this.#zoomRoutes();
     this.#set("depots", depotFeatures(fleet));
     this.drawStops(fleet);
     this.drawChosen(fleet);
@@ -159,6 +165,10 @@ export class Chart {
     this.#labels.choose();
   }
 
+  #zoomRoutes(): void {
+    for (const layer of ["route-beds", "routes"]) if (this.#map.getLayer(layer)) this.#map.setLayerZoomRange(layer, this.#routesFrom, 24);
+  }
+
   /** Sources, images and layers on a fresh style: at the start, and after the card forgot everything. */
   #dress(): void {
     const map = this.#map;
@@ -170,6 +180,7 @@ export class Chart {
     for (const layer of overlayLayers(BOLD)) map.addLayer(layer, layer.type === "line" ? names : undefined);
     map.addLayer(this.vehicles);
     this.hide(this.#hidden);
+    this.#zoomRoutes();
   }
 
   #listen(): void {

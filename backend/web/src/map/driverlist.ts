@@ -7,6 +7,7 @@ import { DRIVER, routeColour, STATUS } from "./look.ts";
 
 const ROW = 62;
 const SPARE = 4;
+const byName = new Intl.Collator();
 
 type Order = "name" | "delay" | "progress";
 const RANK: Record<DriverState, number> = { servicing: 0, driving: 0, idle: 0, stale: 1, off: 2 };
@@ -23,26 +24,27 @@ export class DriverList {
 
   constructor(app: App) {
     this.#app = app;
-    this.#sort = h("select", { "aria-label": "Sort drivers", onchange: () => this.draw() },
+    this.#sort = h("select", { "aria-label": "Sort drivers", onchange: () => this.sort() },
       h("option", { value: "name" }, "by name"), h("option", { value: "delay" }, "by delay"), h("option", { value: "progress" }, "by progress"));
     this.#scroller.append(this.#space);
-    this.#scroller.addEventListener("scroll", () => this.#window(), { passive: true });
+    this.#scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     this.#scroller.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => this.#window()).observe(this.#scroller);
+    new ResizeObserver(() => this.draw()).observe(this.#scroller);
     this.element = h("section.drivers", { "aria-label": "Drivers" }, h("div.head", {}, this.#heading, this.#sort), this.#scroller);
   }
 
-  draw(): void {
+  /** The order anew: who there is, what they do, or how far they are changed. */
+  sort(): void {
     const drivers = [...this.#app.fleet.drivers.values()].filter((driver) => !this.#app.hiddenStates.has(this.#app.state(driver.id)));
-    const keys = new Map(drivers.map((driver) => [driver.id, this.#key_(driver)]));
-    drivers.sort((a, b) => RANK[this.#app.state(a.id)] - RANK[this.#app.state(b.id)] || keys.get(b.id)! - keys.get(a.id)! || a.name.localeCompare(b.name));
+    const keys = new Map(drivers.map((driver) => [driver.id, this.#weight(driver)]));
+    drivers.sort((a, b) => RANK[this.#app.state(a.id)] - RANK[this.#app.state(b.id)] || keys.get(b.id)! - keys.get(a.id)! || byName.compare(a.name, b.name));
     this.#ids = drivers.map((driver) => driver.id);
     setText(this.#heading, `Drivers ${this.#ids.length || ""}`);
     this.#space.style.height = `${this.#ids.length * ROW}px`;
-    this.#window();
+    this.draw();
   }
 
-  #key_(driver: Driver): number {
+  #weight(driver: Driver): number {
     const order = this.#sort.value as Order;
     const route = order === "name" ? undefined : this.#app.fleet.routeOf.get(driver.id);
     if (route === undefined) return 0;
@@ -50,7 +52,8 @@ export class DriverList {
     return order === "delay" ? progress.delayS : progress.done / Math.max(1, progress.total);
   }
 
-  #window(): void {
+  /** The rows in view, with what they show. */
+  draw(): void {
     const first = Math.max(0, Math.floor(this.#scroller.scrollTop / ROW) - SPARE);
     const count = Math.min(this.#ids.length - first, Math.ceil(this.#scroller.clientHeight / ROW) + 2 * SPARE);
     while (this.#pool.length < count) {
@@ -76,7 +79,7 @@ export class DriverList {
     const top = at * ROW;
     if (top < this.#scroller.scrollTop) this.#scroller.scrollTop = top;
     else if (top + ROW > this.#scroller.scrollTop + this.#scroller.clientHeight) this.#scroller.scrollTop = top + ROW - this.#scroller.clientHeight;
-    this.#window();
+    this.draw();
     this.#pool.find((row) => row.id === id && !row.element.hidden)?.element.focus();
   }
 }

@@ -1,12 +1,13 @@
 /** Names beside the vehicles: a few dozen elements at most, placed where they do not cover each other, moved with the map. */
 import type { Map as MapView } from "maplibre-gl";
 import { setText } from "../shared/dom.ts";
-import { fromMercator } from "../shared/geo.ts";
+import { fromMercator, toMercator } from "../shared/geo.ts";
 import type { Motion } from "../shared/motion.ts";
 import type { VehicleStyle } from "./vehicles.ts";
 
 const MOST = 60;
 const HEIGHT = 20;
+const CROWD = 250;
 
 export class Labels {
   selected: string | undefined;
@@ -30,12 +31,9 @@ export class Labels {
 
   /** Decide anew whose names are shown: the chosen one first, then those that are on screen and have room. */
   choose(): void {
-    const { clientWidth: width, clientHeight: height } = this.#map.getContainer();
     const taken: [x: number, y: number, width: number][] = [];
     const shown: string[] = [];
-    const visible = this.#motion.ids.filter((id) => this.#style.shown(id) && this.#style.state(id) !== "off" && this.#onScreen(id, width, height));
-    const roomy = visible.length <= 250;
-    const wanted = [this.selected, this.hovered, ...(roomy ? visible : [])];
+    const wanted = [this.selected, this.hovered, ...this.#inView()];
     for (const id of wanted) {
       if (id === undefined || shown.includes(id) || this.#motion.slot(id) === undefined) continue;
       const [x, y] = this.#at(id);
@@ -84,8 +82,20 @@ export class Labels {
     return [point.x, point.y];
   }
 
-  #onScreen(id: string, width: number, height: number): boolean {
-    const [x, y] = this.#at(id);
-    return x > -20 && y > -20 && x < width + 20 && y < height + 20;
+  /** Those on the screen; none where they are so many that names would only hide them. */
+  #inView(): string[] {
+    const box = this.#map.getBounds();
+    const [west, north] = toMercator(box.getWest(), box.getNorth());
+    const [east, south] = toMercator(box.getEast(), box.getSouth());
+    const { x, y, ids } = this.#motion;
+    const found: string[] = [];
+    for (let slot = 0; slot < ids.length; slot++) {
+      if (x[slot]! < west || x[slot]! > east || y[slot]! < north || y[slot]! > south) continue;
+      const id = ids[slot]!;
+      if (!this.#style.shown(id) || this.#style.state(id) === "off") continue;
+      found.push(id);
+      if (found.length > CROWD) return [];
+    }
+    return found;
   }
 }

@@ -57,7 +57,8 @@ export class Screen {
 
   redraw(parts: ReadonlySet<string>): void {
     if (parts.has("link")) this.#pill.draw();
-    if (parts.has("drivers") || parts.has("orders")) {
+    if (parts.has("fleet") || parts.has("orders")) this.#list.sort();
+    if (parts.has("fleet") || parts.has("drivers") || parts.has("orders")) {
       this.#list.draw();
       this.#day.draw();
       this.#legend.draw();
