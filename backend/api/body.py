@@ -16,6 +16,7 @@ PAGING = {
 }
 
 JSON_LIMIT = 10 * 1024 * 1024
+_anything = msgspec.json.Decoder(msgspec.Raw)
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -31,14 +32,30 @@ async def read(request: Request[Any, Any, Any], decoder: "msgspec.json.Decoder[T
 def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     """The same, of bytes that are here already."""
     try:
+        check_text(body)
         value = decoder.decode(body)
     except msgspec.ValidationError as error:
+        check(body)
         raise misfit(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(error) from error
     if b"\\u0000" in body:
         raise Refusal("ERR_INVALID", "A text holds the character NUL (\\u0000), which cannot be stored.")
     return value
+
+
+def check(body: bytes) -> None:
+    """Refuse with ``ERR_MALFORMED`` what is not JSON to its end: decoders stop at the first thing that does not fit."""
+    try:
+        _anything.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(error) from error
+
+
+def check_text(body: bytes) -> None:
+    """Raises where the bytes are not UTF-8, also in fields that decoders skip; most are ASCII, which is quick."""
+    if not body.isascii():
+        body.decode()
 
 
 def misfit(error: msgspec.ValidationError) -> Refusal:

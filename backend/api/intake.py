@@ -208,12 +208,12 @@ class Codec:
         return read
 
     def check(self, data: bytes) -> None:
-        """Refuse bytes that are not UTF-8 also where the decoders skip them, in fields that nobody knows."""
-        if self.name == "JSON" and not data.isascii():
-            try:
-                data.decode()
-            except UnicodeDecodeError as error:
-                raise self.malformed(error) from error
+        """Refuse a JSON text that is not UTF-8."""
+        try:
+            if self.name == "JSON":
+                body.check_text(data)
+        except UnicodeDecodeError as error:
+            raise self.malformed(error) from error
 
     def malformed(self, error: Exception) -> Refusal:
         if self.name == "JSON":
@@ -224,6 +224,8 @@ class Codec:
         try:
             return decoder.decode(data)
         except msgspec.ValidationError as error:
+            if self.name == "JSON":
+                body.check(data)
             raise body.misfit(error) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self.malformed(error) from error
