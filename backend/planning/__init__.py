@@ -17,13 +17,16 @@ The files, from the values outwards:
 
 * ``problem``   Problem and Plan: frozen values in plain integers
 * ``matrix``    travel times and distances between all places; polylines
-* ``timetable`` the times of one route whose order is fixed, and what a plan costs
+* ``timetable`` the times of one route whose order is fixed, and what a dropped stop costs
 * ``fitness``   why a stop can never be served by a vehicle, even alone
-* ``insertion`` a plan in a fraction of a second, by greedy insertion: warm start and fallback
-* ``solver``    the plan proper, by constraint programming and guided local search
+* ``insertion`` stops put into routes one by one: the first plan, and what every repair is made of
+* ``objective`` what a search makes small, balance included
+* ``ruin``      the search: ruin and recreate
+* ``solver``    the whole of it within a budget, with a polish by the constraint solver
+* ``draft``     between the problem and its plan: locks, existing routes, orders of stops made into a plan
 * ``explain``   the cause of each dropped stop, by name
 * ``checker``   every hard rule once more, computed from the problem alone
-* ``worker``    jobs in processes of their own
+* ``worker``    jobs in processes of their own; ``jobprocess`` is the program they run
 
 Invariants: integers only (seconds from midnight of the day, metres, load units times 1000), degrees excepted; a plan
 that breaks a hard rule never leaves this room; a crash, a hang or an exhausted memory is a failed job and nothing else;

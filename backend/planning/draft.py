@@ -3,15 +3,11 @@ into a plan with times, costs and reasons."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from backend.planning import explain, fitness, insertion
+from backend.planning.insertion import Orders
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Plan, Problem
-from backend.planning.timetable import penalties, timetable
-
-Orders = list[list[int]]
-"""For each vehicle the stops of its route in order, as indices into the problem."""
+from backend.planning.timetable import penalties, timetable, travelled
 
 
 def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
@@ -25,6 +21,14 @@ def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
         [v for v in vehicles if v == home[stop]] if stop in home else [v for v in vehicles if v not in kept]
         for stop, vehicles in enumerate(able)
     ]
+
+
+def movable(problem: Problem, choices: list[list[int]]) -> list[list[int]]:
+    """The choices of those stops that a search may move: none for a stop whose route is kept as it is."""
+    if problem.options.lock != "ROUTES":
+        return choices
+    kept = {i for order in planned(problem) for i in order}
+    return [[] if i in kept else vehicles for i, vehicles in enumerate(choices)]
 
 
 def planned(problem: Problem) -> Orders:
@@ -45,12 +49,8 @@ def greedy(problem: Problem, matrix: Matrix) -> Orders:
 
 def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:
     """Travel seconds plus the penalties of what is not served."""
-    travel_s, served = 0, set()
-    for vehicle, order in enumerate(orders):
-        if order:
-            nodes = [matrix.starts[vehicle], *order, matrix.ends[vehicle]]
-            travel_s += sum(matrix.travel_s[a][b] for a, b in pairwise(nodes))
-            served.update(order)
+    served = {i for order in orders for i in order}
+    travel_s = sum(travelled(matrix, vehicle, order) for vehicle, order in enumerate(orders))
     return travel_s + sum(penalty for i, penalty in enumerate(penalties(problem, matrix)) if i not in served)
 
 

@@ -17,7 +17,7 @@ SENTENCES = {
     "OVER_CAPACITY": "Its load is more than any vehicle that may serve it can carry.",
     "WINDOW_UNREACHABLE": "None of its time windows can be kept within the working times of those who may serve it.",
     "TOO_FAR": "Going there and back takes longer than the working times of those who may serve it.",
-    "LOCKED": "Those who could serve it keep the routes they have.",
+    "LOCKED": "The locked routes leave nobody who could serve it.",
     "VEHICLES_FULL": "The vehicles that could serve it are full with other orders.",
     "WINDOW_TAKEN": "Those who could serve it are busy elsewhere during its time windows.",
     "NO_TIME_LEFT": "Those who could serve it have no working time left.",

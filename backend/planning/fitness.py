@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Problem, Stop, Vehicle
-from backend.planning.timetable import earliest, timetable
+from backend.planning.timetable import timetable
 
 
 def obstacle(problem: Problem, matrix: Matrix, vehicle: int, stop: int) -> str | None:
@@ -24,8 +24,9 @@ def obstacle(problem: Problem, matrix: Matrix, vehicle: int, stop: int) -> str |
         return "capacity"
     if timetable(problem, matrix, vehicle, (stop,)) is not None:
         return None
-    arrival_s = given.from_s + matrix.lead_s[matrix.starts[vehicle]][stop]
-    return "window" if _window_is_the_cause(wanted, given, arrival_s) else "time"
+    ready_s = given.from_s + matrix.lead_s[matrix.starts[vehicle]][stop]
+    finish_s = ready_s + wanted.service_s + matrix.travel_s[stop][matrix.ends[vehicle]]
+    return "window" if finish_s <= given.to_s else "time"
 
 
 def candidates(problem: Problem, matrix: Matrix) -> list[list[int]]:
@@ -38,11 +39,3 @@ def _fits(stop: Stop, vehicle: Vehicle) -> bool:
     if stop.kind == "task":
         return True
     return all(room is None or load <= room for load, room in zip(stop.load, vehicle.capacity, strict=True))
-
-
-def _window_is_the_cause(stop: Stop, vehicle: Vehicle, arrival_s: int) -> bool:
-    """Whether the service could be done within the shift, were it not for the windows."""
-    if not stop.windows:
-        return False
-    start_s = earliest(stop, arrival_s)
-    return start_s is None or start_s > arrival_s or start_s + stop.service_s > vehicle.to_s

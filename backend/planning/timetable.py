@@ -1,37 +1,59 @@
-"""The times of a route whose order is fixed, and what a plan costs. Stops are indices into the problem here."""
+"""The times of a route whose order is fixed, and what plans cost. Stops are indices into the problem here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Load, Problem, Route, Seconds, Stop, Visit, Window
 
 PENALTY_STEP = 10
 """One stop of a priority outweighs nine of the priority below."""
+FAR = 1 << 60
+"""Later than any time."""
+
+Ranges = Sequence[Window]
+"""When a service may begin: ranges in order, without overlap, both ends included."""
 
 
-def earliest(stop: Stop, ready_s: Seconds) -> Seconds | None:
-    """The earliest time at or after ``ready_s`` at which the service may begin, None where no window is left."""
+def ranges(stop: Stop) -> Ranges:
+    """When the service of a stop may begin: its windows less the time of service, overlapping ones joined."""
     if not stop.windows:
-        return ready_s
-    starts = [max(ready_s, opens) for opens, closes in stop.windows if max(ready_s, opens) + stop.service_s <= closes]
-    return min(starts, default=None)
+        return ((-FAR, FAR),)
+    joined: list[Window] = []
+    for opens, closes in sorted(stop.windows):
+        last = closes - stop.service_s
+        if last < opens:
+            continue
+        if joined and opens <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((opens, last))
+    return joined
 
 
-def latest(stop: Stop, limit_s: Seconds) -> Seconds | None:
-    """The latest time at or before ``limit_s`` at which the service may begin, None where every window opens later."""
-    if not stop.windows:
-        return limit_s
-    starts = [_last(stop, window, limit_s) for window in stop.windows]
-    return max((start for start in starts if start is not None), default=None)
+def earliest(starts: Ranges, ready_s: Seconds) -> Seconds | None:
+    """The earliest beginning at or after ``ready_s``, None where it is too late for every range."""
+    for first, last in starts:
+        if ready_s <= last:
+            return max(ready_s, first)
+    return None
+
+
+def latest(starts: Ranges, limit_s: Seconds) -> Seconds | None:
+    """The latest beginning at or before ``limit_s``, None where it is too early for every range."""
+    for first, last in reversed(starts):
+        if first <= limit_s:
+            return min(limit_s, last)
+    return None
 
 
 def timetable(problem: Problem, matrix: Matrix, vehicle: int, order: Sequence[int]) -> Route | None:
     """The route that serves these stops in this order, or None where it cannot be done in time.
 
     It finishes as early as possible and, given that, leaves as late as possible: the driver waits where waiting cannot
-    be avoided and works no longer than needed. Loads are not looked at, see :func:`fits_load`.
+    be avoided and works no longer than needed. Loads are not looked at.
     """
     shift = problem.vehicles[vehicle]
     finish_s = _forward(problem, matrix, vehicle, order, shift.from_s)[1]
@@ -52,20 +74,13 @@ def timetable(problem: Problem, matrix: Matrix, vehicle: int, order: Sequence[in
     )
 
 
-def fits_load(problem: Problem, vehicle: int, order: Iterable[int]) -> bool:
-    """Whether no kind of load ever exceeds its capacity, deliveries being on board from the start."""
-    stops = [problem.stops[i] for i in order]
-    for kind, capacity in enumerate(problem.vehicles[vehicle].capacity):
-        if capacity is None:
-            continue
-        board = sum(delivered(stop)[kind] for stop in stops)
-        if board > capacity:
-            return False
-        for stop in stops:
-            board += picked_up(stop)[kind] - delivered(stop)[kind]
-            if board > capacity:
-                return False
-    return True
+def travelled(matrix: Matrix, vehicle: int, order: Sequence[int]) -> Seconds:
+    """The travel time of a route from its start to its end."""
+    if not order:
+        return 0
+    travel_s = matrix.travel_s
+    between = sum(travel_s[a][b] for a, b in pairwise(order))
+    return travel_s[matrix.starts[vehicle]][order[0]] + between + travel_s[order[-1]][matrix.ends[vehicle]]
 
 
 def delivered(stop: Stop) -> Load:
@@ -78,21 +93,26 @@ def picked_up(stop: Stop) -> Load:
     return stop.load if stop.kind == "pickup" else (0, 0, 0, 0)
 
 
+def detour(matrix: Matrix) -> int:
+    """A cost above that of any way to serve one more stop."""
+    return 4 * max((max(row) for row in matrix.travel_s), default=0) + 3600
+
+
 def penalties(problem: Problem, matrix: Matrix) -> list[int]:
     """What dropping each stop costs: more than any detour for it, ten times as much for each step of priority."""
-    detour = 4 * max((max(row) for row in matrix.travel_s), default=0) + 3600
-    return [detour * PENALTY_STEP**stop.priority for stop in problem.stops]
+    base = detour(matrix)
+    return [base * PENALTY_STEP**stop.priority for stop in problem.stops]
 
 
 def _forward(
-    problem: Problem, matrix: Matrix, vehicle: int, order: Sequence[int], departure_s: Seconds
+    problem: Problem, matrix: Matrix, vehicle: int, order: Iterable[int], departure_s: Seconds
 ) -> tuple[list[Visit], Seconds | None]:
     """The visits as early as they can be after this departure, and the arrival at the end."""
     visits: list[Visit] = []
     here, clock = matrix.starts[vehicle], departure_s
     for i in order:
         stop = problem.stops[i]
-        start_s = earliest(stop, clock + matrix.lead_s[here][i])
+        start_s = earliest(ranges(stop), clock + matrix.lead_s[here][i])
         if start_s is None:
             return visits, None
         travel_s = matrix.travel_s[here][i]
@@ -109,11 +129,6 @@ def _latest_departure(
     following, clock = matrix.ends[vehicle], finish_s
     for i in reversed(order):
         limit_s = clock - matrix.lead_s[i][following] - problem.stops[i].service_s
-        start_s = latest(problem.stops[i], limit_s)
+        start_s = latest(ranges(problem.stops[i]), limit_s)
         following, clock = i, limit_s if start_s is None else start_s
     return clock - matrix.lead_s[matrix.starts[vehicle]][following]
-
-
-def _last(stop: Stop, window: Window, limit_s: Seconds) -> Seconds | None:
-    start_s = min(limit_s, window[1] - stop.service_s)
-    return start_s if start_s >= window[0] else None

@@ -1,0 +1,228 @@
+"""Plans of the solver: valid, as good as trying everything for small problems, and what options ask for."""
+
+import itertools
+import random
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from backend.planning import draft
+from backend.planning.checker import violations
+from backend.planning.fitness import candidates
+from backend.planning.matrix import travel
+from backend.planning.problem import Existing, Options, Plan, Problem, Stop, Vehicle, budget
+from backend.planning.solver import solve
+from backend.planning.timetable import penalties, timetable
+from tests.planning.builders import HOUR, LINE, at, problem, stop, town, vehicle
+
+
+def plan_of(asked: Problem, seconds: float | None = None) -> Plan:
+    """The plan, which stands the check."""
+    if seconds is not None:
+        asked = replace(asked, options=replace(asked.options, seconds=seconds))
+    plan = solve(asked, lambda: False, lambda percent: None)
+    assert violations(asked, plan) == []
+    return plan
+
+
+def orders(plan: Plan) -> dict[str, list[str]]:
+    return {route.vehicle: [visit.stop for visit in route.visits] for route in plan.routes}
+
+
+def brute_force(asked: Problem) -> int:
+    """The least cost of all plans, by trying every order of every subset on every vehicle."""
+    matrix, able = travel(asked), candidates(asked, travel(asked))
+    costs: list[dict[frozenset[int], int]] = []
+    for vehicle_index, shift in enumerate(asked.vehicles):
+        cheapest = {frozenset[int](): 0}
+        mine = [i for i in range(len(asked.stops)) if vehicle_index in able[i]]
+        for size in range(1, len(mine) + 1):
+            for order in itertools.permutations(mine, size):
+                route = timetable(asked, matrix, vehicle_index, order)
+                if route is not None and carried(shift, [asked.stops[i] for i in order]):
+                    served = frozenset(order)
+                    cheapest[served] = min(route.travel_s, cheapest.get(served, route.travel_s))
+        costs.append(cheapest)
+    best = {frozenset[int](): 0}
+    for cheapest in costs:
+        joined: dict[frozenset[int], int] = {}
+        for (done, spent), (more, cost) in itertools.product(best.items(), cheapest.items()):
+            if not done & more:
+                joined[done | more] = min(spent + cost, joined.get(done | more, spent + cost))
+        best = joined
+    lost = penalties(asked, matrix)
+    return min(spent + sum(lost[i] for i in range(len(lost)) if i not in done) for done, spent in best.items())
+
+
+def carried(shift: Vehicle, stops: list[Stop]) -> bool:
+    """Whether the loads fit at every moment, one kind of load being used in these tests."""
+    board = sum(each.load[0] for each in stops if each.kind == "delivery")
+    heights = [board]
+    for each in stops:
+        board += {"delivery": -each.load[0], "pickup": each.load[0], "task": 0}[each.kind]
+        heights.append(board)
+    return shift.capacity[0] is None or max(heights) <= shift.capacity[0]
+
+
+STEPS = st.integers(-6, 6)
+OPENS = st.integers(0, 12).map(lambda quarters: 8 * HOUR + quarters * 900)
+WINDOWS = st.lists(st.tuples(OPENS, st.integers(1, 6)).map(lambda it: (it[0], it[0] + it[1] * 600)), max_size=2).map(
+    tuple
+)
+SKILLS = st.frozensets(st.sampled_from(["cold", "heavy"]), max_size=1)
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> Problem:
+    stops = [
+        stop(
+            f"S{i}",
+            draw(STEPS),
+            service_s=draw(st.sampled_from([0, 300])),
+            check_in_s=draw(st.sampled_from([0, 0, 240])),
+            windows=draw(WINDOWS),
+            kind=draw(st.sampled_from(["delivery", "pickup", "task"])),
+            load=(draw(st.integers(0, 3)), 0, 0, 0),
+            skills=draw(SKILLS),
+            priority=draw(st.integers(0, 3)),
+        )
+        for i in range(draw(st.integers(1, 6)))
+    ]
+    vehicles = [
+        vehicle(
+            f"V{i}",
+            to_s=8 * HOUR + draw(st.sampled_from([1800, 3600, 5400, 10800])),
+            start=draw(st.none() | STEPS.map(at)),
+            end=draw(st.none() | STEPS.map(at)),
+            capacity=(draw(st.none() | st.integers(0, 6)), None, None, None),
+            skills=draw(SKILLS),
+        )
+        for i in range(draw(st.integers(1, 2)))
+    ]
+    return problem(*stops, *vehicles)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(problems())
+def test_a_small_plan_is_valid_and_as_good_as_the_best_of_all(asked: Problem) -> None:
+    best = brute_force(asked)
+    plan = plan_of(asked, 0.2)
+    if plan.cost > best:
+        plan = plan_of(asked, 3)  # a machine that is busy with other things gives a short search too little
+    assert plan.cost == best
+
+
+def test_three_hundred_orders_get_a_valid_plan_that_serves_nearly_all(rng: random.Random) -> None:
+    asked = town(rng, 300, 25)
+    began = time.monotonic()
+    plan = plan_of(asked, 6)
+    print(f"{time.monotonic() - began:.1f} s, {len(plan.routes)} routes, {plan.cost} s, {len(plan.dropped)} dropped")
+    assert len(plan.dropped) <= 15
+    matrix = travel(asked)
+    assert plan.cost < 0.8 * draft.cost(asked, matrix, draft.greedy(asked, matrix))
+
+
+def test_the_budget_grows_with_the_orders_and_gives_way_to_what_is_asked() -> None:
+    sizes = [Problem(tuple(stop(str(i), 1) for i in range(n)), ()) for n in (0, 30, 300, 3000)]
+    assert [budget(each) for each in sizes] == [2, 3, 12, 30]
+    assert budget(replace(sizes[0], options=Options(seconds=7))) == 7
+
+
+def test_a_stop_returns_the_best_plan_so_far() -> None:
+    asked = town(random.Random(1), 60, 6, seconds=60)
+    began, told = time.monotonic(), []
+    plan = solve(asked, lambda: bool(told), told.append)
+    print(f"stopped after {time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < 15
+    assert violations(asked, plan) == []
+
+
+def test_progress_is_told_in_rising_percents_up_to_a_hundred() -> None:
+    told: list[int] = []
+    solve(town(random.Random(1), 20, 2, seconds=1), lambda: False, told.append)
+    assert told == sorted(set(told)) and told[-1] == 100 and len(told) > 5
+
+
+@pytest.mark.parametrize("asked", [problem(), problem(vehicle()), problem(stop("A", 1))])
+def test_nothing_to_plan_is_an_empty_plan(asked: Problem) -> None:
+    plan = plan_of(asked)
+    assert not plan.routes and [lost.stop for lost in plan.dropped] == [each.key for each in asked.stops]
+
+
+def test_the_order_of_lower_priority_is_dropped() -> None:
+    shift = vehicle(to_s=8 * HOUR + 2000)
+    asked = problem(stop("low", 9, priority=0), stop("high", -9, priority=2), shift)
+    assert orders(plan_of(asked, 0.2)) == {"V": ["high"]}
+
+
+def test_what_was_picked_up_leaves_no_room_for_more_and_what_was_delivered_does() -> None:
+    full = {"load": (2, 0, 0, 0)}
+    shift = vehicle(capacity=(2, None, None, None))
+    mixed = problem(stop("P", 1, kind="pickup", **full), stop("D", 2, kind="delivery", **full), shift)
+    assert orders(plan_of(mixed, 0.2)) == {"V": ["D", "P"]}
+    assert (
+        len(plan_of(problem(stop("P", 1, kind="pickup", **full), stop("Q", 2, kind="pickup", **full), shift)).dropped)
+        == 1
+    )
+
+
+def test_a_stop_goes_to_the_driver_it_is_assigned_to() -> None:
+    near, far = vehicle("near"), vehicle("far", start=at(30), end=at(30))
+    asked = problem(stop("A", 1, vehicles=frozenset({"far"})), stop("B", -2), near, far)
+    assert orders(plan_of(asked, 0.2)) == {"near": ["B"], "far": ["A"]}
+
+
+BALANCED = (
+    *(stop(f"S{i}", 1 + i / 10, service_s=600) for i in range(12)),
+    *(vehicle(f"V{i}") for i in range(4)),
+)
+
+
+def test_without_balancing_the_shortest_way_wins() -> None:
+    assert len(plan_of(problem(*BALANCED), 0.3).routes) == 1
+
+
+@pytest.mark.parametrize("by", ["WT", "NUM"])
+def test_forced_balancing_uses_every_driver_for_about_the_same(by: str) -> None:
+    options = replace(LINE, balancing="ON_FORCE", balance_by=by, balancing_factor=1.0, seconds=0.5)
+    plan = plan_of(problem(*BALANCED, options=options))
+    assert sorted(len(route.visits) for route in plan.routes) == [3, 3, 3, 3]
+
+
+def test_balancing_narrows_the_work_of_the_drivers_that_are_used() -> None:
+    asked = town(random.Random(5), 60, 8, seconds=1.5)
+
+    def spread(plan: Plan) -> int:
+        counts = [len(route.visits) for route in plan.routes]
+        return max(counts) - min(counts)
+
+    even = replace(asked, options=replace(asked.options, balancing="ON", balance_by="NUM"))
+    assert spread(plan_of(even)) < spread(plan_of(asked))
+
+
+PLANNED = (Existing("V", ("C", "A")), Existing("unknown", ("B",)), Existing("W", ("gone",)))
+FOUR = (stop("A", 1), stop("B", 2), stop("C", 3), stop("D", 4), vehicle("V"), vehicle("W"))
+
+
+def test_existing_routes_are_left_behind_for_better_ones() -> None:
+    free = replace(LINE, existing=PLANNED, seconds=0.2)
+    assert plan_of(problem(*FOUR, options=free)).cost == 800
+
+
+def test_locked_routes_stay_as_they_are_and_the_rest_goes_to_other_drivers() -> None:
+    locked = replace(LINE, existing=PLANNED, lock="ROUTES", seconds=0.2)
+    plan = plan_of(problem(*FOUR, options=locked))
+    assert orders(plan)["V"] == ["C", "A"]
+    assert sorted(orders(plan)["W"]) == ["B", "D"]
+
+
+def test_with_locked_resources_an_order_stays_with_its_driver_and_new_ones_join() -> None:
+    keep = replace(LINE, existing=(Existing("V", ("C",)), Existing("W", ("A",))), lock="RESOURCES", seconds=0.2)
+    plan = plan_of(problem(*FOUR, options=keep))
+    home = {key: driver for driver, keys in orders(plan).items() for key in keys}
+    assert (home["C"], home["A"]) == ("V", "W")
+    assert plan.cost == 1000 and Counter(home.values()).total() == 4
