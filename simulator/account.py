@@ -150,7 +150,7 @@ class Account:
             raise SetupFailed(f"{len(failed)} orders were not created, the first: {failed[0]}")
 
     async def _plan(self, date: str) -> None:
-        started = await self.v1("POST", "start_planning", {"date": date, "balancing": "ON"})
+        started = await self.v1("POST", "start_planning", {"date": date, "balancing": "ON_FORCE"})
         async with asyncio.timeout(PLANNED_WITHIN_S):
             while True:
                 status = await self.v1("GET", "get_planning_status", planningId=str(started["planningId"]))

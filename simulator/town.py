@@ -136,7 +136,7 @@ def _fleet(rng: Random, count: int) -> dict[str, Any]:
                 "registration": f"ZG {rng.randint(1000, 9999)}-{''.join(rng.choices('ABCDEFGHKLMPRSTV', k=2))}",
                 "label": f"Van {number}",
                 "features": ["FR"] if cold else ["TL"] if heavy else [],
-                "capacity1": rng.choice((90, 110, 130)),
+                "capacity1": rng.choice((38, 42, 46)),
             }
         )
         _, _, address, latitude, longitude = DEPOTS[number % 3 == 0]

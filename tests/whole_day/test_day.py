@@ -1,0 +1,145 @@
+"""A short day of a small fleet in a hostile scenario, through a real server, and what is left of it after crashes of
+either side.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.serving import ROOT, Company, Server, eventually
+
+DATE = "2026-03-02"
+HOSTILE = """
+[gps]
+noise_m = 8
+dropouts_per_hour = 3
+
+[network]
+gaps_per_hour = 2
+gap_s = [60, 1200]
+duplicates = 0.2
+reordering = 0.2
+lost_answers = 0.1
+
+[clock]
+offset_s = [-40, 40]
+
+[outcome]
+failed = 0.2
+rejected = 0.1
+
+[proof]
+signature = 0.7
+photo = 0.5
+most_photos = 2
+barcode_trouble = 0.3
+later = 0.3
+
+[app]
+restarts_per_day = 8
+"""
+
+
+def command(server: Server, company: Company, tmp_path: Path, *options: str) -> list[str]:
+    scenario = tmp_path / "hostile.toml"
+    scenario.write_text(HOSTILE)
+    return [
+        *(sys.executable, "-m", "backend.cli", "simulate", "--url", server.url, "--key", company.key),
+        *("--date", DATE, "--drivers", "4", "--orders", "30", "--scenario", str(scenario)),
+        *("--verify", "--report", str(tmp_path / "report.json"), *options),
+    ]
+
+
+def simulate(server: Server, company: Company, tmp_path: Path, *options: str) -> dict[str, Any]:
+    """Run a fleet to its end; its report."""
+    ended = subprocess.run(
+        command(server, company, tmp_path, *options), cwd=ROOT, capture_output=True, text=True, timeout=170
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr + server.tail()
+    return json.loads((tmp_path / "report.json").read_text())
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("transport", ["http", "ws"])
+def test_a_hostile_day_loses_doubles_and_changes_nothing(server, company, seed, tmp_path: Path, transport: str):
+    report = simulate(server, company, tmp_path, "--seed", str(seed), "--transport", transport, "--speed", "3000")
+    assert report["ok"] and report["orders"] == 30
+    for kind in ("positions", "actions", "attachments"):
+        counts = report[kind]
+        assert counts["sent"] == counts["acknowledged"] == counts["stored"] > 0
+        assert counts["lost"] == counts["duplicated"] == counts["wrong"] == 0
+    statuses = report["orderStatuses"]
+    assert statuses["checked"] == 30 and statuses["wrong"] == 0
+    assert statuses["success"] + statuses["failed"] + statuses["rejected"] > 20
+    assert report["mapMs"]["p99"] > 0
+
+
+@pytest.mark.timeout(280)
+def test_a_run_goes_on_after_the_server_and_the_simulator_were_killed(tmp_path: Path, seed):
+    server = Server(tmp_path / "data").start()
+    try:
+        company = server.account()
+        state = tmp_path / "state.jsonl"
+        options = ("--seed", str(seed), "--speed", "400", "--state", str(state))
+        running = subprocess.Popen(
+            command(server, company, tmp_path, *options), cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+
+        def acknowledged(count: int) -> bool:
+            return state.exists() and state.read_bytes().count(b'"type":"ack"') >= count
+
+        eventually(lambda: acknowledged(80), within_s=100, what="the first acknowledgements")
+        server.kill()
+        server.start()
+        eventually(lambda: acknowledged(200), within_s=60, what="more acknowledgements after the server's crash")
+        running.send_signal(signal.SIGKILL)
+        running.wait(10)
+        report = simulate(server, company, tmp_path, "--state", str(state), "--resume", "--speed", "5000")
+        assert report["ok"] and report["positions"]["stored"] == report["positions"]["sent"]
+        again = simulate(server, company, tmp_path, "--state", str(state))
+        assert again["positions"] == report["positions"] and again["actions"] == report["actions"]
+    finally:
+        server.stop()
+
+
+@pytest.mark.timeout(200)
+def test_the_demo_ends_by_itself_and_finds_nothing_lost(tmp_path: Path):
+    report = tmp_path / "report.json"
+    demo = (sys.executable, "-m", "backend.cli", "demo", "--for", "8", "--no-browser", "--port", "0")
+    size = ("--drivers", "6", "--orders", "60", "--speed", "120", "--report", str(report))
+    ended = subprocess.run([*demo, *size], cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    told = json.loads(report.read_text())
+    assert told["ok"] and told["orders"] == 60 and told["positions"]["stored"] > 100
+    assert "/map#key=" in ended.stderr + ended.stdout
+
+
+@pytest.mark.timeout(200)
+def test_ctrl_c_ends_the_demo_clean(tmp_path: Path):
+    demo = (sys.executable, "-m", "backend.cli", "demo", "--no-browser", "--port", "0", "--data", str(tmp_path / "d"))
+    running = subprocess.Popen(
+        [*demo, "--drivers", "3", "--orders", "20", "--speed", "60"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        address = next(line.split()[1] for line in running.stderr or () if line.startswith("map "))
+        url, _, key = address.partition("/map#key=")
+        events = f"{url}/api/events"
+        eventually(lambda: httpx.get(events, params={"key": key}).json()["items"], within_s=60, what="the first event")
+        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGINT)
+        out, trouble = running.communicate(timeout=90)
+    finally:
+        running.kill()
+    assert running.returncode == 0, out + trouble
+    assert "Traceback" not in out + trouble
+    assert "Nothing lost" in out
