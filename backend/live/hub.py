@@ -363,6 +363,7 @@ class Hub:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
+            self._parcels.age()
             now = time.monotonic()
             alive = frames.alive(self._running().now_s())
             for number, watcher in enumerate(tuple(self._watchers), 1):

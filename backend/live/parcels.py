@@ -21,6 +21,7 @@ log = logging.getLogger("codriver.live")
 
 PERIOD_S = 1.0
 TICK_S = 0.1
+READ_AGAIN_S = 30.0  # an estimate moves with the time, also where nothing is told
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Source(Protocol):
 class _Window:
     """All who look at one order."""
 
-    __slots__ = ("behind", "parcel", "position", "stale", "tracking", "view", "watchers", "wrote_at")
+    __slots__ = ("behind", "parcel", "position", "read_at", "stale", "tracking", "view", "watchers", "wrote_at")
 
     def __init__(self, tracking: str, parcel: Parcel) -> None:
         self.tracking = tracking
@@ -54,6 +55,7 @@ class _Window:
         self.watchers: set[Watcher] = set()
         self.behind: set[Watcher] = set()
         self.stale = False
+        self.read_at = time.monotonic()
         self.view: object = None  # what was written last
         self.position: Position | None = None
         self.wrote_at = 0.0
@@ -115,6 +117,14 @@ class Parcels:
             self._unindex(window)
             self._dirty.discard(window)
 
+    def age(self) -> None:
+        """Have read again what was read long ago."""
+        oldest = time.monotonic() - READ_AGAIN_S
+        for window in self._windows.values():
+            if window.read_at < oldest and not window.stale:
+                window.stale = True
+                self._touch(window)
+
     async def run(self, source: Source) -> None:
         while True:
             await self._woken.wait()
@@ -133,7 +143,7 @@ class Parcels:
 
     async def _refresh(self, window: _Window, source: Source) -> None:
         if window.stale:
-            window.stale = False
+            window.stale, window.read_at = False, time.monotonic()
             parcel = await source.parcel(window.tracking)
             if not window.watchers:
                 return

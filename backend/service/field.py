@@ -88,7 +88,7 @@ async def act(desk: Desk, device: Device, actions: Sequence[Action | Outcome]) -
     new = sum(1 for outcome in outcomes if outcome.success and not outcome.duplicate)
     desk.tally.actions += new
     if new:
-        desk.hub.tell_facts(device.account.id)
+        desk.hub.tell_facts(device.account.id, device.driver_id)
     return outcomes
 
 

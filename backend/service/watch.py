@@ -25,6 +25,7 @@ from backend.store.database import Connection
 __all__ = ["MAX_HZ", "Frame", "Outlet", "Sources", "Watcher", "Wish", "follow", "frames", "join", "leave", "subscribe"]
 
 MAX_SUBSCRIPTIONS = 20
+_MOST_DAYS = 60
 
 
 class Sources:
@@ -118,33 +119,47 @@ def unsubscribe(desk: Desk, watcher: Watcher, id_: str) -> None:
 
 
 def _roll(conn: Connection, account_id: str, now_ms: int) -> Roll:
-    """Who there is and what they do. A route that was begun yesterday and not ended is still the driver's."""
+    """Who there is and what they do."""
     sequence = facts.last_sequence(conn, account_id)
     drivers = fleet.all_drivers(conn, account_id)
     account = people.account(conn, account_id)
-    today = local_day(now_ms, account.settings.time_zone if account else "UTC")
-    yesterday = (date.fromisoformat(today) - timedelta(days=1)).isoformat()
-    routes: dict[str, present.SentRoute] = {}
-    for route in present.sent_routes(conn, account_id, yesterday, today):
-        under_way = route.progress.on_route is not None or (
-            route.progress.started_ms is not None and route.progress.ended_ms is None
-        )
-        if under_way or (route.date == today and route.driver_id not in routes):
-            routes[route.driver_id] = route
-    current = present.orders_under_way(conn, [route.id for route in routes.values()])
+    zone = account.settings.time_zone if account else "UTC"
     duty = facts.duty_of(conn, [each.id for each in drivers])
+    began = {driver_id: said[0].at_ms for driver_id, said in duty.items() if fold_duty(said)}
+    routes = _current_routes(conn, account_id, zone, now_ms, began)
+    current = present.orders_under_way(conn, [route.id for route in routes.values()])
     cards = {}
     for each in drivers:
-        sent = routes.get(each.id)
-        order_id, status = current.get(sent.id, (None, None)) if sent else (None, None)
+        route = routes.get(each.id)
+        order_id, status = current.get(route.id, (None, None)) if route else (None, None)
         cards[each.id] = Card(
             driver_id=each.id,
             name=each.name,
             external_id=each.external_id,
             serial=each.serial,
-            on_duty=fold_duty(duty.get(each.id, ())),
-            route_id=sent.id if sent else None,
+            on_duty=each.id in began,
+            route_id=route.id if route else None,
             order_id=order_id,
             status=status,
         )
     return Roll(sequence, cards)
+
+
+def _current_routes(
+    conn: Connection, account_id: str, zone: str, now_ms: int, began: dict[str, int]
+) -> dict[str, present.SentRoute]:
+    """By driver the route that is driven now: the last that was begun and not ended, else the one of today.
+
+    A day's work may have begun yesterday, or, where what phones report is replayed, on any day: ``began`` is since when
+    each driver is on duty.
+    """
+    today = local_day(now_ms, zone)
+    yesterday = (date.fromisoformat(today) - timedelta(days=1)).isoformat()
+    days = sorted({local_day(at_ms, zone) for at_ms in began.values()}, reverse=True)[:_MOST_DAYS]
+    found: dict[str, present.SentRoute] = {}
+    for route in present.sent_routes(conn, account_id, {today, yesterday, *days}):
+        progress = route.progress
+        begun = progress.on_route is not None or (progress.started_ms is not None and progress.ended_ms is None)
+        if begun or (route.date == today and route.driver_id not in found):
+            found[route.driver_id] = route
+    return found

@@ -33,11 +33,11 @@ class Tracked(msgspec.Struct, frozen=True):
     date: str | None = None
 
 
-def sent_routes(conn: Connection, account_id: str, first: str, last: str) -> list[SentRoute]:
-    """Of the dates from ``first`` to ``last``, by date."""
+def sent_routes(conn: Connection, account_id: str, dates: Iterable[str]) -> list[SentRoute]:
+    """Of these dates, by date."""
     statement = (
         select(routes.c.id, routes.c.driver_id, routes.c.date, routes.c.progress)
-        .where(routes.c.account_id == account_id, routes.c.date >= first, routes.c.date <= last)
+        .where(routes.c.account_id == account_id, routes.c.date.in_(list(dates)))
         .where(routes.c.active.is_not(None))
         .order_by(routes.c.date)
     )
