@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +21,7 @@ def blocks(heading: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", chosen, flags=re.M | re.S)
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 @pytest.mark.timeout(180)
 def test_the_first_session_goes_from_an_account_to_a_delivered_order(tmp_path: Path) -> None:
     """Every block, in one shell. The port is another, since 8000 may be taken."""
