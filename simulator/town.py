@@ -149,7 +149,7 @@ def _fleet(rng: Random, count: int) -> dict[str, Any]:
                 "phone": f"+385 9{rng.choice('1258')} {rng.randint(200, 999)} {rng.randint(1000, 9999)}",
                 "skills": ["SK-COLD"] if cold else ["SK-HEAVY"] if heavy else [],
                 "vehicle": f"VAN{number:03}",
-                "workTime": {"from": "08:00", "to": "17:00"},
+                "workTime": {"from": "08:00", "to": "14:00"},
                 "enabled": True,
                 "startLocation": depot,
                 "endLocation": depot,
@@ -173,7 +173,7 @@ def _order(rng: Random, date: str, seed: int, number: int) -> dict[str, Any]:
         "orderNo": f"ZG-{date.replace('-', '')[2:]}-{number:05}",
         "date": date,
         "type": kind,
-        "duration": rng.choice((3, 4, 5, 5, 6, 8, 10)) if kind != "T" else rng.choice((15, 20)),
+        "duration": rng.choice((5, 8, 10, 10, 12, 15)) if kind != "T" else rng.choice((20, 30)),
         "priority": rng.choices("LMHC", (10, 74, 13, 3))[0],
         "load1": 0 if kind == "T" else rng.choice((1, 1, 2, 2, 3, 4, 6)),
         "location": {
@@ -210,11 +210,11 @@ def _address(rng: Random) -> tuple[Point, str]:
 
 def _windows(rng: Random, shop: bool) -> list[dict[str, str]]:
     if shop:
-        choices = ((), ("08:00", "11:00"), ("09:00", "12:00"), ("12:00", "16:00"))
-        weights = (40, 25, 20, 15)
+        choices = ((), ("08:00", "10:00"), ("08:30", "11:00"), ("09:00", "12:00"))
+        weights = (45, 20, 20, 15)
     else:
-        choices = ((), ("08:00", "12:00"), ("12:00", "16:30"), ("15:00", "17:00"))
-        weights = (55, 20, 18, 7)
+        choices = ((), ("08:00", "11:00"), ("09:00", "13:00"), ("11:00", "14:00"))
+        weights = (60, 20, 14, 6)
     window = rng.choices(choices, weights)[0]
     return [{"twFrom": window[0], "twTo": window[1]}] if window else []
 

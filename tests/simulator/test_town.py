@@ -32,7 +32,7 @@ def test_every_driver_has_a_van_a_depot_and_working_hours():
     assert len(fleet["drivers"]) == len(vans) == 25
     for driver in fleet["drivers"]:
         assert driver["vehicle"] in vans
-        assert driver["workTime"] == {"from": "08:00", "to": "17:00"}
+        assert driver["workTime"] == {"from": "08:00", "to": "14:00"}
         assert driver["startLocation"]["address"] in {depot[2] for depot in DEPOTS}
 
 
