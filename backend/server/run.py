@@ -25,6 +25,8 @@ SLOW_SECONDS = 1.0
 """A request that took longer is logged."""
 UNACKNOWLEDGED_MS = 30_000
 """How long the kernel waits for a peer that takes nothing of what was written."""
+UNSENT_BYTES = 64 * 1024
+"""How much the kernel takes of what it cannot send yet."""
 
 log = logging.getLogger("codriver.server")
 
@@ -73,6 +75,9 @@ def bind(host: str, port: int) -> socket.socket:
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # Connections inherit it. It ends those whose peer takes nothing, which no timer of ours sees
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # Inherited too. Else the kernel keeps megabytes for a slow watcher, which are old when they are read
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.bind(address)
     except OSError:
         listener.close()

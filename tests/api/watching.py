@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ PATIENCE_S = 10.0
 
 
 class Watching:
-    """Reads all the time, but while it is paused: then it takes nothing from the network either."""
+    """Reads all the time, but while it is paused."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -65,6 +66,13 @@ class Watching:
         assert self.connection.close_code is not None
         return self.connection.close_code
 
+    def pause(self) -> None:
+        """Read nothing: once the buffers on the way are full, the server cannot write."""
+        self._reading.cancel()
+
+    def resume(self) -> None:
+        self._reading = asyncio.ensure_future(self._read())
+
     async def stop(self) -> None:
         self._reading.cancel()
 
@@ -80,6 +88,15 @@ async def watching(company: Company, key: str | None = None, **options: Any) -> 
             yield watcher
         finally:
             await watcher.stop()
+
+
+def narrow(company: Company) -> dict[str, Any]:
+    """Options of a socket on which little can be on its way, so that a pause is felt by the server soon."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", company.server.port))
+    raw.setblocking(False)
+    return {"sock": raw, "max_queue": 1, "ping_interval": None}
 
 
 def fix(seconds_ago: float, latitude: float = 45.8, longitude: float = 16.0, **more: float) -> dict[str, float]:

@@ -1,0 +1,111 @@
+"""Watchers that read slowly, or not at all, on a busy map over a real server."""
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.watching import Watching, narrow, watching
+from tests.serving import Company, Phone, Server, bearer
+
+DRIVERS = 200
+
+
+class Traffic:
+    """A fleet that moves all the time, and one phone that goes on and off duty."""
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        names = [{"externalId": f"D{number}", "name": f"Driver {number}"} for number in range(DRIVERS)]
+        assert company.client.put("/api/fleet", json={"drivers": names}).status_code == 200
+        listed = company.client.get("/api/drivers", params={"limit": 500}).json()["items"]
+        self.ids = [each["id"] for each in listed]
+        self.phone: Phone = company.phone(self.ids[0])
+        self.actions = 0
+        self.slowest_s = 0.0
+        self.newest: float = 0.0
+
+    async def run(self) -> None:
+        async with httpx.AsyncClient(base_url=self.company.server.url, timeout=20, trust_env=False) as client:
+            while True:
+                self.newest = round(time.time(), 3)
+                fix = {"timestamp": self.newest, "latitude": 45.8, "longitude": 16.0, "speed": 1.0, "heading": 90.0}
+                updates = [{"driver": {"externalId": f"D{n}"}, "positions": [fix]} for n in range(DRIVERS)]
+                began = time.monotonic()
+                answer = await client.post(
+                    "/v1/update_drivers_positions", params={"key": self.company.key}, json={"updates": updates}
+                )
+                assert answer.json()["success"], answer.text
+                self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+                action = "off_duty" if self.actions % 2 else "on_duty"
+                made = {"id": str(uuid.uuid4()), "action": action, "timestamp": time.time()}
+                answer = await client.post(
+                    "/driver/v1/actions", headers=bearer(self.phone.token), json={"actions": [made]}
+                )
+                assert answer.json()["actions"][0]["success"], answer.text
+                self.actions += 1
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def traffic(server: Server) -> Traffic:
+    return Traffic(server.account())
+
+
+def in_order(watcher: Watching, traffic: Traffic) -> None:
+    """No driver ever went back, and no event is missing."""
+    for driver_id in traffic.ids:
+        trail = watcher.trail(driver_id)
+        assert trail == sorted(trail)
+    sequences = [each["event"]["sequence"] for each in watcher.of("event")]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
+
+
+@pytest.mark.timeout(90)
+async def test_a_slow_watcher_gets_fewer_newer_positions_and_every_event(traffic: Traffic) -> None:
+    company = traffic.company
+    async with watching(company) as fast, watching(company, **narrow(company)) as slow:
+        for watcher in (fast, slow):
+            await watcher.subscribe(events=True, maxHz=10)
+        before = traffic.actions
+        moving = asyncio.create_task(traffic.run())
+        await slow.until(lambda: slow.of("positions") and slow.of("event"))
+        slow.pause()
+        paused_at = len(fast.of("positions"))
+        await fast.until(lambda: len(fast.of("positions")) >= paused_at + 40, within_s=30)
+        slow.resume()
+        await slow.until(lambda: slow.trail(traffic.ids[-1])[-1:] > [fast.trail(traffic.ids[-1])[-1] - 0.5])
+        moving.cancel()
+        done = traffic.actions - before
+        for watcher in (fast, slow):
+            await watcher.until(lambda watcher=watcher: len(watcher.of("event")) >= done)
+            await watcher.until(lambda watcher=watcher: watcher.trail(traffic.ids[-1])[-1] >= traffic.newest - 0.5)
+            in_order(watcher, traffic)
+        assert slow.of("event") == fast.of("event")
+        assert len(slow.of("positions")) < len(fast.of("positions"))
+
+
+@pytest.mark.timeout(120)
+async def test_a_watcher_that_never_reads_is_sent_away_and_nobody_else_is_slowed(traffic: Traffic) -> None:
+    company = traffic.company
+    async with watching(company) as fast, watching(company, **narrow(company)) as stuck:
+        for watcher in (fast, stuck):
+            await watcher.subscribe(events=True, maxHz=10)
+        stuck.pause()
+        traffic.slowest_s = 0.0
+        moving = asyncio.create_task(traffic.run())
+        began, gaps, seen, at = time.monotonic(), [0.0], 0, time.monotonic()
+        while time.monotonic() - began < 16:
+            await asyncio.sleep(0.02)
+            if len(fast.of("positions")) > seen:
+                gaps.append(time.monotonic() - at)
+                seen, at = len(fast.of("positions")), time.monotonic()
+        moving.cancel()
+        stuck.resume()
+        code: Any = await stuck.code(within_s=15)
+        assert code in (4408, 1006), "cut off, with the reason where it could still be read"
+        assert max(gaps) < 2.0 and traffic.slowest_s < 2.0, (max(gaps), traffic.slowest_s)
+        in_order(fast, traffic)
