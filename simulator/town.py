@@ -209,6 +209,7 @@ def _address(rng: Random) -> tuple[Point, str]:
 
 
 def _windows(rng: Random, shop: bool) -> list[dict[str, str]]:
+    """Mostly none, else in the morning: a plan then sends nearly every van out when the day begins."""
     if shop:
         choices = ((), ("08:00", "10:00"), ("08:30", "11:00"), ("09:00", "12:00"))
         weights = (45, 20, 20, 15)
