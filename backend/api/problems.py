@@ -12,6 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import (
     ClientException,
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotFoundException,
 )
@@ -90,6 +91,9 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
             return refused
         case _ if error.status_code == 413:
             return answer(Refusal("ERR_TOO_LARGE", "The body is larger than this address takes."))
+        case InternalServerException(detail="client disconnected prematurely"):
+            # The framework calls it an error of ours when a phone goes out of reach amid a body. Nobody hears this
+            return answer(Refusal("ERR_MALFORMED", "The request broke off."))
         case ClientException():
             return answer(Refusal("ERR_MALFORMED", "The request could not be read."))
         case _ if error.status_code < 500:
@@ -100,7 +104,8 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Anything that nobody foresaw."""
-    log.error("bug in %s %s", request.method, request.url.path, exc_info=error)
+    route = request.scope.get("path_template") or "(no route)"  # the path itself may hold a recipient's code
+    log.error("bug in %s %s", request.method, route, exc_info=error)
     return _response(Problem(_TITLES[500], 500, "Something went wrong here; it was written down.", "ERR_INTERNAL"))
 
 
