@@ -65,7 +65,7 @@ async def live(socket: Socket) -> None:
         caller = await auth.office(socket, Role.TENANT, Role.VIEWER)
     except Refusal as refusal:
         log.info("refused a live map: %s", refusal.code)
-        await sockets.refuse(socket, sockets.NOT_ALLOWED, refusal.text)
+        await sockets.refuse(socket, refusal)
         return
     await sockets.accept(socket)
     desk = auth.desk_of(socket)

@@ -121,9 +121,10 @@ async def recipient_live(socket: Socket, tracking: FromPath[str]) -> None:
     """The order's state at once, and whenever it changes, at most once a second."""
     await sockets.accept(socket)
     desk = auth.desk_of(socket)
-    watcher = await watch.follow(desk, tracking[:_LONGEST], sockets.outlet(socket))
-    if watcher is None:
-        await socket.close(sockets.NOT_FOUND, "Nobody knows this tracking code.")
+    try:
+        watcher = await watch.follow(desk, tracking[:_LONGEST], sockets.outlet(socket))
+    except Refusal as refusal:
+        await sockets.refuse(socket, refusal)
         return
     try:
         async for _ in sockets.texts(socket):

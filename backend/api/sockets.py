@@ -10,11 +10,13 @@ from litestar import WebSocket
 from litestar.exceptions import WebSocketException
 
 from backend.api import auth
+from backend.domain.errors import Refusal
 from backend.service.watch import Frame, Outlet
 
 Socket = WebSocket[Any, Any, Any]
 
-NOT_ALLOWED, NOT_FOUND, TOO_MANY = 4401, 4404, 4429
+NOT_ALLOWED, NOT_FOUND, TOO_MANY, TRY_LATER = 4401, 4404, 4429, 1013
+_CODES = {"ERR_UNAUTHENTICATED": NOT_ALLOWED, "ERR_FORBIDDEN": NOT_ALLOWED, "ERR_NOT_FOUND": NOT_FOUND}
 JSON_PROTOCOL = "codriver.v1.json"
 FRAMES_PER_S = 20.0  # from one client, on the average
 FRAMES_AT_ONCE = 100.0
@@ -27,10 +29,11 @@ async def accept(socket: Socket) -> None:
     await socket.accept(subprotocols=JSON_PROTOCOL if JSON_PROTOCOL in auth.subprotocols(socket) else None)
 
 
-async def refuse(socket: Socket, code: int, reason: str) -> None:
+async def refuse(socket: Socket, refusal: Refusal) -> None:
     """A browser is told a close code only by a socket that was accepted."""
-    await accept(socket)
-    await socket.close(code, _short(reason))
+    if socket.connection_state == "init":
+        await accept(socket)
+    await socket.close(_CODES.get(refusal.code, TRY_LATER), _short(refusal.text))
 
 
 def outlet(socket: Socket) -> Outlet:

@@ -120,7 +120,7 @@ class Audience:
             feed.follow_roll()
             mine = known if feed.listed is None else known & feed.listed
             if mine:
-                feed.changed |= mine
+                feed.note(mine)
                 due.add(feed)
         if self._boxes:
             for driver_id in known:

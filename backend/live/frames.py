@@ -66,6 +66,15 @@ class Snapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     clock_speed: float | None = None
 
 
+class SnapshotTold(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, tag="snapshot"):
+    """The same with its drivers encoded before."""
+
+    id: str
+    now: float
+    drivers: msgspec.Raw
+    clock_speed: float | None = None
+
+
 class Positions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
     """Where those are now who moved since the last such frame."""
 
@@ -107,11 +116,15 @@ class Error(msgspec.Struct, frozen=True, omit_defaults=True, tag="error"):
     id: str | None = None
 
 
-def snapshot(id_: str, fleet: Fleet, driver_ids: Iterable[str], now_s: float, clock_speed: float) -> Frame:
+def shown(fleet: Fleet, driver_ids: Iterable[str]) -> msgspec.Raw:
+    """The drivers of a snapshot, encoded: the part that all snapshots of one kind share."""
     cards = fleet.roll.cards if fleet.roll else {}
-    drivers = [_shown(cards[each], fleet.positions.get(each)) for each in driver_ids]
+    return msgspec.Raw(_encode([_shown(cards[each], fleet.positions.get(each)) for each in driver_ids]))
+
+
+def snapshot(id_: str, drivers: msgspec.Raw, now_s: float, clock_speed: float) -> Frame:
     speed = None if clock_speed == 1 else clock_speed
-    return Frame(_encode(Snapshot(id=id_, now=round(now_s, 3), drivers=drivers, clock_speed=speed)))
+    return Frame(_encode(SnapshotTold(id=id_, now=round(now_s, 3), drivers=drivers, clock_speed=speed)))
 
 
 def _shown(card: Card, position: Position | None) -> Shown:

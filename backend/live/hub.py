@@ -159,14 +159,15 @@ class Hub:
             audience.leave(subscription)
             raise
         self._spread(audience)
-        sources = self._running()
-        while not watcher.closed:
-            if not watcher.full() and watcher.write(subscription.feed.snapshot(sources.now_s(), sources.clock_speed)):
-                break
-            await asyncio.sleep(TICK_S)
-        if watcher.closed:
+        await _room(watcher)
+        frame, moved = subscription.feed.snapshot(self._running().now_s(), self._running().clock_speed)
+        if not watcher.write(frame):
             return
         subscription.ready = True
+        if moved:
+            subscription.feed.miss(subscription, moved)
+            self._due.add(subscription.feed)
+            self._woken.set()
         if events:
             audience.read_from(subscription, roll.sequence if after is None else min(after, roll.sequence))
             self._pump(audience)
@@ -182,10 +183,13 @@ class Hub:
         """A new socket for one order; its state is written at once. None where nobody knows the code."""
         watcher = Watcher(outlet, "", "")
         self._watchers.add(watcher)
-        if not await self._parcels.join(watcher, tracking, self._running()):
-            self.unwatch(watcher)
-            return None
-        return watcher
+        known = False
+        try:
+            known = await self._parcels.join(watcher, tracking, self._running())
+        finally:
+            if not known:
+                self.unwatch(watcher)
+        return watcher if known else None
 
     @contextmanager
     def phone(self, account_id: str, driver_id: str, credential: str) -> Iterator[Line]:
@@ -389,3 +393,11 @@ class Hub:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a task of the hub ended", exc_info=task.exception())
+
+
+async def _room(watcher: Watcher) -> None:
+    """Until the socket takes a frame again, or was closed for taking none."""
+    while watcher.full():
+        if watcher.closed:
+            return
+        await asyncio.sleep(TICK_S)

@@ -1,10 +1,11 @@
 """Who watches: a watcher is one socket, a subscription one wish of it, a feed all subscriptions with the same wish."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Protocol
 
 import msgspec
+from msgspec import Raw
 
 from backend.live import frames
 from backend.live.board import Fleet
@@ -12,6 +13,7 @@ from backend.live.boxes import Box, contains
 from backend.live.frames import Frame
 
 MAX_HZ = 10.0
+SNAPSHOT_S = 1.0  # how long an encoded snapshot is shared by those who come: after a restart they all come at once
 
 
 class Outlet(Protocol):
@@ -93,7 +95,20 @@ class Subscription:
 class Feed:
     """One wish, shared by all who have it: what changed since the last frame, encoded once for everybody."""
 
-    __slots__ = ("_roll", "behind", "changed", "fleet", "inside", "listed", "members", "next_at", "wish")
+    __slots__ = (
+        "_roll",
+        "_since",
+        "_snapshot",
+        "_snapshot_at",
+        "behind",
+        "changed",
+        "fleet",
+        "inside",
+        "listed",
+        "members",
+        "next_at",
+        "wish",
+    )
 
     def __init__(self, wish: Wish, fleet: Fleet) -> None:
         self.wish = wish
@@ -105,6 +120,9 @@ class Feed:
         self.inside: set[str] | None = None if wish.box is None else set()
         self.listed: frozenset[str] | None = None  # driver ids, where the wish lists drivers
         self._roll: object = None
+        self._snapshot: Raw | None = None  # the drivers of the last one, of this roll
+        self._snapshot_at = 0.0
+        self._since: set[str] = set()  # drivers that moved since it was encoded
         self.follow_roll()
         if self.inside is not None:
             for driver_id in fleet.positions:
@@ -113,12 +131,22 @@ class Feed:
     def follow_roll(self) -> None:
         """Find the listed drivers again where the roll is another than last time; an external id may change hands."""
         roll = self.fleet.roll
-        if self.wish.drivers is None or roll is self._roll:
+        if roll is self._roll:
             return
-        wanted = self.wish.drivers
-        cards = roll.cards.values() if roll else ()
-        self.listed = frozenset(c.driver_id for c in cards if c.external_id in wanted or c.driver_id in wanted)
-        self._roll = roll
+        self._roll, self._snapshot = roll, None
+        if (wanted := self.wish.drivers) is not None:
+            cards = roll.cards.values() if roll else ()
+            self.listed = frozenset(c.driver_id for c in cards if c.external_id in wanted or c.driver_id in wanted)
+
+    def note(self, driver_ids: Set[str]) -> None:
+        """These moved."""
+        self.changed |= driver_ids
+        if self._snapshot is None:
+            return
+        if time.monotonic() - self._snapshot_at < SNAPSHOT_S:
+            self._since |= driver_ids
+        else:
+            self._snapshot, self._since = None, set()
 
     def place(self, driver_id: str) -> None:
         """A driver moved: note it where it is in the box now, or was until now."""
@@ -128,20 +156,27 @@ class Feed:
         position = self.fleet.positions[driver_id]
         if contains(self.wish.box, position.latitude, position.longitude):
             self.inside.add(driver_id)
-            self.changed.add(driver_id)
+            self.note({driver_id})
         elif driver_id in self.inside:
             self.inside.remove(driver_id)
-            self.changed.add(driver_id)
+            self.note({driver_id})
 
     def shown(self) -> list[str]:
         """The drivers of a snapshot."""
-        self.follow_roll()
         cards = self.fleet.roll.cards if self.fleet.roll else {}
         chosen = cards if self.listed is None else [each for each in cards if each in self.listed]
         return [each for each in chosen if self.inside is None or each in self.inside]
 
-    def snapshot(self, now_s: float, clock_speed: float) -> Frame:
-        return frames.snapshot(self.wish.id, self.fleet, self.shown(), now_s, clock_speed)
+    def snapshot(self, now_s: float, clock_speed: float) -> tuple[Frame, set[str]]:
+        """A snapshot, and who moved since it was encoded: it may be a moment old."""
+        self.follow_roll()
+        if self._snapshot is None or time.monotonic() - self._snapshot_at >= SNAPSHOT_S:
+            self._snapshot, self._snapshot_at, self._since = (
+                frames.shown(self.fleet, self.shown()),
+                time.monotonic(),
+                set(),
+            )
+        return frames.snapshot(self.wish.id, self._snapshot, now_s, clock_speed), set(self._since)
 
     def frame(self, driver_ids: Iterable[str]) -> Frame:
         return frames.positions(self.wish.id, self.fleet, driver_ids, self.inside)

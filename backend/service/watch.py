@@ -88,12 +88,15 @@ async def join(desk: Desk, caller: Office, secret: str, outlet: Outlet) -> Watch
     return watcher
 
 
-async def follow(desk: Desk, tracking: str, outlet: Outlet) -> Watcher | None:
+async def follow(desk: Desk, tracking: str, outlet: Outlet) -> Watcher:
     """Somebody opened a recipient's page: its state is written at once and when it changes. Ends with :func:`leave`.
 
-    None where nobody knows the code.
+    Refuses a code that nobody knows with ``ERR_NOT_FOUND``.
     """
-    return await desk.hub.recipient(outlet, tracking)
+    watcher = await desk.hub.recipient(outlet, tracking)
+    if watcher is None:
+        raise Refusal("ERR_NOT_FOUND", "Nobody knows this tracking code.")
+    return watcher
 
 
 def leave(desk: Desk, watcher: Watcher) -> None:

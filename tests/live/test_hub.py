@@ -77,6 +77,17 @@ async def test_what_happens_while_the_snapshot_is_made_is_not_lost(hub: Hub, she
     assert [each["event"]["sequence"] for each in socket.got("event")] == [1]
 
 
+async def test_who_comes_a_moment_later_shares_the_snapshot_and_is_told_what_moved_since(hub: Hub) -> None:
+    hub.tell_positions(ACCOUNT, "ana", at(1))
+    hub.tell_positions(ACCOUNT, "bob", at(1))
+    first = await watch(hub)
+    hub.tell_positions(ACCOUNT, "ana", at(2))
+    second = await watch(hub)
+    assert second.wires[0].payload == first.wires[0].payload
+    await until(lambda: second.trail("ana") == [NOON + 1, NOON + 2])
+    assert second.trail("bob") == [NOON + 1]
+
+
 async def test_all_watchers_of_one_kind_share_the_very_same_bytes(hub: Hub) -> None:
     sockets = [await watch(hub) for _ in range(3)]
     other = await watch(hub, Wish("b", max_hz=10))
