@@ -104,7 +104,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             Exception: problems.on_bug,
         },
         request_max_body_size=body.JSON_LIMIT,
-        openapi_config=schema.config,
+        openapi_config=schema.config(pages.reference),
         logging_config=None,
     )
     schema.describe(app)

@@ -4,13 +4,14 @@ The handlers read bodies themselves, strictly, so the framework cannot know the 
 path: ``takes=`` the body's type, ``gives=`` the answer's, ``query=`` a sentence for each parameter of the query.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from litestar import Litestar
+from litestar import Litestar, MediaType, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import (
     Components,
     OpenAPIMediaType,
@@ -26,33 +27,39 @@ from backend.api.problems import Problem
 
 _REFERENCE = "#/components/schemas/{name}"
 
-config = OpenAPIConfig(
-    title="Codriver",
-    version="1",
-    description=(
-        "The driver's companion: positions, actions and proofs of delivery from phones, the live map, and the APIs "
-        "of the trade. Errors are `application/problem+json` with a stable `code`; under `/v1` every answer is 200 "
-        "with `success`. The websockets are described by `/schema/asyncapi.json`."
-    ),
-    path="/schema",
-    render_plugins=[
-        SwaggerRenderPlugin(
-            js_url="/static/swagger/swagger-ui-bundle.js",
-            css_url="/static/swagger/swagger-ui.css",
-            standalone_preset_js_url="/static/swagger/swagger-ui-standalone-preset.js",
+
+class Page(OpenAPIRenderPlugin):
+    """The page to try the API, written by ``render``."""
+
+    def __init__(self, render: Callable[[Request[Any, Any, Any]], bytes]) -> None:
+        super().__init__(path="/", media_type=MediaType.HTML)
+        self._render = render
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return self._render(request)
+
+
+def config(page: Callable[[Request[Any, Any, Any]], bytes]) -> OpenAPIConfig:
+    """What the document says of the whole; ``page`` writes the page to try it."""
+    schemes = {
+        "bearer": SecurityScheme(type="http", scheme="bearer", description="An API key, or a phone's token."),
+        "header": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+        "query": SecurityScheme(type="apiKey", name="key", security_scheme_in="query"),
+    }
+    return OpenAPIConfig(
+        title="Codriver",
+        version="1",
+        description=(
+            "The driver's companion: positions, actions and proofs of delivery from phones, the live map, and the APIs "
+            "of the trade. Errors are `application/problem+json` with a stable `code`; under `/v1` every answer is 200 "
+            "with `success`. The websockets are described by `/schema/asyncapi.json`."
         ),
-        JsonRenderPlugin(),
-    ],
-    use_handler_docstrings=True,
-    security=[{"bearer": []}, {"header": []}, {"query": []}],
-    components=Components(
-        security_schemes={
-            "bearer": SecurityScheme(type="http", scheme="bearer", description="An API key, or a phone's token."),
-            "header": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
-            "query": SecurityScheme(type="apiKey", name="key", security_scheme_in="query"),
-        }
-    ),
-)
+        path="/schema",
+        render_plugins=[Page(page), JsonRenderPlugin()],
+        use_handler_docstrings=True,
+        security=[{name: []} for name in schemes],
+        components=Components(security_schemes=schemes),
+    )
 
 
 def describe(app: Litestar) -> None:

@@ -89,6 +89,12 @@ def map_config(request: Request) -> Response[dict[str, str]]:
     return Response({"styleUrl": url} if url else {}, headers=NOSNIFF | {"Cache-Control": "no-cache"})
 
 
+def reference(request: Request) -> bytes:
+    """The page to try the HTTP API; its content policy is in the page."""
+    page = built.page("src/reference/main.ts")
+    return TEMPLATES.get_template("not_built.html" if page is None else "reference.html").render(page=page).encode()
+
+
 @get("/static/{name:path}", include_in_schema=False, sync_to_thread=True)
 def static_file(request: Request, name: FromPath[str]) -> Response[bytes]:
     """A built file. Its name carries its hash, so a browser may keep it for ever."""

@@ -36,7 +36,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 1500,
-    rolldownOptions: { input: { map: "src/map/main.ts", recipient: "src/recipient/main.ts" } },
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: { input: { map: "src/map/main.ts", recipient: "src/recipient/main.ts", reference: "src/reference/main.ts" } },
   },
 });
