@@ -78,7 +78,7 @@ async def simulate(options: Options, console: Console, ending: asyncio.Event | N
         truth = await _truth(options, account, client, console)
         watch = Watch(options.url, options.key)
         try:
-            return await _run(options, truth, account, client, watch, console, ending or asyncio.Event())
+            return await _run(options, truth, account, watch, console, ending or asyncio.Event())
         finally:
             await watch.stop()
             truth.close()
@@ -88,7 +88,6 @@ async def _run(
     options: Options,
     truth: Truth,
     account: Account,
-    client: httpx.AsyncClient,
     watch: Watch,
     console: Console,
     ending: asyncio.Event,
@@ -104,12 +103,10 @@ async def _run(
             troubles.append(f"the map could not be watched: {watch.trouble}")
         firsts = {driver: next(steps) for driver, steps in days.items()}
         clock = _clock(options, truth, watch, firsts)
-        phones = [
-            _phone(truth, diary, index, client, clock, watch) for index, diary in enumerate(truth.diaries.values())
-        ]
+        phones = [_phone(truth, diary, index, clock, watch) for index, diary in enumerate(truth.diaries.values())]
         running = {phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)}
         await _drive(running, clock, truth, options, console, ending)
-        driven = clock.now() - clock.start
+        driven = max(phone.reached for phone in phones) - clock.start
         troubles += [f"{phone.diary.phone.key}: {phone.turned}" for phone in phones if phone.turned]
         troubles += [
             f"{phone.diary.phone.key}: {phone.queued} messages never acknowledged" for phone in phones if phone.queued
@@ -194,9 +191,9 @@ async def _pair(account: Account, client: httpx.AsyncClient, driver: dict[str, A
         if route is None:
             raise SetupFailed(f"{driver.get('externalId')} is given no route on {run.date}")
     held = await account.track(driver["id"], *day_range(run.date))
-    return Paired(
-        driver["id"], driver.get("externalId") or driver["id"], token, route, tuple(fix.at_ms for fix in held)
-    )
+    key = driver.get("externalId") or driver["id"]
+    named = driver.get("externalId") or driver.get("serial") or driver["name"]
+    return Paired(driver["id"], key, named, token, route, tuple(fix.at_ms for fix in held))
 
 
 async def fetch_route(client: httpx.AsyncClient, token: str, date: str) -> Route | None:
@@ -233,14 +230,18 @@ def _clock(options: Options, truth: Truth, watch: Watch, firsts: dict[str, Step]
     return SimClock(start, options.speed)
 
 
-def _phone(truth: Truth, diary: Diary, index: int, client: httpx.AsyncClient, clock: SimClock, watch: Watch) -> Phone:
+def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, watch: Watch) -> Phone:
     run, scenario = truth.run, read(truth.run.scenario)
     who = Who(diary.phone.key, run.date, run.seed)
     transport: Transport
+
+    def connect() -> httpx.AsyncClient:
+        return http_client(run.url)
+
     if run.transport == "ws":
-        transport = Socket(client, run.url, diary.phone.token, packed=index % 2 == 1, on_route=lambda: None)
+        transport = Socket(connect, run.url, diary.phone.token, packed=index % 2 == 1)
     else:
-        transport = Http(client, diary.phone.token)
+        transport = Http(connect, diary.phone.token)
     return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), watch.noticed)
 
 

@@ -50,6 +50,7 @@ class Phone:
         self._over = self._stopped = False
         self.latencies_ms: list[float] = []
         self.retries = 0
+        self.reached = clock.start
         self.turned: str | None = None
 
     @property
@@ -84,6 +85,7 @@ class Phone:
                 match step:
                     case Wait(until=t):
                         await self._clock.until(t)
+                        self.reached = t
                     case Send(message=message):
                         self.diary.messages[message.n] = message
                         if message.n not in self.diary.acknowledged:

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -61,10 +63,11 @@ class Transport(Protocol):
 
 
 class Http:
-    """Each message is one request."""
+    """Each message is one request, over the phone's own connections: a pool that a fleet shares is searched each time."""
 
-    def __init__(self, client: httpx.AsyncClient, token: str) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], httpx.AsyncClient], token: str) -> None:
+        self._connect = connect
+        self._client: httpx.AsyncClient | None = None
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def deliver(self, message: Message) -> Answered:
@@ -85,7 +88,10 @@ class Http:
                 return {} if answer.is_success else {0: _code(answer)}
 
     async def reset(self) -> None:
-        """Nothing stays open between requests that another phone could not use."""
+        """Drop what is open, as an app does that is killed."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
 
     async def _post(self, path: str, content: bytes) -> httpx.Response:
         return await self._send(
@@ -107,6 +113,8 @@ class Http:
         )
 
     async def _send(self, method: str, path: str, **request: object) -> httpx.Response:
+        if self._client is None:
+            self._client = self._connect()
         try:
             answer = await self._client.request(method, path, **request)  # type: ignore[arg-type]
         except httpx.HTTPError as error:
@@ -123,14 +131,11 @@ class Socket:
     order.
     """
 
-    def __init__(
-        self, client: httpx.AsyncClient, base_url: str, token: str, packed: bool, on_route: Callable[[], None]
-    ) -> None:
-        self._files = Http(client, token)
+    def __init__(self, connect: Callable[[], httpx.AsyncClient], base_url: str, token: str, packed: bool) -> None:
+        self._files = Http(connect, token)
         self._url = websocket_url(base_url, "/driver/v1/ws")
         self._headers = {"Authorization": f"Bearer {token}"}
         self._packed = packed
-        self._on_route = on_route
         self._opening = asyncio.Lock()
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -152,13 +157,17 @@ class Socket:
                 return _answered(await answer, message)
         except (WebSocketException, OSError, TimeoutError) as error:
             if self._socket in (socket, None):
-                await self.reset()
+                self._drop()
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         finally:
             self._waiting.pop(name, None)
 
     async def reset(self) -> None:
-        """Drop the connection without a word, as a phone that loses its signal does."""
+        """Drop everything without a word, as an app does that is killed."""
+        self._drop()
+        await self._files.reset()
+
+    def _drop(self) -> None:
         socket, self._socket = self._socket, None
         reader, self._reader = self._reader, None
         if reader is not None:
@@ -194,9 +203,7 @@ class Socket:
         try:
             async for data in socket:
                 frame = _json_frame(data) if isinstance(data, str) else _msgpack_frame(data)
-                if frame.type == "route":
-                    self._on_route()
-                elif isinstance(frame.id, str) and (waiting := self._waiting.get(frame.id)) and not waiting.done():
+                if isinstance(frame.id, str) and (waiting := self._waiting.get(frame.id)) and not waiting.done():
                     waiting.set_result(frame)
         except (WebSocketException, OSError, msgspec.DecodeError):
             socket.transport.abort()
@@ -212,9 +219,17 @@ class Socket:
 
 
 def http_client(base_url: str) -> httpx.AsyncClient:
-    """A client that a whole fleet shares; what is on this machine is reached directly, whatever proxy is set."""
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    return httpx.AsyncClient(base_url=base_url, timeout=ANSWER_WITHIN_S, limits=limits, trust_env=not near(base_url))
+    """A client of few connections; what is on this machine is reached directly, whatever proxy is set."""
+    limits = httpx.Limits(max_connections=8, max_keepalive_connections=8)
+    return httpx.AsyncClient(
+        base_url=base_url, timeout=ANSWER_WITHIN_S, limits=limits, trust_env=not near(base_url), verify=_certificates()
+    )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Made once: it reads every authority from disk."""
+    return httpx.create_ssl_context()
 
 
 def near(url: str) -> bool:

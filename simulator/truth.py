@@ -23,10 +23,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Phone(Struct, frozen=True, tag="phone"):
-    """A paired driver: how to log in, what to drive, and what the server held of it before (milliseconds of fixes)."""
+    """A paired driver: what seeds its day, how events name it, how to log in, what to drive, and what the server held
+    of it before (milliseconds of fixes).
+    """
 
     driver_id: str
     key: str
+    named: str
     token: str
     route: Route | None
     held_before: tuple[int, ...] = ()

@@ -155,8 +155,8 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
     """The account's events against the actions of all phones. An event has no id: driver, kind, order and second
     tell it.
     """
-    drivers = {diary.phone.key for diary in truth.diaries.values()}
-    mine = [event for event in events if event.get("driverExternalId") in drivers]
+    drivers = {diary.phone.named for diary in truth.diaries.values()}
+    mine = [event for event in events if _driver(event) in drivers]
     held = Counter(_event_key(event) for event in mine)
     early = Counter(_event_key(event) for event in before)
     positions = {_event_key(event): event.get("position") for event in mine}
@@ -164,7 +164,7 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
         for action, acknowledged in diary.actions():
             tally.sent += 1
             tally.acknowledged += acknowledged
-            key = (diary.phone.key, action.action, action.orderId, _second(action, diary.phone.key, held, early))
+            key = (diary.phone.named, action.action, action.orderId, _second(action, diary.phone.named, held, early))
             if held[key]:
                 tally.stored += 1
                 held[key] -= 1
@@ -175,7 +175,7 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
                 early[key] -= 1
             elif acknowledged:
                 tally.fault("lost", f"{key}")
-    done = {(diary.phone.key, a.action, a.orderId) for diary in truth.diaries.values() for a, _ in diary.actions()}
+    done = {(diary.phone.named, a.action, a.orderId) for diary in truth.diaries.values() for a, _ in diary.actions()}
     for key, count in held.items():
         if count > 0:
             tally.fault("duplicated" if key[:3] in done else "wrong", f"{key}: {count} more than were done", count)
@@ -192,7 +192,12 @@ def _second(action: Action, driver: str, held: Counter[Any], early: Counter[Any]
 
 
 def _event_key(event: dict[str, Any]) -> tuple[str, str, str | None, int]:
-    return event["driverExternalId"], event["event"], event.get("orderId"), int(event["unixTimestamp"])
+    return _driver(event), event["event"], event.get("orderId"), int(event["unixTimestamp"])
+
+
+def _driver(event: dict[str, Any]) -> str:
+    """How an event names its driver; what is empty is not sent."""
+    return str(event.get("driverExternalId") or event.get("driverSerial") or event.get("driverName"))
 
 
 def _same_place(action: Action, position: dict[str, Any] | None) -> bool:

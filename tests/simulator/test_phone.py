@@ -8,7 +8,7 @@ from simulator.clock import SimClock
 from simulator.day import Send, Who, day
 from simulator.phone import Phone
 from simulator.scenario import Network, read
-from simulator.transport import Answered, Http, Turned, Unreachable
+from simulator.transport import Answered, Http, Turned, Unreachable, http_client
 from simulator.truth import Diary, Run, Truth
 from simulator.truth import Phone as Paired
 from simulator.wire import Actions, Attachment, Message, Positions, encode
@@ -26,16 +26,14 @@ HOSTILE = read(
 
 def begun(path: Path | None = None) -> tuple[Truth, Diary]:
     truth = Truth.begin(RUN, path)
-    return truth, truth.paired(Paired("D1", "DRV001", "token", route(4)))
+    return truth, truth.paired(Paired("D1", "DRV001", "DRV001", "token", route(4)))
 
 
 async def drive(standin: StandIn, truth: Truth, diary: Diary, speed: float = 40_000.0) -> Phone:
-    async with httpx.AsyncClient(base_url=standin.url) as client:
-        phone = Phone(
-            diary, truth, Http(client, "token"), SimClock(LEAVES - 600, speed), HOSTILE.network, WHO.rng("phone")
-        )
-        async with asyncio.timeout(40):
-            await phone.live(day(route(4), WHO, HOSTILE))
+    transport = Http(lambda: http_client(standin.url), "token")
+    phone = Phone(diary, truth, transport, SimClock(LEAVES - 600, speed), HOSTILE.network, WHO.rng("phone"))
+    async with asyncio.timeout(40):
+        await phone.live(day(route(4), WHO, HOSTILE))
     return phone
 
 
@@ -56,15 +54,15 @@ async def test_everything_arrives_through_lost_answers_cut_connections_gaps_and_
 async def test_a_day_that_is_stopped_delivers_what_was_done_and_nothing_else(seed: int):
     async with StandIn(seed, mischief=0.2).running() as standin:
         truth, diary = begun()
-        async with httpx.AsyncClient(base_url=standin.url) as client:
-            clock = SimClock(LEAVES - 600, 3000.0)
-            phone = Phone(diary, truth, Http(client, "token"), clock, Network(), WHO.rng("phone"))
-            living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
-            async with asyncio.timeout(20):
-                while len(standin.positions) < 20:
-                    await asyncio.sleep(0.01)
-                phone.stop()
-                await living
+        transport = Http(lambda: http_client(standin.url), "token")
+        clock = SimClock(LEAVES - 600, 3000.0)
+        phone = Phone(diary, truth, transport, clock, Network(), WHO.rng("phone"))
+        living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
+        async with asyncio.timeout(20):
+            while len(standin.positions) < 20:
+                await asyncio.sleep(0.01)
+            phone.stop()
+            await living
     assert phone.queued == 0
     assert set(diary.messages) == set(diary.acknowledged)
     assert not any(action["action"] == "off_duty" for action in standin.actions.values())
@@ -74,15 +72,15 @@ async def test_after_the_simulator_was_killed_the_state_file_says_what_is_left(s
     path = tmp_path / "state.jsonl"
     async with StandIn(seed, mischief=0.3).running() as standin:
         truth, diary = begun(path)
-        async with httpx.AsyncClient(base_url=standin.url) as client:
-            clock = SimClock(LEAVES - 600, 3000.0)
-            phone = Phone(diary, truth, Http(client, "token"), clock, HOSTILE.network, WHO.rng("phone"))
-            living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
-            async with asyncio.timeout(20):
-                while len(standin.positions) < 30:
-                    await asyncio.sleep(0.01)
-            living.cancel()
-            await asyncio.gather(living, return_exceptions=True)
+        transport = Http(lambda: http_client(standin.url), "token")
+        clock = SimClock(LEAVES - 600, 3000.0)
+        phone = Phone(diary, truth, transport, clock, HOSTILE.network, WHO.rng("phone"))
+        living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
+        async with asyncio.timeout(20):
+            while len(standin.positions) < 30:
+                await asyncio.sleep(0.01)
+        living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
         path.write_bytes(path.read_bytes() + b'{"type":"sent","driver_id":"D1","n":9')
         known = Truth.read(path)
         assert known.diaries["D1"].acknowledged == diary.acknowledged
@@ -104,9 +102,10 @@ async def test_requests_are_the_same_bytes_every_time(seed: int):
             return httpx.Response(200, json={"accepted": 1, "actions": [{"success": True}]})
 
         async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
+            phone = Http(lambda: client, "token")
             for step in day(route(3), Who("DRV001", DATE, seed), HOSTILE):
                 if isinstance(step, Send):
-                    await Http(client, "token").deliver(step.message)
+                    await phone.deliver(step.message)
         return seen
 
     first = await content()

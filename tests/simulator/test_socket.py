@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -17,7 +16,7 @@ from simulator.clock import SimClock
 from simulator.day import Send, day
 from simulator.phone import Phone
 from simulator.scenario import read
-from simulator.transport import Socket, Unreachable
+from simulator.transport import Socket, Unreachable, http_client
 from simulator.truth import Phone as Paired
 from simulator.truth import Run, Truth
 from simulator.watch import Watch
@@ -27,6 +26,7 @@ from tests.simulator.days import DATE, LEAVES, WHO, route
 SCENARIO = read(
     "proof = {signature = 0, photo = 0, most_photos = 0, barcode_trouble = 0}\nnetwork = {duplicates = 0.2}"
 )
+NOBODY = "http://127.0.0.1:9"
 FIX = Positions(0, (Position(LEAVES, 45.8, 15.97),))
 
 
@@ -84,9 +84,9 @@ class Sockets:
 async def test_everything_arrives_over_a_socket_that_hangs_up_and_answers_out_of_order(seed: int, packed: bool):
     sockets = Sockets(seed, hang_up=0.1)
     truth = Truth.begin(Run("http://x", DATE, 7, "ws", "", None, 4), None)
-    diary = truth.paired(Paired("D1", "DRV001", "token", route(4)))
-    async with sockets.running() as url, httpx.AsyncClient(base_url=url) as client:
-        socket = Socket(client, url, "token", packed, lambda: None)
+    diary = truth.paired(Paired("D1", "DRV001", "DRV001", "token", route(4)))
+    async with sockets.running() as url:
+        socket = Socket(lambda: http_client(url), url, "token", packed)
         phone = Phone(diary, truth, socket, SimClock(LEAVES - 600, 40_000.0), SCENARIO.network, WHO.rng("phone"))
         async with asyncio.timeout(50):
             await phone.live(day(route(4), WHO, SCENARIO))
@@ -101,10 +101,9 @@ async def test_everything_arrives_over_a_socket_that_hangs_up_and_answers_out_of
 
 
 async def test_nobody_there_is_unreachable():
-    async with httpx.AsyncClient() as client:
-        socket = Socket(client, "http://127.0.0.1:9", "token", False, lambda: None)
-        with pytest.raises(Unreachable):
-            await socket.deliver(FIX)
+    socket = Socket(lambda: http_client(NOBODY), NOBODY, "token", False)
+    with pytest.raises(Unreachable):
+        await socket.deliver(FIX)
 
 
 class Map:
@@ -154,7 +153,7 @@ async def test_the_watcher_measures_from_sending_to_the_map_and_sees_an_older_af
 
 
 async def test_a_map_that_cannot_be_watched_is_told():
-    watch = Watch("http://127.0.0.1:9", "key")
+    watch = Watch(NOBODY, "key")
     assert not await watch.start(within_s=0.3)
     assert watch.trouble
     await watch.stop()

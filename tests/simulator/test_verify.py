@@ -26,7 +26,7 @@ from tests.simulator.days import DATE, route, steps
 def truth() -> Truth:
     """A whole day of one driver, everything acknowledged."""
     made = Truth.begin(Run("http://x", DATE, 7, "http", "", None, 8), None)
-    diary = made.paired(Phone("D1", "DRV001", "token", route(8)))
+    diary = made.paired(Phone("D1", "DRV001", "DRV001", "token", route(8)))
     diary.recall(iter(steps(8)))
     diary.sent = set(diary.messages)
     diary.acknowledged = {n: {} for n in diary.messages}
