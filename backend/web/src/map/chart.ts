@@ -172,25 +172,23 @@ export class Chart {
   /** Sources, images and layers on a fresh style: at the start, and after the card forgot everything. */
   #dress(): void {
     const map = this.#map;
-    if (map.getLayer("stops")) return;
+    if (!map.getLayer("stops")) this.#overlay();
+    if (!map.getLayer("vehicles")) map.addLayer(this.vehicles); // a restored style has all but this one
+    this.hide(this.#hidden);
+    this.#zoomRoutes();
+  }
+
+  #overlay(): void {
+    const map = this.#map;
     for (const name of OVERLAY_SOURCES) map.addSource(name, { type: "geojson", data: this.#data[name], ...(name === "stops" && { promoteId: "orderId" }) });
     if (!map.hasImage("depot")) map.addImage("depot", drawDepot(), { pixelRatio: 2 });
     // The names of the graticule stay readable above the roads and below the stops.
     const names = map.getLayer("graticule-names") ? "graticule-names" : undefined;
     for (const layer of overlayLayers(BOLD)) map.addLayer(layer, layer.type === "line" ? names : undefined);
-    map.addLayer(this.vehicles);
-    this.hide(this.#hidden);
-    this.#zoomRoutes();
   }
 
   #listen(): void {
     const map = this.#map;
-    map.on("webglcontextrestored", () => {
-      if (map.isStyleLoaded() && !map.getLayer("vehicles")) map.addLayer(this.vehicles);
-      map.once("idle", () => {
-        if (!map.getLayer("vehicles")) map.addLayer(this.vehicles);
-      });
-    });
     map.on("click", (event) => {
       const target = this.#under(event);
       if (target?.kind === "driver") this.#listener.driverPicked(target.id);

@@ -25,7 +25,8 @@ declare global {
       ready(): boolean;
       date(): string | undefined;
       now(): number;
-      map(): boolean;
+      /** Frames drawn so far, and vehicles in the last one; undefined without a map. */
+      drawn(): { frames: number; vehicles: number } | undefined;
     }>;
   }
 }
@@ -55,6 +56,6 @@ export function debugHandle(app: App): void {
     ready: () => app.routesLoaded,
     date: () => app.date,
     now: () => app.clock.nowS(),
-    map: () => app.chart !== undefined,
+    drawn: () => app.chart && { frames: app.chart.vehicles.frames, vehicles: app.chart.vehicles.drawn },
   });
 }

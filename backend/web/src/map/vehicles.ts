@@ -47,6 +47,9 @@ export class Vehicles implements CustomLayerInterface {
   readonly type = "custom";
   selected: string | undefined;
   hovered: string | undefined;
+  /** How many frames were drawn, and how many vehicles in the last one. */
+  frames = 0;
+  drawn = 0;
   /** Called each frame after the positions were brought up to date. */
   sampled: (() => void) | undefined;
   readonly #motion: Motion;
@@ -101,6 +104,8 @@ export class Vehicles implements CustomLayerInterface {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, count);
     gl.bindVertexArray(null);
+    this.frames += 1;
+    this.drawn = this.#order.length;
     this.sampled?.();
     if (moves) map.triggerRepaint();
   }
