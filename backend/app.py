@@ -25,7 +25,7 @@ from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
-from backend.service import plans, watch
+from backend.service import plans, retention, watch
 from backend.service.desk import Clock, Desk
 from backend.service.identity import Acquaintances, Guesses
 from backend.service.tally import Tally
@@ -92,8 +92,10 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
             app.state.desk = desk
             await plans.recover(desk)
             await desk.planner.start()
+            forgetting = asyncio.create_task(retention.keep_forgetting(desk))
             desk.hub.start(watch.Sources(desk, live.encode_event, recipient.encode_delivery))
             yield
+            forgetting.cancel()
 
     app = Litestar(
         route_handlers=HANDLERS,

@@ -26,6 +26,13 @@ from litestar.routes import HTTPRoute
 from backend.api.problems import Problem
 
 _REFERENCE = "#/components/schemas/{name}"
+_AREAS = {
+    "/driver/v1": "Drivers' phones",
+    "/api": "The office",
+    "/v1": "OptimoRoute",
+    "/t/": "Recipients",
+    "/files": "Files",
+}
 
 
 class Page(OpenAPIRenderPlugin):
@@ -79,6 +86,10 @@ def describe(app: Litestar) -> None:
         _describe(operation, opt, shape)
 
 
+def _area(path: str) -> str:
+    return next((name for start, name in _AREAS.items() if path.startswith(start)), "Operators")
+
+
 def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) -> None:
     if "takes" in opt:
         content = {"application/json": OpenAPIMediaType(schema=shape[opt["takes"]])}
@@ -106,5 +117,9 @@ def _operations(app: Litestar) -> list[tuple[Operation, HTTPRouteHandler]]:
         if item is None:
             continue
         for handler in route.route_handlers:
-            found.extend((getattr(item, method.lower()), handler) for method in handler.http_methods)
-    return [(operation, handler) for operation, handler in found if operation is not None]
+            for method in handler.http_methods:
+                operation = getattr(item, method.lower())
+                if operation is not None:
+                    operation.tags = operation.tags or [_area(route.path_format)]
+                    found.append((operation, handler))
+    return found

@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Table, delete, insert, or_, select, u
 from backend.domain.drafts import DriverName
 from backend.domain.drivers import Driver, Vehicle
 from backend.domain.orders import Location
-from backend.store.tables import drivers, locations, orders, skills, vehicle_features, vehicles
+from backend.store.tables import devices, drivers, locations, orders, skills, vehicle_features, vehicles
 
 _driver = msgspec.json.Decoder(Driver)
 _vehicle = msgspec.json.Decoder(Vehicle)
@@ -23,6 +23,13 @@ def driver(conn: Connection, account_id: str, driver_id: str) -> Driver | None:
     chosen = (drivers.c.id == driver_id) & (drivers.c.account_id == account_id)
     body = conn.execute(select(drivers.c.document).where(chosen)).scalar()
     return _driver.decode(body) if body else None
+
+
+def driver_ids(conn: Connection, account_id: str) -> list[str]:
+    """Of all who drive, and of all who ever had a phone here and drive no more."""
+    now = select(drivers.c.id).where(drivers.c.account_id == account_id)
+    before = select(devices.c.driver_id).where(devices.c.account_id == account_id)
+    return list(conn.execute(now.union(before)).scalars())
 
 
 def vehicle(conn: Connection, account_id: str, vehicle_id: str) -> Vehicle | None:

@@ -30,6 +30,12 @@ def account(conn: Connection, account_id: str) -> Account | None:
     return _account(row) if row else None
 
 
+def accounts_that_forget(conn: Connection) -> list[Account]:
+    """Those that do not keep their drivers' positions for ever."""
+    every = [_account(row) for row in conn.execute(select(accounts))]
+    return [each for each in every if each.settings.driver_position_retention_days]
+
+
 def save_settings(conn: Connection, account_id: str, settings: Settings) -> None:
     conn.execute(update(accounts).where(accounts.c.id == account_id).values(settings=msgspec.json.encode(settings)))
 

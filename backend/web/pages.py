@@ -107,6 +107,15 @@ def static_file(request: Request, name: FromPath[str]) -> Response[bytes]:
     return Response(asset.content, media_type=asset.type, headers=headers)
 
 
+@get("/pair", include_in_schema=False, sync_to_thread=False)
+def pair(request: Request) -> Response[str]:
+    """What a driver opens from a pairing link: the two things to enter in the app."""
+    headers = security_headers(None) | {"Cache-Control": "no-store"}
+    code = request.query_params.get("code", "")
+    page = built.page("src/recipient/main.ts")
+    return _html("pair.html", 200, headers, page=page, code=code[:32], server=_public_url(request))
+
+
 def recipient(request: Request, code: str, order: Order | None) -> Response[str]:
     """The recipient's page of one order, readable without JavaScript; ``order`` is None where nobody knows the code."""
     page = built.page("src/recipient/main.ts")
@@ -172,4 +181,4 @@ def _html(template: str, status: int, headers: dict[str, str], **values: object)
     return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
 
 
-handlers: list = [live_map, map_config, static_file]
+handlers: list = [live_map, map_config, pair, static_file]

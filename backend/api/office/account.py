@@ -93,7 +93,7 @@ async def post_pairing(request: Call, driver_id: str) -> Response[bytes]:
     """Good once, for 15 minutes."""
     caller, desk = await auth.office(request), auth.desk_of(request)
     code, expires_ms = await identity.start_pairing(desk, caller, driver_id)
-    url = f"{desk.public_url}/pair#code={code}"
+    url = f"{desk.public_url}/pair?code={code}"
     return body.reply({"code": code, "expiresAt": iso(expires_ms), "url": url}, 201)
 
 

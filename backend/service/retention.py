@@ -1,0 +1,31 @@
+"""Forgetting: positions that are older than their company wants to keep them."""
+
+import asyncio
+import logging
+
+from backend.service.desk import Desk
+from backend.store import fleet, people, tracks
+
+log = logging.getLogger("codriver.retention")
+
+EVERY_S = 3600.0
+DAY_MS = 86_400_000
+
+
+async def keep_forgetting(desk: Desk) -> None:
+    """Sweep at once and then every hour, until cancelled. What goes wrong once is tried again the next time."""
+    while True:
+        try:
+            await sweep(desk)
+        except Exception:
+            log.exception("the positions that are too old could not be deleted")
+        await asyncio.sleep(EVERY_S)
+
+
+async def sweep(desk: Desk) -> None:
+    """Delete every position that its company's `driverPositionRetentionDays` says is too old."""
+    for company in await desk.database.read(people.accounts_that_forget):
+        before_ms = desk.clock.now_ms() - company.settings.driver_position_retention_days * DAY_MS
+        drivers = await desk.database.read(lambda conn, account_id=company.id: fleet.driver_ids(conn, account_id))
+        for driver_id in drivers:  # one by one, so that nobody waits for all of them
+            await desk.journal.transact(lambda conn, of=driver_id, to=before_ms: tracks.delete_before(conn, of, to))

@@ -1,0 +1,33 @@
+"""Positions that a company wants to keep no longer."""
+
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.serving import Server, bearer, eventually
+
+
+def test_positions_past_the_companys_days_are_deleted_and_refused(tmp_path: Path) -> None:
+    """The sweep runs when the server starts, and every hour after that."""
+    server = Server(tmp_path / "data").start()
+    try:
+        company = server.account()
+        phone = company.driver()
+        now = time.time()
+        fixes = [{"timestamp": now - days * 86_400 - 60, "latitude": 45.8, "longitude": 16.0} for days in (0, 1, 3, 10)]
+        assert phone.client.post("/driver/v1/positions", json={"positions": fixes}).json()["accepted"] == 4
+        company.client.patch("/api/settings", json={"driverPositionRetentionDays": 2})
+        refused = phone.client.post("/driver/v1/positions", json={"positions": [{**fixes[3], "latitude": 45.9}]}).json()
+        assert [each["code"] for each in refused["rejected"]] == ["ERR_TIMESTAMP_TOO_OLD"]
+        assert server.stop() == 0
+        server.start()
+        track = f"{server.url}/api/drivers/{phone.driver_id}/track"
+
+        def kept() -> list[float]:
+            return [each["timestamp"] for each in httpx.get(track, headers=bearer(company.key)).json()["items"]]
+
+        eventually(lambda: len(kept()) == 2, what="the sweep")
+        assert kept() == sorted(round(fix["timestamp"], 3) for fix in fixes[:2])
+    finally:
+        server.kill()
