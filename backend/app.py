@@ -20,6 +20,7 @@ from backend.api import (
     problems,
     recipient,
     schema,
+    uploads,
 )
 from backend.api import files as file_links
 from backend.domain.errors import Refusal
@@ -46,6 +47,7 @@ HANDLERS = [
     *operator.handlers,
     *optimoroute.handlers,
     *asyncapi.handlers,
+    *uploads.handlers,
     *pages.handlers,
 ]
 

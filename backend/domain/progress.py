@@ -58,6 +58,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished_ms: int | None = None
     end_position: Position | None = None
     form: Form | None = None
+    form_of: str | None = None  # the driver whose form it is: another driver's files are not its proof
     out_of_order: bool = False  # it was begun or ended before a stop that comes before it, where the account minds
 
 
@@ -178,7 +179,12 @@ def _apply(state: OrderState, fact: OrderFact) -> OrderState:
 
 def _ended(state: OrderState, fact: Success | Failed | Rejected, status: Status) -> OrderState:
     return msgspec.structs.replace(
-        state, status=status, finished_ms=fact.at_ms, end_position=fact.position, form=fact.form
+        state,
+        status=status,
+        finished_ms=fact.at_ms,
+        end_position=fact.position,
+        form=fact.form,
+        form_of=fact.form and fact.driver_id,
     )
 
 
@@ -201,6 +207,7 @@ def _set(state: OrderState, fact: StatusSet) -> OrderState:
                 finished_ms=ended_ms,
                 end_position=state.end_position if ended_ms == state.finished_ms else None,
                 form=state.form,
+                form_of=state.form_of,
             )
 
 

@@ -59,7 +59,7 @@ def of_records(conn: Connection, office: Office, records: Sequence[Record]) -> l
             place := places[record.order.location_id],
             history.zone_of(place, account),
             state,
-            files,
+            {id: file for id, file in files.items() if file.driver_id == state.form_of},
             record.tracking if account.settings.order_tracking else None,
         )
         for record, state in zip(records, states, strict=True)

@@ -143,7 +143,9 @@ async def _with_proof(desk: Desk, found: Delivery, state: OrderState) -> Deliver
     if found.status != Status.SUCCESS or form is None:
         return found
     named = [*([form.signature] if form.signature else []), *form.images]
-    arrived = await desk.database.read(lambda conn: attachments.by_ids(conn, found.account_id, named)) if named else {}
+    arrived = await desk.database.read(
+        lambda conn: attachments.by_ids(conn, found.account_id, named, driver_id=state.form_of)
+    )
     links = {
         id_: Link(each.type, files.file_url(desk, found.account_id, each.sha256, each.type, plain=True))
         for id_, each in arrived.items()

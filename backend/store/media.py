@@ -25,7 +25,7 @@ from backend.store.examiner import Examiner
 
 PIECE_BYTES = 256 << 10  # written at once: a thread for less would cost more than the writing
 SPARE_BYTES = 64 << 20  # photos must not take the last room from positions
-ABANDONED_S = 3600.0
+ABANDONED_S = 86_400.0
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PART = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -55,7 +55,7 @@ class Media:
     async def open(cls, where: str | Path, uploads: Path | None = None) -> "Media":
         """``where`` is a folder, or the URL of a cloud's bucket (``s3://…``); ``uploads`` a folder on the local disk.
 
-        What was left unfinished for over an hour is deleted.
+        What was left unfinished for over a day is deleted.
         """
         return await asyncio.to_thread(cls._open, where, uploads)
 
@@ -69,6 +69,11 @@ class Media:
         media = cls(from_url(str(where)) if folder is None else LocalStore(folder), folder, uploads)
         media.sweep(time.time())
         return media
+
+    @property
+    def uploads(self) -> Path:
+        """The folder of what is arriving."""
+        return self._uploads
 
     async def close(self) -> None:
         await self._examiner.close()
