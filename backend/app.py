@@ -27,8 +27,8 @@ from backend.domain.errors import Refusal
 from backend.live.hub import Hub
 from backend.planning.worker import Planner
 from backend.service import plans, retention, watch
+from backend.service.callers import Acquaintances, Guesses
 from backend.service.desk import Clock, Desk
-from backend.service.identity import Acquaintances, Guesses
 from backend.service.tally import Tally
 from backend.settings import Settings
 from backend.store.database import Database

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backend.live.hub import Hub
     from backend.planning.worker import Planner
-    from backend.service.identity import Acquaintances, Guesses
+    from backend.service.callers import Acquaintances, Guesses
     from backend.service.tally import Tally
     from backend.settings import Settings
     from backend.store.database import Database

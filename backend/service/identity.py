@@ -3,8 +3,6 @@
 import hashlib
 import hmac
 import secrets
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 from backend.domain.accounts import Account, Device, Office, Role, Settings
@@ -15,7 +13,6 @@ from backend.store import fleet, people
 from backend.store.database import Connection
 
 PAIRING_LIFE_MS = 15 * 60 * 1000
-WRONG_CODES_ALLOWED = 10
 # Without the letters and digits that are taken for one another.
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -28,67 +25,6 @@ def digest(secret: str) -> str:
 def operator_token(secret: bytes) -> str:
     """What the operator's own commands present to a server that holds the data folder they are to work on."""
     return hmac.new(secret, b"operator", hashlib.sha256).hexdigest()
-
-
-class Acquaintances:
-    """Callers that were seen lately, so that the usual request asks no database.
-
-    Held by the hash of their secret. What is forgotten or revoked is asked for again; an account's changed settings
-    forget all of its callers.
-    """
-
-    def __init__(self, size: int = 50_000) -> None:
-        self._size = size
-        self._known: OrderedDict[str, Office | Device] = OrderedDict()
-        self.generation = 0  # grows with each forgetting: what was read before one must not be remembered after it
-
-    def recall(self, key: str) -> Office | Device | None:
-        return self._known.get(key)
-
-    def remember(self, key: str, caller: Office | Device, generation: int) -> None:
-        if generation != self.generation:
-            return
-        self._known[key] = caller
-        if len(self._known) > self._size:
-            self._known.popitem(last=False)
-
-    def forget(self, key: str) -> None:
-        self.generation += 1
-        self._known.pop(key, None)
-
-    def forget_account(self, account_id: str) -> None:
-        self.generation += 1
-        for key in [key for key, caller in self._known.items() if caller.account.id == account_id]:
-            del self._known[key]
-
-
-class Guesses:
-    """Wrong pairing codes by the address they came from: ten, then a minute's wait, doubled with each further ten."""
-
-    def __init__(self, size: int = 100_000) -> None:
-        self._size = size
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def check(self, address: str) -> None:
-        """Refuses with ``ERR_TOO_MANY_GUESSES`` while the address has to wait."""
-        _, free_at = self._wrong.get(address, (0, 0.0))
-        left = free_at - time.monotonic()
-        if left > 0:
-            raise Refusal(
-                "ERR_TOO_MANY_GUESSES",
-                f"Too many wrong pairing codes from this address; try again in {int(left) + 1} seconds.",
-            )
-
-    def wrong(self, address: str) -> None:
-        count = self._wrong.pop(address, (0, 0.0))[0] + 1
-        rounds, rest = divmod(count, WRONG_CODES_ALLOWED)
-        wait_s = min(60.0 * 2 ** (rounds - 1), 3600.0) if rounds and rest == 0 else 0.0
-        self._wrong[address] = (count, time.monotonic() + wait_s)
-        if len(self._wrong) > self._size:
-            self._wrong.popitem(last=False)
-
-    def right(self, address: str) -> None:
-        self._wrong.pop(address, None)
 
 
 async def office(desk: Desk, secret: str) -> Office | None:
