@@ -6,7 +6,7 @@ import logging
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
@@ -31,12 +31,10 @@ UNSENT_BYTES = 64 * 1024
 log = logging.getLogger("codriver.server")
 
 
-def run(
-    app: Any, listener: socket.socket, *, ready: Callable[[str], None] | None = None, trusted_proxies: str = ""
-) -> None:
+def run(app: Any, listener: socket.socket, *, trusted_proxies: str = "") -> None:
     """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds.
 
-    ``listener`` is what :func:`bind` gave. When listening, the address is printed in one line and given to ``ready``.
+    ``listener`` is what :func:`bind` gave. When it serves, the address is printed in one line.
     ``trusted_proxies``: addresses, comma-separated, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
     Exits with 3 where the application does not start.
     """
@@ -60,7 +58,7 @@ def run(
         access_log=False,
         log_config=None,
     )
-    Server(config, ready).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -68,7 +66,9 @@ def bind(host: str, port: int) -> socket.socket:
 
     Port 0 is any free one. Raises OSError where the address is taken or not ours.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # "localhost" is two addresses, and what speaks to a name alone tries the older one in any case
+    family, kind, protocol, _, place = min(found, key=lambda one: one[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,11 +78,10 @@ def bind(host: str, port: int) -> socket.socket:
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             # Inherited too. Else the kernel keeps megabytes for a slow watcher, which are old when they are read
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-        listener.bind(address)
+        listener.bind(place)
     except OSError:
         listener.close()
         raise
-    listener.set_inheritable(True)
     return listener
 
 
@@ -94,17 +93,10 @@ def address(listener: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[str], None] | None) -> None:
-        super().__init__(config)
-        self.ready = ready
-
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
         await super().startup(sockets)
-        here = address(sockets[0])
-        print(f"Codriver serves on {here}", flush=True)
-        if self.ready is not None:
-            self.ready(here)
+        print(f"Codriver serves on {address(sockets[0])}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Refuse the new, send the websockets away with 1012, answer what is under way, cut off what then is left."""
