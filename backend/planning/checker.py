@@ -40,6 +40,7 @@ def _route(problem: Problem, route: Route) -> Iterator[str]:
     stops = [known[visit.stop] for visit in route.visits]
     for stop in stops:
         yield from _fitness(stop, vehicle)
+        yield from _pair(problem, stop, [each.key for each in stops])
     yield from _times(problem, route, vehicle, stops)
     yield from _loads(vehicle, stops)
 
@@ -51,6 +52,15 @@ def _fitness(stop: Stop, vehicle: Vehicle) -> Iterator[str]:
         yield f"Vehicle {vehicle.key} lacks the skill {skill} of stop {stop.key}."
     for feature in sorted(stop.features - vehicle.features):
         yield f"Vehicle {vehicle.key} lacks the feature {feature} of stop {stop.key}."
+
+
+def _pair(problem: Problem, stop: Stop, keys: list[str]) -> Iterator[str]:
+    """What a delivery brings from a pickup is taken up before it on the same route, and does not stay on board."""
+    if stop.source is not None and stop.source not in keys[: keys.index(stop.key)]:
+        yield f"Stop {stop.key} comes without its pickup {stop.source} before it."
+    for other in problem.stops:
+        if other.source == stop.key and other.key not in keys:
+            yield f"Stop {stop.key} comes without its delivery {other.key}."
 
 
 def _times(problem: Problem, route: Route, vehicle: Vehicle, stops: list[Stop]) -> Iterator[str]:
@@ -88,7 +98,9 @@ def _way(problem: Problem, a: Place | None, b: Place | None) -> tuple[int, int]:
 
 
 def _loads(vehicle: Vehicle, stops: list[Stop]) -> Iterator[str]:
-    board = [sum(stop.load[kind] for stop in stops if stop.kind == "delivery") for kind in range(LOADS)]
+    board = [
+        sum(stop.load[kind] for stop in stops if stop.kind == "delivery" and not stop.source) for kind in range(LOADS)
+    ]
     yield from _overload(vehicle, board, "at its start")
     for stop in stops:
         sign = {"delivery": -1, "pickup": 1, "task": 0}[stop.kind]

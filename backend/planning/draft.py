@@ -6,17 +6,23 @@ from __future__ import annotations
 from backend.planning import explain, fitness, insertion
 from backend.planning.insertion import Orders
 from backend.planning.matrix import Matrix
-from backend.planning.problem import Plan, Problem
+from backend.planning.problem import Plan, Problem, pairs
 from backend.planning.timetable import penalties, timetable, travelled
 
 
 def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
     """For each stop the vehicles that may serve it: able to, and not forbidden by a lock on what is planned."""
     able = fitness.candidates(problem, matrix)
+    for pickup, delivery in pairs(problem).values():
+        able[pickup] = able[delivery] = [vehicle for vehicle in able[pickup] if vehicle in able[delivery]]
     if problem.options.lock == "NONE":
         return able
     home = {stop: vehicle for vehicle, order in enumerate(planned(problem)) for stop in order}
     kept = set(home.values()) if problem.options.lock == "ROUTES" else set()
+    for pair in pairs(problem).values():
+        for i, other in (pair, pair[::-1]):
+            if other in home:
+                home.setdefault(i, home[other])
     return [
         [v for v in vehicles if v == home[stop]] if stop in home else [v for v in vehicles if v not in kept]
         for stop, vehicles in enumerate(able)
@@ -28,6 +34,7 @@ def movable(problem: Problem, choices: list[list[int]]) -> list[list[int]]:
     if problem.options.lock != "ROUTES":
         return choices
     kept = {i for order in planned(problem) for i in order}
+    kept.update(i for pair in pairs(problem).values() if kept.intersection(pair) for i in pair)
     return [[] if i in kept else vehicles for i, vehicles in enumerate(choices)]
 
 

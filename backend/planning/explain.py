@@ -7,7 +7,7 @@ import msgspec
 from backend.planning.fitness import obstacle
 from backend.planning.insertion import Trip, cheapest, trips
 from backend.planning.matrix import Matrix
-from backend.planning.problem import Dropped, Problem
+from backend.planning.problem import Dropped, Problem, pairs
 
 SENTENCES = {
     "NO_VEHICLE": "There is no vehicle to plan with.",
@@ -20,6 +20,7 @@ SENTENCES = {
     "LOCKED": "The locked routes leave nobody who could serve it.",
     "VEHICLES_FULL": "The vehicles that could serve it are full with other orders.",
     "WINDOW_TAKEN": "Those who could serve it are busy elsewhere during its time windows.",
+    "RELATED": "It does not fit into one route with the order it is related to.",
     "NO_TIME_LEFT": "Those who could serve it have no working time left.",
 }
 """Every code and its sentence. A stop gets the cause that stands between it and the vehicle that comes closest."""
@@ -57,11 +58,13 @@ def _cause(problem: Problem, matrix: Matrix, choices: list[int], routes: list[Tr
     if not choices:
         causes = [obstacle(problem, matrix, vehicle, i) for vehicle in range(len(problem.vehicles))]
         if None in causes:
-            return "LOCKED"
+            return "RELATED" if i in pairs(problem) else "LOCKED"
         return _ALONE[max((cause for cause in causes if cause), key=_NEARNESS.index)]
     stop = problem.stops[i]
-    if cheapest(routes, choices, i, msgspec.structs.replace(stop, kind="task")) is not None:
+    if i in pairs(problem):
+        return "RELATED"
+    if cheapest(routes, choices, i, msgspec.structs.replace(stop, kind="task"), None) is not None:
         return "VEHICLES_FULL"
-    if cheapest(routes, choices, i, msgspec.structs.replace(stop, windows=())) is not None:
+    if cheapest(routes, choices, i, msgspec.structs.replace(stop, windows=()), None) is not None:
         return "WINDOW_TAKEN"
     return "NO_TIME_LEFT"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from backend.planning.matrix import Matrix
-from backend.planning.problem import Problem, Stop
-from backend.planning.timetable import FAR, Ranges, delivered, earliest, latest, picked_up, ranges
+from backend.planning.problem import Problem, Stop, pairs
+from backend.planning.timetable import FAR, Ranges, aboard, delivered, earliest, latest, picked_up, ranges, travelled
 
 BLINK = 0.01
 """How often a search overlooks a position, so that it does not always do the same."""
@@ -27,19 +27,17 @@ def insert(problem: Problem, matrix: Matrix, choices: list[list[int]], planned: 
 
     The ``planned`` orders are kept as far as they can be: a stop that no longer fits at its place is inserted anew.
     """
-    routes = trips(problem, matrix)
+    routes, paired = trips(problem, matrix), pairs(problem)
     placed: set[int] = set()
     for trip, order in zip(routes, planned, strict=True):
-        for i in order:
-            stop, last = problem.stops[i], len(trip.order)
-            if i not in placed and trip.vehicle in choices[i] and trip.best(i, stop, ranges(stop), FAR, last):
-                trip.insert(i, last)
-                placed.add(i)
+        _follow(problem, choices, paired, trip, [i for i in order if i not in placed])
+        placed.update(trip.order)
     for i in sorted(range(len(problem.stops)), key=lambda i: _hardness(problem, choices, i)):
         if i not in placed:
-            place = cheapest(routes, choices[i], i, problem.stops[i])
-            if place is not None:
-                routes[place[0]].insert(i, place[1])
+            found = cheapest(routes, choices[i], i, problem.stops[i], paired.get(i))
+            if found is not None:
+                routes[found[0]].replace(found[1])
+                placed.update(found[1])
     return [trip.order for trip in routes]
 
 
@@ -52,15 +50,23 @@ def trips(problem: Problem, matrix: Matrix, orders: Sequence[Order] = ()) -> lis
     return routes
 
 
-def cheapest(routes: list[Trip], vehicles: list[int], i: int, stop: Stop) -> tuple[int, int] | None:
-    """The vehicle and the position where the stop with index i lengthens a route least, None where it fits nowhere."""
-    place: tuple[int, int] | None = None
-    starts, bound = ranges(stop), FAR
+def cheapest(
+    routes: list[Trip], vehicles: list[int], i: int, stop: Stop, pair: tuple[int, int] | None
+) -> tuple[int, Order] | None:
+    """The vehicle whose way the stop with index i, or its pair, lengthens least, and its order then."""
+    found: tuple[int, Order] | None = None
+    starts, bound = ranges(stop), float(FAR)
     for vehicle in vehicles:
-        found = routes[vehicle].best(i, stop, starts, bound)
-        if found:
-            bound, place = found[0], (vehicle, found[1])
-    return place
+        trip = routes[vehicle]
+        if pair is None:
+            place = trip.best(i, stop, starts, bound)
+            if place:
+                bound, found = place[0], (vehicle, trip.with_stop(i, place[1]))
+        else:
+            both = trip.best_pair(*pair, bound)
+            if both:
+                bound, found = both[0], (vehicle, both[1])
+    return found
 
 
 class Trip:
@@ -76,19 +82,26 @@ class Trip:
         self._refresh()
 
     def best(
-        self, i: int, stop: Stop, starts: Ranges, bound: float, first: int = 0, luck: Callable[[], float] | None = None
+        self,
+        i: int,
+        stop: Stop,
+        starts: Ranges,
+        bound: float,
+        within: range | None = None,
+        luck: Callable[[], float] | None = None,
     ) -> tuple[float, int] | None:
         """The least travel seconds below ``bound`` that the stop with index i adds, and where; None if it cannot be.
 
-        ``starts`` are the stop's ranges; positions before ``first`` are left out, and those where ``luck`` draws a
+        ``starts`` are the stop's ranges. Positions out of ``within`` are left out, and those where ``luck`` draws a
         number below :data:`BLINK`. This loop is where a search spends its time, hence the plain style.
         """
         travel_s, lead_s = self._matrix.travel_s, self._matrix.lead_s
         order, free, due = self.order, self._free, self._due
         onward_s, lead_onward_s, service_s = travel_s[i], lead_s[i], stop.service_s
         deadline_s = starts[-1][1] if starts else -FAR
-        before, place = order[first - 1] if first else self._start, -1
-        for position in range(first, len(order) + 1):
+        positions = range(len(order) + 1) if within is None else within
+        before, place = order[positions.start - 1] if positions.start else self._start, -1
+        for position in positions:
             after = order[position] if position < len(order) else self._end
             cost = travel_s[before][i] + onward_s[after] - (travel_s[before][after] if order else 0)
             ready_s = free[position] + lead_s[before][i]
@@ -105,22 +118,65 @@ class Trip:
             before = after
         return (bound, place) if place >= 0 else None
 
-    def insert(self, i: int, position: int) -> None:
-        self.replace([*self.order[:position], i, *self.order[position:]])
+    def best_pair(
+        self, pickup: int, delivery: int, bound: float, luck: Callable[[], float] | None = None
+    ) -> tuple[float, Order] | None:
+        """The least travel seconds below ``bound`` that a pair adds, and the order with it; None if it cannot be."""
+        first, second = self._problem.stops[pickup], self._problem.stops[delivery]
+        found: tuple[float, Order] | None = None
+        for position in range(len(self.order) + 1):
+            trip = Trip(self._problem, self._matrix, self._starts, self.vehicle)
+            trip.replace(self.with_stop(pickup, position))
+            if not trip.in_time or (luck is not None and luck() < BLINK):
+                continue
+            spent = travelled(self._matrix, self.vehicle, trip.order) - travelled(
+                self._matrix, self.vehicle, self.order
+            )
+            within = range(position + 1, self._reach(first, position) + 1)
+            place = trip.best(delivery, second, self._starts[delivery], bound - spent, within)
+            if place:
+                bound = spent + place[0]
+                found = bound, trip.with_stop(delivery, place[1])
+        return found
+
+    def with_stop(self, i: int, position: int) -> Order:
+        """The order with one stop more."""
+        return [*self.order[:position], i, *self.order[position:]]
 
     def replace(self, order: Order) -> None:
-        """Take another feasible order. The list is kept and never changed."""
+        """Take another order. The list is kept and never changed."""
         self.order = order
         self._refresh()
 
+    @property
+    def in_time(self) -> bool:
+        """Whether all windows and the shift are kept."""
+        last = self.order[-1] if self.order else self._start
+        return self._free[-1] + self._matrix.lead_s[last][self._end] <= self._shift.to_s
+
+    @property
+    def in_room(self) -> bool:
+        """Whether no load is ever more than its capacity."""
+        return all(max(self._board[kind]) <= self._shift.capacity[kind] for kind in self._loads)
+
+    def _reach(self, stop: Stop, position: int) -> int:
+        """The last position, counted with the stop on the route, where its load can be put down again."""
+        reach = position
+        while reach <= len(self.order) and self._has_room(stop, slice(reach, reach + 1)):
+            reach += 1
+        return reach
+
     def _carries(self, stop: Stop, position: int) -> bool:
-        for kind in self._loads:
-            if stop.load[kind]:
-                board = self._board[kind]
-                affected = board[: position + 1] if stop.kind == "delivery" else board[position:]
-                if max(affected) + stop.load[kind] > self._shift.capacity[kind]:
-                    return False
-        return True
+        if stop.source is not None:
+            return True
+        return self._has_room(stop, slice(position + 1) if stop.kind == "delivery" else slice(position, None))
+
+    def _has_room(self, stop: Stop, legs: slice) -> bool:
+        return all(
+            max(self._board[kind][legs]) + stop.load[kind] <= self._shift.capacity[kind]
+            for kind in self._loads
+            if stop.load[kind]
+        )
 
     def _refresh(self) -> None:
         """``_free[k]``: when leg k may begin; ``_due[k]``: its latest end; ``_board[kind][k]``: the load on it."""
@@ -144,8 +200,25 @@ class Trip:
 
     def _on_board(self, kind: int) -> list[int]:
         stops = [self._problem.stops[i] for i in self.order]
-        sent = sum(delivered(stop)[kind] for stop in stops)
+        sent = sum(aboard(stop)[kind] for stop in stops)
         return list(accumulate((picked_up(stop)[kind] - delivered(stop)[kind] for stop in stops), initial=sent))
+
+
+def _follow(
+    problem: Problem, choices: list[list[int]], paired: dict[int, tuple[int, int]], trip: Trip, order: Order
+) -> None:
+    """Let a trip have an order, or as much of it as can be, without the pairs then."""
+    order = [i for i in order if trip.vehicle in choices[i]]
+    known = {i: position for position, i in enumerate(order)}
+    whole = all(a in known and b in known and known[a] < known[b] for a, b in (paired[i] for i in order if i in paired))
+    trip.replace(order)
+    if whole and trip.in_time and trip.in_room:
+        return
+    trip.replace([])
+    for i in order:
+        end = len(trip.order)
+        if i not in paired and trip.best(i, problem.stops[i], ranges(problem.stops[i]), FAR, range(end, end + 1)):
+            trip.replace(trip.with_stop(i, end))
 
 
 def _hardness(problem: Problem, choices: list[list[int]], i: int) -> tuple[int, int, int]:

@@ -32,6 +32,8 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     before the second; none means at any time. ``check_in_s`` passes between arrival and the beginning of the service,
     once for consecutive stops at the same location; waiting for a window counts towards it. A delivery's load is on
     board from the start of the route, a pickup's is loaded here and stays on board to the end, a task's is ignored.
+    ``source``, of a delivery, is the key of the pickup in the same problem whose goods it brings: both are on one route
+    in this order, or both are dropped, and the load is on board between them only.
     ``vehicles`` are the keys of those that may serve it; None means all. ``priority``: 0 low, 1 medium, 2 high,
     3 critical; a lower one is dropped first.
     """
@@ -43,6 +45,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     windows: tuple[Window, ...] = ()
     kind: Literal["delivery", "pickup", "task"] = "task"
     load: Load = (0, 0, 0, 0)
+    source: str | None = None
     skills: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
     vehicles: frozenset[str] | None = None
@@ -141,6 +144,13 @@ class Plan(msgspec.Struct, frozen=True):
     routes: tuple[Route, ...]
     dropped: tuple[Dropped, ...]
     cost: int
+
+
+def pairs(problem: Problem) -> dict[int, tuple[int, int]]:
+    """Each stop of a pair, by index, with the pickup and the delivery of the pair."""
+    index = {stop.key: i for i, stop in enumerate(problem.stops)}
+    found = [(index[stop.source], i) for i, stop in enumerate(problem.stops) if stop.source in index]
+    return {i: pair for pair in found for i in pair}
 
 
 def budget(problem: Problem) -> float:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from backend.planning.insertion import Order, Orders, trips
 from backend.planning.matrix import Matrix
 from backend.planning.objective import Objective
-from backend.planning.problem import Problem
+from backend.planning.problem import Problem, pairs
 from backend.planning.timetable import FAR, Ranges, ranges, travelled
 
 REMOVED = 10
@@ -52,6 +52,7 @@ class _Search:
         self, problem: Problem, matrix: Matrix, choices: list[list[int]], orders: Orders, chance: random.Random
     ) -> None:
         self._problem, self._choices, self._chance = problem, choices, chance
+        self._pairs = pairs(problem)
         self._stops = [i for i, vehicles in enumerate(choices) if vehicles]
         self._starts = [ranges(stop) for stop in problem.stops]
         self._near = {i: sorted(self._stops, key=matrix.travel_s[i].__getitem__) for i in self._stops}
@@ -71,7 +72,9 @@ class _Search:
         absent = self._recreate(self._ruin(before) + self._absent, before)
         after = {vehicle: self._trips[vehicle].order for vehicle in before}
         cost = self._objective.cost_with(after, absent)
-        if cost < self._objective.cost - temperature * math.log(1 - self._chance.random()):
+        # The way around a removed stop may be a second longer than over it, by rounding, or need a check-in more.
+        in_time = all(self._trips[vehicle].in_time for vehicle in before)
+        if in_time and cost < self._objective.cost - temperature * math.log(1 - self._chance.random()):
             self._accept(after, absent, cost)
         else:
             for vehicle, order in before.items():
@@ -103,9 +106,16 @@ class _Search:
                 length = int(chance.uniform(1, min(len(order), longest) + 1))
                 at = order.index(i)
                 first = chance.randint(max(0, at - length + 1), min(at, len(order) - length))
-                removed += order[first : first + length]
-                trip.replace(order[:first] + order[first + length :])
+                string = self._with_partners(order[first : first + length])
+                removed += string
+                trip.replace([each for each in order if each not in string])
         return removed
+
+    def _with_partners(self, string: list[int]) -> list[int]:
+        """A string with the other halves of its pairs, which are on the same route."""
+        if not self._pairs:
+            return string
+        return list({each for i in string for each in self._pairs.get(i, (i,))})
 
     def _recreate(self, todo: list[int], before: dict[int, Order]) -> list[int]:
         """Put stops into routes; those that fit nowhere are returned."""
@@ -116,19 +126,23 @@ class _Search:
         todo.sort(key=lambda i: -self._problem.stops[i].priority)
         absent = []
         for i in todo:
-            place = self._cheapest(i)
-            if place is None:
-                absent.append(i)
+            pair = self._pairs.get(i)
+            if pair and i == pair[1]:
+                continue
+            found = self._cheapest(i, pair)
+            if found is None:
+                absent += pair or [i]
             else:
-                trip = self._trips[place[0]]
+                trip = self._trips[found[0]]
                 before.setdefault(trip.vehicle, trip.order)
-                trip.insert(i, place[1])
+                trip.replace(found[1])
         return absent
 
-    def _cheapest(self, i: int) -> tuple[int, int] | None:
+    def _cheapest(self, i: int, pair: tuple[int, int] | None) -> tuple[int, Order] | None:
+        """The vehicle for which a stop, or its pair, costs least, and its order then."""
         stop, starts, luck = self._problem.stops[i], self._starts[i], self._chance.random
-        place: tuple[int, int] | None = None
         bound: float = FAR
+        found: tuple[int, Order] | None = None
         empty: set[tuple[object, ...]] = set()
         for vehicle in self._choices[i]:
             trip = self._trips[vehicle]
@@ -137,10 +151,15 @@ class _Search:
                     continue
                 empty.add(self._kinds[vehicle])
             extra = self._objective.extra(vehicle, trip.order, i)
-            found = trip.best(i, stop, starts, bound - extra, luck=luck)
-            if found:
-                bound, place = found[0] + extra, (vehicle, found[1])
-        return place
+            if pair is None:
+                place = trip.best(i, stop, starts, bound - extra, luck=luck)
+                if place:
+                    bound, found = place[0] + extra, (vehicle, trip.with_stop(i, place[1]))
+            else:
+                both = trip.best_pair(*pair, bound - extra, luck)
+                if both:
+                    bound, found = both[0] + extra, (vehicle, both[1])
+        return found
 
 
 def _sortings(problem: Problem, matrix: Matrix, starts: list[Ranges]) -> list[list[float] | None]:

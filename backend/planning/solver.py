@@ -18,7 +18,7 @@ from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 from backend.planning import draft, insertion, ruin
 from backend.planning.insertion import Orders
 from backend.planning.matrix import Matrix, travel
-from backend.planning.problem import LOADS, Plan, Problem, budget
+from backend.planning.problem import LOADS, Plan, Problem, budget, pairs
 from backend.planning.timetable import delivered, penalties, picked_up, ranges
 
 POLISH = 0.15
@@ -40,11 +40,16 @@ def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], 
     best = draft.greedy(problem, matrix)
     if any(movable):
         best = ruin.improve(problem, matrix, movable, best, lambda: watch.elapsed() / (1 - POLISH), random.Random(SEED))
-    if any(movable) and problem.options.balancing == "OFF" and watch.elapsed() < 1:
+    if any(movable) and _is_plain(problem) and watch.elapsed() < 1:
         polished = insertion.insert(problem, matrix, choices, Model(problem, matrix, movable, best).search(watch))
         best = min(best, polished, key=lambda orders: draft.cost(problem, matrix, orders))
     progress(100)
     return draft.plan(problem, matrix, best)
+
+
+def _is_plain(problem: Problem) -> bool:
+    """Whether the constraint solver's model says all there is to the problem: it knows neither balance nor pairs."""
+    return problem.options.balancing == "OFF" and not pairs(problem)
 
 
 class Watch:

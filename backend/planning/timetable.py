@@ -88,6 +88,11 @@ def delivered(stop: Stop) -> Load:
     return stop.load if stop.kind == "delivery" else (0, 0, 0, 0)
 
 
+def aboard(stop: Stop) -> Load:
+    """What is on board for a stop from the start of its route."""
+    return stop.load if stop.kind == "delivery" and stop.source is None else (0, 0, 0, 0)
+
+
 def picked_up(stop: Stop) -> Load:
     """What enters the vehicle at a stop."""
     return stop.load if stop.kind == "pickup" else (0, 0, 0, 0)

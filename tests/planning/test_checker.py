@@ -88,6 +88,14 @@ def test_each_broken_rule_is_named(plan: Plan, changed: Problem, said: str) -> N
     assert any(said in text for text in violations(changed, plan)), violations(changed, plan)
 
 
+def test_a_pair_that_is_split_or_turned_round_is_found(plan: Plan) -> None:
+    first, last = plan.routes[0].visits[0].stop, plan.routes[0].visits[-1].stop
+    turned = with_stop(first, source=last)
+    assert f"Stop {first} comes without its pickup {last} before it." in violations(turned, plan)
+    halved = edit(plan, lambda route: replace(route, visits=route.visits[:-1]))
+    assert f"Stop {first} comes without its delivery {last}." in violations(with_stop(last, source=first), halved)
+
+
 def test_times_that_do_not_follow_from_each_other_are_found(plan: Plan) -> None:
     early = visit(plan, "D", lambda v: replace(v, arrival_s=v.arrival_s - 1))
     assert violations(PROBLEM, early) == ["Stop D is reached sooner than one can travel."]

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -39,10 +39,14 @@ def brute_force(asked: Problem) -> int:
     costs: list[dict[frozenset[int], int]] = []
     for vehicle_index, shift in enumerate(asked.vehicles):
         cheapest = {frozenset[int](): 0}
+        index = {each.key: i for i, each in enumerate(asked.stops)}
+        sources = {i: index[each.source] for i, each in enumerate(asked.stops) if each.source}
         mine = [i for i in range(len(asked.stops)) if vehicle_index in able[i]]
         for size in range(1, len(mine) + 1):
             for order in itertools.permutations(mine, size):
                 route = timetable(asked, matrix, vehicle_index, order)
+                if split(order, sources):
+                    continue
                 if route is not None and carried(shift, [asked.stops[i] for i in order]):
                     served = frozenset(order)
                     cheapest[served] = min(route.travel_s, cheapest.get(served, route.travel_s))
@@ -58,9 +62,16 @@ def brute_force(asked: Problem) -> int:
     return min(spent + sum(lost[i] for i in range(len(lost)) if i not in done) for done, spent in best.items())
 
 
+def split(order: tuple[int, ...], sources: dict[int, int]) -> bool:
+    """Whether a pair is not whole on a route, or not in order."""
+    at = {i: position for position, i in enumerate(order)}
+    here = {i: source for i, source in sources.items() if at.keys() & {i, source}}
+    return any(not (at.keys() >= {i, source} and at[source] < at[i]) for i, source in here.items())
+
+
 def carried(shift: Vehicle, stops: list[Stop]) -> bool:
     """Whether the loads fit at every moment, one kind of load being used in these tests."""
-    board = sum(each.load[0] for each in stops if each.kind == "delivery")
+    board = sum(each.load[0] for each in stops if each.kind == "delivery" and not each.source)
     heights = [board]
     for each in stops:
         board += {"delivery": -each.load[0], "pickup": each.load[0], "task": 0}[each.kind]
@@ -92,6 +103,10 @@ def problems(draw: st.DrawFn) -> Problem:
         )
         for i in range(draw(st.integers(1, 6)))
     ]
+    if len(stops) > 2 and draw(st.booleans()):
+        load = stops[0].load
+        stops[0] = replace(stops[0], kind="pickup")
+        stops[1] = replace(stops[1], kind="delivery", load=load, source="S0")
     vehicles = [
         vehicle(
             f"V{i}",
@@ -106,9 +121,10 @@ def problems(draw: st.DrawFn) -> Problem:
     return problem(*stops, *vehicles)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 @given(problems())
 def test_a_small_plan_is_valid_and_as_good_as_the_best_of_all(asked: Problem) -> None:
+    note(repr(asked))
     best = brute_force(asked)
     plan = plan_of(asked, 0.2)
     if plan.cost > best:
@@ -174,6 +190,25 @@ def test_a_stop_goes_to_the_driver_it_is_assigned_to() -> None:
     near, far = vehicle("near"), vehicle("far", start=at(30), end=at(30))
     asked = problem(stop("A", 1, vehicles=frozenset({"far"})), stop("B", -2), near, far)
     assert orders(plan_of(asked, 0.2)) == {"near": ["B"], "far": ["A"]}
+
+
+def test_a_related_pickup_and_delivery_share_a_route_in_order_and_the_room_between_them() -> None:
+    goods = {"load": (2, 0, 0, 0)}
+    pickup, delivery = stop("P", 3, kind="pickup", **goods), stop("D", 1, kind="delivery", source="P", **goods)
+    other = stop("E", 2, kind="delivery", **goods)
+    asked = problem(delivery, other, pickup, vehicle("V", capacity=(2, None, None, None)), vehicle("W"))
+    plan = plan_of(asked, 0.2)
+    (order,) = orders(plan).values()
+    assert order in (["E", "P", "D"], ["P", "E", "D"], ["P", "D", "E"]) and plan.cost == 600
+    tight = plan_of(replace(asked, vehicles=asked.vehicles[:1]), 0.2)
+    assert orders(tight) == {"V": ["E", "P", "D"]}
+
+
+def test_a_pair_that_cannot_be_served_is_dropped_as_a_whole() -> None:
+    pickup = stop("P", 1, kind="pickup", vehicles=frozenset({"V"}))
+    delivery = stop("D", 2, kind="delivery", source="P", vehicles=frozenset({"W"}))
+    plan = plan_of(problem(pickup, delivery, stop("E", 1), vehicle("V"), vehicle("W")), 0.2)
+    assert [(lost.stop, lost.code) for lost in plan.dropped] == [("P", "RELATED"), ("D", "RELATED")]
 
 
 BALANCED = (
