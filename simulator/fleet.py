@@ -111,7 +111,9 @@ async def _run(
         troubles += [
             f"{phone.diary.phone.key}: {phone.queued} messages never acknowledged" for phone in phones if phone.queued
         ]
-        await asyncio.sleep(0.3)
+        done = sum(acknowledged for diary in truth.diaries.values() for _, acknowledged in diary.actions())
+        if not options.resume and not await watch.seen(done):
+            troubles.append(f"the map got {watch.events} events of {done}")
     else:
         for driver, steps in days.items():
             truth.diaries[driver].recall(steps)

@@ -63,7 +63,7 @@ class Transport(Protocol):
 
 
 class Http:
-    """Each message is one request, over the phone's own connections: a pool that a fleet shares is searched each time."""
+    """Each message is one request, over the phone's own connections: a shared pool is searched through each time."""
 
     def __init__(self, connect: Callable[[], httpx.AsyncClient], token: str) -> None:
         self._connect = connect

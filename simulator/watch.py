@@ -52,6 +52,7 @@ class Watch:
         self._sent: dict[str, list[tuple[int, float]]] = {}
         self._newest: dict[str, int] = {}
         self._up = asyncio.Event()
+        self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.latencies_ms: list[float] = []
         self.frames = self.events = self.older_after_newer = self.reconnects = 0
@@ -68,6 +69,17 @@ class Watch:
         except TimeoutError:
             self.trouble = self.trouble or f"no snapshot within {within_s:.0f} s"
             return False
+
+    async def seen(self, events: int, within_s: float = 5.0) -> bool:
+        """Whether so many events came, waiting a while for the last; a connection that broke may have missed some."""
+        try:
+            async with asyncio.timeout(within_s):
+                while self._up.is_set() and not self.reconnects and self.events < events:
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def stop(self) -> None:
         """Leave."""
@@ -120,6 +132,7 @@ class Watch:
                         self._arrived(seen.driverId, round(seen.timestamp * 1000), arrived)
             case "event":
                 self.events += 1
+                self._heard.set()
             case "error":
                 self.trouble = f"{frame.code}: {frame.message}"
 

@@ -1,0 +1,48 @@
+import io
+from typing import Any
+
+from rich.console import Console
+
+from simulator.report import document, percentiles, table
+from simulator.verify import Verdict
+
+MEASURED: dict[str, Any] = {
+    "drivers": 2,
+    "orders": 20,
+    "simulatedSeconds": 3600,
+    "wallSeconds": 31.4,
+    "acknowledgementMs": percentiles([1.0, 2.0, 3.0]),
+    "mapMs": percentiles([]),
+    "verified": True,
+    "refused": {"ERR_TIMESTAMP_FUTURE": 3},
+    "troubles": [],
+}
+
+
+def test_the_report_has_the_promised_shape():
+    report = document(Verdict(), ok=True, **MEASURED)
+    counts = ["sent", "acknowledged", "stored", "lost", "duplicated", "wrong"]
+    for kind in ("positions", "actions", "attachments"):
+        assert list(report[kind]) == counts
+    assert list(report["orderStatuses"]) == ["checked", "wrong", "success", "failed", "rejected"]
+    assert report["acknowledgementMs"] == {"p50": 2.0, "p99": 3.0}
+    assert report["mapMs"] == {"p50": 0, "p99": 0}
+    assert (report["ok"], report["drivers"], report["wallSeconds"]) == (True, 2, 31.4)
+
+
+def test_faults_are_counted_and_the_first_examples_kept():
+    verdict = Verdict()
+    for number in range(9):
+        verdict.positions.fault("lost", f"DRV001 fix {number}")
+    report = document(verdict, ok=verdict.clean, **MEASURED)
+    assert report["positions"]["lost"] == 9 and not report["ok"]
+    assert report["faults"]["positions"]["lost"] == [f"DRV001 fix {number}" for number in range(5)]
+
+
+def test_the_table_says_what_was_found():
+    out = io.StringIO()
+    verdict = Verdict()
+    verdict.actions.fault("duplicated", "success of order 7, twice [sic]")
+    table(document(verdict, ok=False, **MEASURED), Console(file=out, width=120))
+    text = out.getvalue()
+    assert "success of order 7, twice [sic]" in text and "NOT OK" in text and "ERR_TIMESTAMP_FUTURE" in text
