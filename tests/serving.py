@@ -125,9 +125,9 @@ class Company:
         """A call of the OptimoRoute-compatible API: POST with a body, else GET."""
         params = {"key": self.key, **query}
         answer = (
-            httpx.get(f"{self.server.url}/v1/{method}", params=params, timeout=30)
+            self.client.get(f"/v1/{method}", params=params, timeout=30)
             if body is None
-            else httpx.post(f"{self.server.url}/v1/{method}", params={"key": self.key}, json=body, timeout=30)
+            else self.client.post(f"/v1/{method}", params={"key": self.key}, json=body, timeout=30)
         )
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()

@@ -118,24 +118,36 @@ def blank(settings: Settings, order_id: str, order_no: str | None, date: str, lo
     return Order(order_id, order_no, date, location_id, duration_min=settings.default_duration_minutes)
 
 
-def new_location(draft: LocationDraft, location_id: str) -> Location:
+def new_location(draft: LocationDraft, location_id: str, *, by_address: bool = False) -> Location:
     """A place that was not known before.
 
-    Without coordinates it is refused, or stored as not valid where the draft says so. A bare number is refused as a
-    place that does not exist, anything more as one that is not valid.
+    A bare number is refused as a place that does not exist, anything else without coordinates as one that is not
+    valid; with ``by_address`` an address is looked for, see :func:`found_nowhere`.
     """
     named = [text for text in (draft.location_no, draft.address, draft.name) if text]
-    if draft.latitude is UNSET or draft.longitude is UNSET:
-        if draft.location_no and not (draft.address or draft.name):
-            raise Refusal("ERR_LOC_NON_EXISTING_LOC", "The location with the given location number does not exist.")
-        if not (draft.store_invalid and named):
-            raise Refusal("ERR_LOC_NOT_VALID", "A new location needs latitude and longitude.")
-        blank_place = Location(location_id, valid=False)
-    elif not named:
-        raise Refusal("ERR_LOC_NOT_VALID", "A new location needs one of locationNo, address and locationName.")
-    else:
-        blank_place = Location(location_id)
-    place = amend_location(blank_place, draft)
+    if draft.latitude is not UNSET and draft.longitude is not UNSET:
+        if not named:
+            text = "A new location needs one of locationNo, address and locationName."
+            raise Refusal("ERR_LOC_NOT_VALID", text)
+        return _named(amend_location(Location(location_id), draft))
+    if by_address and draft.address:
+        return found_nowhere(_named(amend_location(Location(location_id), draft)), draft)
+    if draft.location_no and not (draft.address or draft.name):
+        raise Refusal("ERR_LOC_NON_EXISTING_LOC", "The location with the given location number does not exist.")
+    raise Refusal("ERR_LOC_NOT_VALID", "A new location needs latitude and longitude.")
+
+
+def found_nowhere(place: Location, draft: LocationDraft) -> Location:
+    """A place whose address would have to be looked up: there is no geocoder, so no address is ever found.
+
+    Refused with ``ERR_LOC_GEOCODING``, or stored as not valid where the draft allows it.
+    """
+    if not draft.store_invalid:
+        raise Refusal("ERR_LOC_GEOCODING", "The specified address could not be geocoded.")
+    return msgspec.structs.replace(place, valid=False)
+
+
+def _named(place: Location) -> Location:
     return place if place.name or not place.address else msgspec.structs.replace(place, name=place.address)
 
 

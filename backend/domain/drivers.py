@@ -40,3 +40,45 @@ class Driver(msgspec.Struct, frozen=True):
     enabled: bool = True
     start: Place | None = None
     end: Place | None = None
+
+
+class DriverDay(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is different for a driver on one date; None is as usual.
+
+    ``end_at_start`` ends the day where it starts, wherever that is. ``capacities`` override the vehicle's one by one.
+    """
+
+    enabled: bool | None = None
+    work_from: str | None = None
+    work_to: str | None = None
+    vehicle_id: str | None = None
+    capacities: tuple[float | None, float | None, float | None, float | None] = (None, None, None, None)
+    start: Place | None = None
+    end: Place | None = None
+    end_at_start: bool = False
+
+
+def on_date(driver: Driver, day: DriverDay | None) -> Driver:
+    """The driver as of that date."""
+    if day is None:
+        return driver
+    start = day.start or driver.start
+    return msgspec.structs.replace(
+        driver,
+        enabled=driver.enabled if day.enabled is None else day.enabled,
+        work_from=day.work_from or driver.work_from,
+        work_to=day.work_to or driver.work_to,
+        vehicle_id=day.vehicle_id or driver.vehicle_id,
+        start=start,
+        end=start if day.end_at_start else day.end or driver.end,
+    )
+
+
+def loaded(vehicle: Vehicle | None, day: DriverDay | None) -> Vehicle | None:
+    """The vehicle with the capacities of that date."""
+    if vehicle is None or day is None:
+        return vehicle
+    limits = tuple(
+        usual if given is None else given for usual, given in zip(vehicle.capacities, day.capacities, strict=True)
+    )
+    return msgspec.structs.replace(vehicle, capacities=limits)

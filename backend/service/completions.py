@@ -1,16 +1,18 @@
 """What became of orders: begun and ended when and where, and what the driver handed in."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from backend.domain import times
 from backend.domain.accounts import Office
 from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
-from backend.domain.events import attachments_of
-from backend.domain.orders import Location
+from backend.domain.events import StatusSet, attachments_of
+from backend.domain.orders import Location, Status
 from backend.domain.progress import OrderState
-from backend.service import history, orders
+from backend.service import history, orders, settle
 from backend.service.desk import Desk
 from backend.store import attachments, standing
 from backend.store import orders as store
@@ -34,6 +36,14 @@ class Completion(msgspec.Struct, frozen=True):
     tracking: str | None
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What an order is said to be. A time is Unix milliseconds, or "YYYY-MM-DDTHH:MM:SS" at the order's place."""
+
+    status: Status
+    start: int | str | None = None
+    end: int | str | None = None
+
+
 async def of(desk: Desk, office: Office, names: Sequence[OrderName]) -> list[Completion | Refusal]:
     """One answer per name, in order; ``ERR_ORD_NOT_FOUND``, ``ERR_MULTIPLE_ORD_FOUND``."""
 
@@ -43,6 +53,36 @@ async def of(desk: Desk, office: Office, names: Sequence[OrderName]) -> list[Com
         return [each if isinstance(each, Refusal) else next(complete) for each in found]
 
     return await desk.database.read(read)
+
+
+async def set_statuses(
+    desk: Desk, office: Office, asked: Sequence[tuple[OrderName, Asked]]
+) -> list[Completion | Refusal]:
+    """What the office says of orders, at the moment at which it says it; one answer per order, in order.
+
+    Refusals as of :func:`of`.
+    """
+    now_ms = desk.clock.now_ms()
+
+    def change(conn: Connection) -> list[Completion | Refusal]:
+        found = orders.resolve(conn, office, [name for name, _ in asked])
+        records = [each for each in found if isinstance(each, Record)]
+        places = store.locations_by_ids(conn, {record.order.location_id for record in records})
+        said = [
+            _said(desk, office, record, wanted, now_ms + index, places)
+            for index, (record, (_, wanted)) in enumerate(zip(found, asked, strict=True))
+            if isinstance(record, Record)
+        ]
+        if said:
+            settle.settle_office(conn, office.account, said, now_ms)
+        after = orders.resolve(conn, office, [name for name, _ in asked])
+        complete = iter(of_records(conn, office, [each for each in after if isinstance(each, Record)]))
+        return [each if isinstance(each, Refusal) else next(complete) for each in after]
+
+    answers = await desk.journal.transact(change)
+    if any(isinstance(each, Completion) for each in answers):
+        desk.hub.tell_facts(office.account.id)
+    return answers
 
 
 def of_records(conn: Connection, office: Office, records: Sequence[Record]) -> list[Completion]:
@@ -64,3 +104,23 @@ def of_records(conn: Connection, office: Office, records: Sequence[Record]) -> l
         )
         for record, state in zip(records, states, strict=True)
     ]
+
+
+def _said(
+    desk: Desk, office: Office, record: Record, asked: Asked, at_ms: int, places: Mapping[str, Location]
+) -> StatusSet:
+    zone = history.zone_of(places.get(record.order.location_id), office.account)
+    return StatusSet(
+        id=desk.new_id(),
+        at_ms=at_ms,
+        order_id=record.order.id,
+        status=asked.status,
+        start_ms=_at(asked.start, zone),
+        end_ms=_at(asked.end, zone),
+    )
+
+
+def _at(given: int | str | None, zone_name: str) -> int | None:
+    if not isinstance(given, str):
+        return given
+    return round(datetime.datetime.fromisoformat(given).replace(tzinfo=times.zone(zone_name)).timestamp() * 1000)

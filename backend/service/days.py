@@ -81,6 +81,37 @@ async def day_routes(
     return await desk.database.read(lambda conn: _read(conn, account, date, driver_id, active, now_s))
 
 
+class Scheduled(msgspec.Struct, frozen=True):
+    """Where an order stands on the plan."""
+
+    driver: Driver
+    vehicle: Vehicle | None
+    stop: Stop
+
+
+async def schedules(desk: Desk, account: Account, records: Sequence[Record]) -> dict[str, Scheduled]:
+    """Where these orders stand on the plan that was made last, by order; those that do not are left out."""
+
+    def read(conn: Connection) -> dict[str, Scheduled]:
+        ids = {record.planned_route_id for record in records if record.planned_route_id}
+        planned = {each.id: each.planned for each in routes.by_ids(conn, account.id, ids).values() if each.planned}
+        drivers = {
+            each.id: each for each in fleet.drivers_by_id(conn, account.id, {r.driver_id for r in planned.values()})
+        }
+        vehicle_ids = {route.vehicle_id for route in planned.values() if route.vehicle_id}
+        vehicles = {each.id: each for each in fleet.vehicles_by_id(conn, account.id, vehicle_ids)}
+        wanted = {record.order.id for record in records}
+        return {
+            stop.order_id: Scheduled(drivers[route.driver_id], vehicles.get(route.vehicle_id or ""), stop)
+            for route in planned.values()
+            if route.driver_id in drivers
+            for stop in route.stops
+            if stop.order_id in wanted
+        }
+
+    return await desk.database.read(read)
+
+
 def _read(
     conn: Connection, account: Account, date: str, driver_id: str | None, active: bool, now_s: int
 ) -> list[DayRoute]:

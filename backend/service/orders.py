@@ -20,6 +20,7 @@ from backend.domain.drafts import (
     amend,
     amend_location,
     blank,
+    found_nowhere,
     new_location,
 )
 from backend.domain.errors import Refusal
@@ -75,34 +76,61 @@ async def find(desk: Desk, office: Office, names: Sequence[OrderName]) -> list[F
     return await desk.database.read(look)
 
 
+async def search(
+    desk: Desk,
+    office: Office,
+    names: Sequence[OrderName] | None,
+    dates: tuple[str, str] | None,
+    statuses: Sequence[str],
+    after: tuple[str, str] | None,
+    limit: int,
+) -> list[Record]:
+    """Up to ``limit`` orders by date and id, from behind ``after``: those that ``names`` fit, of ``dates``, or both."""
+
+    def look(conn: Connection) -> list[Record]:
+        if names is None:
+            first, last = dates or ("", "~")
+            return store.page(conn, office.account.id, first, last, after, limit, statuses, office.customer)
+        found = {r.order.id: r for many in resolve_all(conn, office, names) for r in many}.values()
+        fitting = [
+            record
+            for record in found
+            if (dates is None or dates[0] <= record.order.date <= dates[1])
+            and (not statuses or record.status in statuses)
+            and (after is None or (record.order.date, record.order.id) > after)
+        ]
+        return sorted(fitting, key=lambda record: (record.order.date, record.order.id))[:limit]
+
+    return await desk.database.read(look)
+
+
 async def complete(desk: Desk, office: Office, records: Sequence[Record]) -> list[Found]:
     """The same records with what belongs to them."""
     return await desk.database.read(lambda conn: _complete(conn, office, records))
 
 
 def resolve(conn: Connection, office: Office, names: Sequence[OrderName]) -> list[Record | Refusal]:
-    """The one order that each name means; of the caller's own where it is a customer or a subcontractor."""
+    """The one order that each name means; ``ERR_ORD_NOT_FOUND``, ``ERR_MULTIPLE_ORD_FOUND``."""
+    return [one(found) for found in resolve_all(conn, office, names)]
+
+
+def resolve_all(conn: Connection, office: Office, names: Sequence[OrderName]) -> list[list[Record]]:
+    """The orders that each name fits, oldest first; the caller's own where it is a customer or a subcontractor."""
     account_id = office.account.id
     by_id = store.by_ids(conn, account_id, {name.id for name in names if name.id is not None}, office.customer)
     numbers = {name.order_no for name in names if name.id is None and name.order_no is not None}
     by_number = store.by_numbers(conn, account_id, numbers, office.customer)
-    if office.subcontractor is not None:
-        records = [*by_id.values(), *(record for many in by_number.values() for record in many)]
-        route_ids = {route_id for r in records for route_id in (r.planned_route_id, r.active_route_id) if route_id}
-        own = routes.of_subcontractor(conn, account_id, route_ids, office.subcontractor)
-        by_id = {key: r for key, r in by_id.items() if own & {r.planned_route_id, r.active_route_id}}
-        by_number = {
-            key: [r for r in many if own & {r.planned_route_id, r.active_route_id}] for key, many in by_number.items()
-        }
-    return [
-        _one([by_id[name.id]] if name.id in by_id else [])
-        if name.id is not None
-        else _one(by_number.get(name.order_no or "", []))
-        for name in names
-    ]
+    known = {key: [record] for key, record in by_id.items()}
+    found = [known.get(name.id, []) if name.id else by_number.get(name.order_no or "", []) for name in names]
+    if office.subcontractor is None:
+        return found
+    on = {route_id for many in found for r in many for route_id in (r.planned_route_id, r.active_route_id) if route_id}
+    own = routes.of_subcontractor(conn, account_id, on, office.subcontractor)
+    return [[r for r in many if own & {r.planned_route_id, r.active_route_id}] for many in found]
 
 
-def _one(found: Sequence[Record]) -> Record | Refusal:
+def one(found: Sequence[Record]) -> Record | Refusal:
+    """The only one."""
     if not found:
         return Refusal("ERR_ORD_NOT_FOUND", "The order with the matching orderNo or id was not found.")
     if len(found) > 1:
@@ -216,12 +244,12 @@ class _Ledger:
                 raise Refusal("ERR_ORD_EXISTS", "An order with the specified orderNo already exists.")
             return None
         if draft.id is not None:
-            found = _one([self._orders[draft.id]] if draft.id in self._orders else [])
+            found = one([self._orders[draft.id]] if draft.id in self._orders else [])
         elif draft.order_no is not None:
             matching = self._by_number.get(draft.order_no, [])
             if not matching and draft.operation is not Operation.UPDATE:
                 return None
-            found = _one(matching)
+            found = one(matching)
         elif draft.operation is Operation.UPDATE:
             raise Refusal("ERR_INVALID_PARAM_FORMAT", "UPDATE needs an id or an orderNo.")
         else:
@@ -251,24 +279,27 @@ class _Ledger:
         try:
             matching = self._matching(given, old, draft.find_by_address)
             if matching is None:
-                return new_location(given, self._desk.new_id())
-            return amend_location(matching, given, replace=draft.operation is Operation.SYNC)
+                return new_location(given, self._desk.new_id(), by_address=draft.find_by_address)
+            place = amend_location(matching, given, replace=draft.operation is Operation.SYNC)
+            if draft.find_by_address and place.address != matching.address and given.latitude is UNSET:
+                return found_nowhere(place, given)
+            return place
         except Refusal as refusal:
             raise Refusal(refusal.code, refusal.text, given.location_no or None) from refusal
 
     def _matching(self, given: LocationDraft, old: Record | None, by_address: bool) -> Location | None:
-        if given.location_no:
-            found = self._by_location_no.get(given.location_no, [])
+        if given.location_no and (found := self._by_location_no.get(given.location_no, [])):
             if len(found) > 1:
                 raise Refusal(
                     "ERR_LOC_MULTIPLE_LOC", "Multiple locations with the specified locationNo have been found."
                 )
-            return self._places[found[0].id] if found else None
-        if old is not None:
+            return self._places[found[0].id]
+        if old is not None and not given.location_no:
             return self._places[old.order.location_id]
         if by_address and given.address and given.latitude is UNSET:
-            named = self._by_address.get(given.address, [])
-            return next((place for place in named if given.name in (UNSET, place.name)), None)
+            named = [self._places[place.id] for place in self._by_address.get(given.address, [])]
+            fitting = [place for place in named if place.valid and given.name in (UNSET, place.name)]
+            return next((place for place in fitting if not given.location_no or not place.location_no), None)
         return None
 
     def _assigned(self, draft: OrderDraft, order: Order) -> str | None:

@@ -10,14 +10,13 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from backend.domain.accounts import Account, Office
-from backend.domain.drivers import Driver, Vehicle
+from backend.domain.drivers import Driver, DriverDay, Vehicle, loaded, on_date
 from backend.domain.errors import Refusal
 from backend.domain.orders import BEGUN, Status
 from backend.domain.plans import CannotPlan, PlanRequest, Scope
 from backend.domain.routes import Route, Stop
 from backend.planning import problem
 from backend.service import settle, workload
-from backend.service.days import DayRoute, DayStop, day_routes
 from backend.service.desk import Desk
 from backend.service.workload import Calendar, Shift
 from backend.store import fleet, jobs, orders, routes
@@ -27,8 +26,6 @@ from backend.store.routes import RouteRecord
 
 if TYPE_CHECKING:
     from backend.planning.worker import Job, Planner
-
-__all__ = ["DayRoute", "DayStop", "Progress", "Sent", "day_routes", "recover", "send", "start", "status", "stop"]
 
 LONGEST_DAYS = 35
 _STOP_S = 12.0  # the planner ends a job that was asked to stop within five seconds, by force if need be
@@ -171,10 +168,12 @@ def _prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest)
     places = orders.locations_by_ids(conn, {record.order.location_id for record in chosen})
     if not any(places[record.order.location_id].valid for record in chosen):
         raise CannotPlan("ERR_OPT_NO_REQUESTS", "No orders exist for the specified date.")
-    if not drivers:
-        raise CannotPlan("ERR_OPT_NO_RESOURCES", "No drivers are available for this date.")
     vehicles = {vehicle.id: vehicle for vehicle in fleet.all_vehicles(conn, account.id)}
-    shifts = _shifts(days, drivers, vehicles, existing, {record.order.id: record for record in records})
+    different = fleet.days(conn, account.id, request.first, request.last)
+    by_id = {record.order.id: record for record in records}
+    shifts = _shifts(days, drivers, vehicles, different, existing, by_id)
+    if not shifts:
+        raise CannotPlan("ERR_OPT_NO_RESOURCES", "No drivers are available for this date.")
     pairs = [(record.order, places[record.order.location_id]) for record in chosen]
     stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()))
     scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))
@@ -183,17 +182,17 @@ def _prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest)
 
 
 def _drivers(conn: Connection, account: Account, request: PlanRequest) -> list[Driver]:
-    """The drivers to plan with: the named ones, or all that are enabled."""
+    """The drivers to plan with on the days on which they work: the named ones, or all."""
     every = fleet.all_drivers(conn, account.id)
     if not request.drivers:
-        return [driver for driver in every if driver.enabled]
+        return every
     named = fleet.drivers_named(conn, account.id, request.drivers)
     if missing := tuple(name for name, ids in named.items() if not ids):
         raise CannotPlan("ERR_DRIVER_NOT_FOUND", "One or more drivers were not found.", drivers=missing)
     if any(len(ids) > 1 for ids in named.values()):
         raise CannotPlan("ERR_MULTIPLE_DRV", "Multiple drivers with the specified identifier have been found.")
     wanted = {ids[0] for ids in named.values()}
-    return [driver for driver in every if driver.id in wanted and driver.enabled]
+    return [driver for driver in every if driver.id in wanted]
 
 
 def _chosen(
@@ -264,15 +263,21 @@ def _shifts(
     days: Calendar,
     drivers: Sequence[Driver],
     vehicles: Mapping[str, Vehicle],
+    different: Mapping[tuple[str, str], DriverDay],
     existing: Sequence[RouteRecord],
     records: Mapping[str, Record],
 ) -> list[Shift]:
+    """Every driver on every date on which the driver works."""
     by_day = {(route.driver_id, route.date): route for route in existing}
     shifts = []
     for date in days.dates:
-        for driver in drivers:
+        for usual in drivers:
+            day = different.get((usual.id, date))
+            driver = on_date(usual, day)
+            if not driver.enabled:
+                continue
             route = by_day.get((driver.id, date))
-            vehicle = vehicles.get(driver.vehicle_id or "")
+            vehicle = loaded(vehicles.get(driver.vehicle_id or ""), day)
             planned = route and (route.planned or route.active)
             shifts.append(Shift(driver, vehicle, date, _kept(route, records), planned))
     return shifts

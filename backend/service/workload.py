@@ -108,7 +108,8 @@ def build(
             left_out[order.id] = NOT_ALLOWED if place.valid else NO_PLACE
         else:
             stops.append(_stop(order, place, open_at, shifts))
-    counted = tuple(any(vehicle.capacities[load] for vehicle in every_vehicle) for load in range(problem.LOADS))
+    limits = [vehicle.capacities for vehicle in (*every_vehicle, *(s.vehicle for s in shifts if s.vehicle))]
+    counted = tuple(any(each[load] for each in limits) for load in range(problem.LOADS))
     known = {stop.key for stop in stops}
     existing = tuple(
         problem.Existing(shift.key, ids)

@@ -10,12 +10,22 @@ import msgspec
 from sqlalchemy import Column, Connection, Table, delete, insert, or_, select, update
 
 from backend.domain.drafts import DriverName
-from backend.domain.drivers import Driver, Vehicle
+from backend.domain.drivers import Driver, DriverDay, Vehicle
 from backend.domain.orders import Location
-from backend.store.tables import devices, drivers, locations, orders, skills, vehicle_features, vehicles
+from backend.store.tables import (
+    devices,
+    driver_days,
+    drivers,
+    locations,
+    orders,
+    skills,
+    vehicle_features,
+    vehicles,
+)
 
 _driver = msgspec.json.Decoder(Driver)
 _vehicle = msgspec.json.Decoder(Vehicle)
+_day = msgspec.json.Decoder(DriverDay)
 _MANY = 500  # values in one IN list, well under SQLite's limit of variables
 
 
@@ -109,12 +119,49 @@ def driver_names(conn: Connection, ids: Iterable[str]) -> dict[str, DriverName]:
     return {row.id: DriverName(row.external_id, row.serial) for row in conn.execute(statement)}
 
 
+def days(conn: Connection, account_id: str, first: str, last: str) -> dict[tuple[str, str], DriverDay]:
+    """What is different on the dates from ``first`` to ``last``, by driver and date."""
+    chosen = (driver_days.c.account_id == account_id) & driver_days.c.date.between(first, last)
+    rows = conn.execute(select(driver_days.c.driver_id, driver_days.c.date, driver_days.c.document).where(chosen))
+    return {(row.driver_id, row.date): _day.decode(row.document) for row in rows}
+
+
+def save_days(conn: Connection, account_id: str, changed: dict[tuple[str, str], DriverDay]) -> None:
+    """In place of what was there for these drivers and dates."""
+    for driver_id, date in changed:
+        conn.execute(delete(driver_days).where(driver_days.c.driver_id == driver_id, driver_days.c.date == date))
+    rows = [
+        {"account_id": account_id, "driver_id": driver_id, "date": date, "document": msgspec.json.encode(day)}
+        for (driver_id, date), day in changed.items()
+    ]
+    if rows:
+        conn.execute(insert(driver_days), rows)
+
+
+def vehicles_by_registration(conn: Connection, account_id: str, registrations: Iterable[str]) -> list[Vehicle]:
+    rows = _in(conn, vehicles, vehicles.c.registration, account_id, registrations)
+    return [_vehicle.decode(row.document) for row in rows]
+
+
 def vehicles_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Vehicle]:
     return [_vehicle.decode(row.document) for row in _in(conn, vehicles, vehicles.c.id, account_id, ids)]
 
 
 def vehicles_by_external_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Vehicle]:
     return [_vehicle.decode(row.document) for row in _in(conn, vehicles, vehicles.c.external_id, account_id, ids)]
+
+
+def places_among(
+    conn: Connection, account_id: str, wanted: Iterable[tuple[float, float, str]]
+) -> set[tuple[float, float, str]]:
+    """Those of these places (latitude, longitude, address) that are locations of the account already."""
+    found = set()
+    for latitude, longitude, address in wanted:
+        same = (locations.c.latitude == latitude) & (locations.c.longitude == longitude)
+        chosen = (locations.c.account_id == account_id) & (locations.c.address == address) & same
+        if conn.execute(select(locations.c.id).where(chosen).limit(1)).first():
+            found.add((latitude, longitude, address))
+    return found
 
 
 def locations_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Location]:

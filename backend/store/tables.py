@@ -120,6 +120,16 @@ drivers = Table(
     Index("drivers_by_serial", "account_id", "serial"),
 )
 
+driver_days = Table(
+    "driver_days",
+    metadata,
+    _account(),
+    Column("driver_id", String(32), primary_key=True),
+    Column("date", String(10), primary_key=True),
+    Column("document", LargeBinary, nullable=False),  # domain.drivers.DriverDay: what is different on this date
+    Index("driver_days_by_date", "account_id", "date"),
+)
+
 locations = Table(
     "locations",
     metadata,

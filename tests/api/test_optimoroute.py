@@ -9,10 +9,18 @@ import pytest
 
 from tests.serving import Company, Server, bearer
 
-GETS = {"get_routes": {"date": "2026-03-02"}, "get_planning_status": {"planningId": "1"}, "get_events": {}}
+GETS = ["get_routes", "get_planning_status", "get_events", "get_scheduling_info"]
 POSTS = [
+    "create_order",
     "create_or_update_orders",
     "get_orders",
+    "delete_order",
+    "delete_orders",
+    "delete_all_orders",
+    "search_orders",
+    "update_driver_parameters",
+    "update_drivers_parameters",
+    "update_completion_details",
     "start_planning",
     "stop_planning",
     "get_completion_details",
@@ -23,7 +31,10 @@ LISTS = {
     "create_or_update_orders": "orders",
     "get_orders": "orders",
     "get_completion_details": "orders",
+    "delete_orders": "orders",
     "update_drivers_positions": "updates",
+    "update_drivers_parameters": "updates",
+    "update_completion_details": "updates",
 }
 
 
@@ -120,7 +131,7 @@ def test_bulk_calls_need_their_list_and_take_so_many(company: Company, method: s
     assert code({name: {}}) == "ERR_INVALID_PARAM_FORMAT"
     assert code({name: None}) == "ERR_INVALID_PARAM_FORMAT"
     assert code({name: []}) == "ERR_INVALID_PARAM_FORMAT"
-    if name == "orders":
+    if method != "update_drivers_positions":
         assert code({name: [{"orderNo": "x"}] * 501}) == "ERR_INVALID_PARAM_FORMAT"
         assert code({name: [{"orderNo": "x"}] * 500}) is None
 

@@ -1,8 +1,13 @@
 """The shapes of the OptimoRoute document, as they go out."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from backend.domain.drivers import Driver, Vehicle
 from backend.domain.orders import Location, TimeWindow
+from backend.domain.routes import Stop
+from backend.service.days import Scheduled
 from backend.service.orders import Found
 
 NO_NUMBER = "-"  # what the document shows for an order without orderNo
@@ -55,6 +60,34 @@ def location(place: Location) -> dict[str, Any]:
         "valid": place.valid,
         "checkInTime": place.check_in_min,
         "notes": place.notes,
+    }
+
+
+def schedule(where: Scheduled, zone: ZoneInfo) -> dict[str, Any]:
+    """The Order Scheduling Information object."""
+    return who(where.driver, where.vehicle) | {"stopNumber": where.stop.number} | times(where.stop, zone)
+
+
+def who(driver: Driver, vehicle: Vehicle | None) -> dict[str, Any]:
+    """Driver and vehicle, as routes and schedules name them."""
+    return {
+        "driverExternalId": driver.external_id or "",
+        "driverSerial": driver.serial,
+        "driverName": driver.name,
+        "vehicleRegistration": vehicle.registration if vehicle else "",
+        "vehicleLabel": vehicle.label if vehicle else "",
+    }
+
+
+def times(stop: Stop, zone: ZoneInfo) -> dict[str, Any]:
+    """When a stop is planned, in this time zone, and the way to it."""
+    start = datetime.fromtimestamp(stop.start_s, zone)
+    return {
+        "scheduledAt": f"{start:%H:%M}",
+        "scheduledAtDt": f"{start:%Y-%m-%d %H:%M:%S}",
+        "arrivalTimeDt": f"{datetime.fromtimestamp(stop.arrival_s, zone):%Y-%m-%d %H:%M:%S}",
+        "travelTime": stop.travel_s,
+        "distance": stop.distance_m,
     }
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import UNSET
+
 from backend.api.optimoroute import answers, wire
 from backend.api.optimoroute.call import BULK, Answer, Call, failure, method
 from backend.domain.accounts import Role
@@ -10,6 +12,23 @@ from backend.domain.drafts import OrderDraft, OrderName
 from backend.domain.errors import Refusal
 from backend.service import orders
 from backend.service.orders import Found, Saved
+
+
+@method("create_order", "POST", roles=(Role.TENANT, Role.CUSTOMER))
+async def create_order(call: Call) -> Answer:
+    """Creates or updates one order; `operation` is mandatory. Only addresses of known locations are found."""
+    wire.no_nul(call.body)
+    draft = call.read(wire.SingleOrder).draft()
+    (saved,) = await orders.save(call.desk, call.office, [draft])
+    if isinstance(saved, Refusal):
+        return failure(saved)
+    answer: Answer = {"success": True, "id": saved.order.id, "location": answers.location(saved.location)}
+    if draft.location is not UNSET and draft.location.store_invalid and not saved.location.valid:
+        text = (
+            "The specified address could not be geocoded; the order cannot be planned until its location is corrected."
+        )
+        answer |= {"code": "WAR_LOC_GEOCODING", "message": text}
+    return answer
 
 
 @method("create_or_update_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER))
@@ -43,21 +62,9 @@ def named(call: Call) -> list[Any]:
     return [{"orderNo": number} for number in numbers]
 
 
-def order_name(item: object) -> OrderName | Refusal:
-    """One item of a bulk call that names an order."""
-    try:
-        wire.no_nul(item)
-        name = wire.convert(item, wire.OrderName)
-    except Refusal as refusal:
-        return Refusal("ERR_INVALID_PARAM_FORMAT", refusal.text)
-    if not name.id and not name.order_no:
-        return Refusal("ERR_INVALID_PARAM_FORMAT", "An order is named by id or orderNo.")
-    return OrderName(name.id or None, name.order_no or None)
-
-
 async def find(call: Call, items: Sequence[object]) -> list[Found | Refusal]:
     """The orders that these items name, one answer each."""
-    names = [order_name(item) for item in items]
+    names = [wire.order_name(item) for item in items]
     found = iter(await orders.find(call.desk, call.office, [each for each in names if isinstance(each, OrderName)]))
     return [each if isinstance(each, Refusal) else next(found) for each in names]
 

@@ -1,7 +1,7 @@
 """Planning: start, status, stop, routes."""
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,7 +13,7 @@ from backend.domain.accounts import Role
 from backend.domain.drafts import DriverName, OrderName
 from backend.domain.errors import Refusal
 from backend.domain.plans import CannotPlan, PlanRequest
-from backend.service import plans
+from backend.service import days, plans
 from backend.service.days import DayRoute, DayStop
 
 _LARGEST_ID = 2**63 - 1
@@ -117,15 +117,10 @@ async def get_routes(call: Call) -> Answer:
     """The planned routes of a `date`, with the drivers' stops in order; times are in the account's time zone."""
     date = wire.date(call.parameter("date"))
     with_line, with_ends = call.flag("includeRoutePolyline"), call.flag("includeRouteStartEnd")
-    found = await plans.day_routes(call.desk, call.office.account, date)
+    found = await days.day_routes(call.desk, call.office.account, date)
     zone = ZoneInfo(call.office.account.settings.time_zone)
     routes = [_route(each, zone, with_line, with_ends) for each in found if each.stops and _wanted(call, each)]
     return {"success": True, "routes": routes}
-
-
-def schedule(route: DayRoute, stop: DayStop, zone: ZoneInfo) -> dict[str, Any]:
-    """The Order Scheduling Information object."""
-    return _who(route) | {"stopNumber": stop.stop.number} | _times(stop, zone)
 
 
 def _wanted(call: Call, route: DayRoute) -> bool:
@@ -141,7 +136,7 @@ def _wanted(call: Call, route: DayRoute) -> bool:
 
 
 def _route(route: DayRoute, zone: ZoneInfo, with_line: bool, with_ends: bool) -> Answer:
-    answer = _who(route) | {
+    answer = answers.who(route.driver, route.vehicle) | {
         "duration": round(route.route.duration_s / 60),
         "distance": answers.number(round(route.route.distance_m / 1000, 3)),
         **{f"load{index}": answers.number(load) for index, load in enumerate(route.route.loads, 1)},
@@ -172,30 +167,7 @@ def _stop(stop: DayStop, zone: ZoneInfo) -> Answer:
         where = {"latitude": stop.stop.latitude, "longitude": stop.stop.longitude}
         blank = {"orderNo": answers.NO_NUMBER, "id": "", "locationNo": "", "locationName": "", "address": ""}
         answer |= blank | where | {"type": stop.stop.type}
-    return answer | _times(stop, zone)
-
-
-def _who(route: DayRoute) -> Answer:
-    vehicle = route.vehicle
-    return {
-        "driverExternalId": route.driver.external_id or "",
-        "driverSerial": route.driver.serial,
-        "driverName": route.driver.name,
-        "vehicleRegistration": vehicle.registration if vehicle else "",
-        "vehicleLabel": vehicle.label if vehicle else "",
-    }
-
-
-def _times(stop: DayStop, zone: ZoneInfo) -> Answer:
-    start = datetime.datetime.fromtimestamp(stop.stop.start_s, zone)
-    arrival = datetime.datetime.fromtimestamp(stop.stop.arrival_s, zone)
-    return {
-        "scheduledAt": f"{start:%H:%M}",
-        "scheduledAtDt": f"{start:%Y-%m-%d %H:%M:%S}",
-        "arrivalTimeDt": f"{arrival:%Y-%m-%d %H:%M:%S}",
-        "travelTime": stop.stop.travel_s,
-        "distance": stop.stop.distance_m,
-    }
+    return answer | answers.times(stop.stop, zone)
 
 
 def _driver(selected: SelectedDriver) -> DriverName:

@@ -2,12 +2,13 @@
 
 import datetime
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backend.api.optimoroute.call import BULK, convert, no_nul
+from backend.domain import drafts as domain
 from backend.domain.drafts import DriverName, LocationDraft, Operation, OrderDraft
 from backend.domain.errors import Refusal
 from backend.domain.orders import DateTimeWindow, TimeWindow
@@ -67,9 +68,8 @@ class Location(msgspec.Struct, frozen=True, rename="camel"):
     longitude: float | UnsetType = UNSET
     notes: Text | UnsetType = UNSET
     check_in_time: Annotated[int, Meta(ge=0, le=1440)] | UnsetType = UNSET
-    store_invalid: bool = False
 
-    def draft(self) -> LocationDraft:
+    def draft(self, *, store_invalid: bool = False) -> LocationDraft:
         return LocationDraft(
             self.location_no,
             self.location_name,
@@ -78,6 +78,7 @@ class Location(msgspec.Struct, frozen=True, rename="camel"):
             self.longitude,
             self.notes,
             self.check_in_time,
+            store_invalid,
         )
 
 
@@ -159,6 +160,40 @@ class Order(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
+class GeocodedLocation(Location, frozen=True, rename="camel"):
+    """The location of a single order, whose address may be looked up."""
+
+    accept_multiple_results: bool = False
+    accept_partial_match: bool = False
+    store_invalid: bool = False
+
+
+class SingleOrder(Order, frozen=True, kw_only=True, rename="camel"):
+    """The body of create_order. ``tw_from`` and ``tw_to`` are the older way to give one time window."""
+
+    operation: Literal["CREATE", "UPDATE", "SYNC", "MERGE"]
+    location: GeocodedLocation | UnsetType = UNSET
+    tw_from: Clock | UnsetType = UNSET
+    tw_to: Clock | UnsetType = UNSET
+
+    def draft(self) -> OrderDraft:
+        """Refuses with ``ERR_MISSING_MAND_FIELD`` what the document demands of each operation."""
+        draft = super().draft()
+        missing = [name for name in ("date", "type", "location") if getattr(self, name) is UNSET]
+        if self.operation in ("CREATE", "SYNC") and missing:
+            raise Refusal("ERR_MISSING_MAND_FIELD", f"The field {missing[0]} is missing.", missing[0])
+        if not self.id and not self.order_no:
+            raise Refusal("ERR_MISSING_MAND_FIELD", "One of orderNo and id is missing.", "orderNo")
+        changes: dict[str, Any] = {"find_by_address": True}
+        if self.operation == "CREATE":
+            changes["id"] = None  # it is the operations other than CREATE that look for one
+        if self.location is not UNSET:
+            changes["location"] = self.location.draft(store_invalid=self.location.store_invalid)
+        if self.time_windows is UNSET and (self.tw_from is not UNSET or self.tw_to is not UNSET):
+            changes["time_windows"] = (TimeWindow(self.tw_from or None, self.tw_to or None),)
+        return msgspec.structs.replace(draft, **changes)
+
+
 class OrderName(msgspec.Struct, frozen=True, rename="camel"):
     """An order named by either; ``id`` wins."""
 
@@ -184,6 +219,18 @@ def order_draft(item: object) -> OrderDraft | Refusal:
         return convert(item, Order).draft()
     except Refusal as refusal:
         return Refusal("ERR_INVALID_PARAM_FORMAT", refusal.text)
+
+
+def order_name(item: object) -> domain.OrderName | Refusal:
+    """One item of a bulk call that names an order."""
+    try:
+        no_nul(item)
+        name = convert(item, OrderName)
+    except Refusal as refusal:
+        return Refusal("ERR_INVALID_PARAM_FORMAT", refusal.text)
+    if not name.id and not name.order_no:
+        return Refusal("ERR_INVALID_PARAM_FORMAT", "An order is named by id or orderNo.")
+    return domain.OrderName(name.id or None, name.order_no or None)
 
 
 def echo(item: object, *names: str) -> dict[str, str]:
