@@ -103,10 +103,14 @@ class Call:
 
     async def tell(self, device: Device, line: field.Line) -> None:
         """Pass on what the office has for the phone, until it is told to hang up."""
+        told: dict[str, int] = {}
         while True:
             match await line.hear():
                 case field.RouteChanged(date):
-                    await self._say(RouteNews(await field.route_version(self._desk, device, date), date))
+                    version = await field.route_version(self._desk, device, date)
+                    if version != told.get(date, 0):  # a plan that was made and not sent is no news for the phone
+                        told[date] = version
+                        await self._say(RouteNews(version, date))
                 case field.MessageSent(Message() as message):
                     await self._say(MessageNews(message.id, message.text, message.at))
                 case field.HungUp(code, reason):
