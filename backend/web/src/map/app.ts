@@ -311,10 +311,11 @@ export class App {
   /** What each driver is doing now; answers whether anything changed, and only then tells the map. */
   #restate(): boolean {
     const nowS = this.clock.nowS();
+    const staleS = this.clock.staleAfterS();
     let changed = this.#states.size !== this.fleet.drivers.size;
     const states = new Map<string, DriverState>();
     for (const [id, driver] of this.fleet.drivers) {
-      const state = driverState(this.fleet, driver, nowS);
+      const state = driverState(this.fleet, driver, nowS, staleS);
       if (this.#states.get(id) !== state) changed = true;
       states.set(id, state);
     }

@@ -83,12 +83,11 @@ export class Chart {
     this.#listen();
   }
 
-  get zoom(): number {
-    return this.#map.getZoom();
-  }
-
-  get following(): boolean {
-    return this.#following;
+  /** Where the camera looks, and the size of what it sees in CSS pixels. */
+  get view(): { longitude: number; latitude: number; zoom: number; width: number; height: number } {
+    const { lng, lat } = this.#map.getCenter();
+    const { clientWidth: width, clientHeight: height } = this.#map.getContainer();
+    return { longitude: lng, latitude: lat, zoom: this.#map.getZoom(), width, height };
   }
 
   /** All routes, stops and depots of the fleet. */

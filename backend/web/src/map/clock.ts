@@ -1,5 +1,9 @@
 /** The server's time, as the page last heard it: ages and estimates are told on its clock, which in a demo runs fast. */
 
+const STALE_S = 120;
+/** Real seconds between a fix and its being shown, at most, as long as all is well. */
+const ON_THE_WAY_S = 4;
+
 export class ServerClock {
   #atS = Date.now() / 1000;
   #heardMs = performance.now();
@@ -9,6 +13,11 @@ export class ServerClock {
     this.#atS = nowS ?? Date.now() / 1000;
     this.#heardMs = performance.now();
     this.#speed = speed;
+  }
+
+  /** Seconds after which a position is old: where the clock runs fast, what is on its way meanwhile ages fast too. */
+  staleAfterS(): number {
+    return STALE_S + ON_THE_WAY_S * (this.#speed - 1);
   }
 
   /** Unix seconds. */

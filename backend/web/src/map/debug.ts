@@ -1,5 +1,6 @@
 /** `window.codriver`: what the page shows, to read and not to change. For tests, and for a look from the console. */
 import { fromMercator } from "../shared/geo.ts";
+import { routeColour } from "./look.ts";
 import type { App } from "./app.ts";
 
 export interface ShownDriver {
@@ -7,6 +8,8 @@ export interface ShownDriver {
   externalId: string | undefined;
   name: string;
   state: string;
+  /** The colour of the route. */
+  colour: string;
   /** Where the vehicle is drawn now, between its fixes. */
   longitude: number | undefined;
   latitude: number | undefined;
@@ -25,6 +28,8 @@ declare global {
       ready(): boolean;
       date(): string | undefined;
       now(): number;
+      /** What the camera sees; undefined without a map. */
+      view(): { longitude: number; latitude: number; zoom: number; width: number; height: number } | undefined;
       /** Frames drawn so far, and vehicles in the last one; undefined without a map. */
       drawn(): { frames: number; vehicles: number } | undefined;
     }>;
@@ -45,6 +50,7 @@ export function debugHandle(app: App): void {
           externalId: driver.externalId,
           name: driver.name,
           state: app.state(driver.id),
+          colour: routeColour(driver.id),
           longitude: at?.[0],
           latitude: at?.[1],
           heading: Number.isNaN(heading) ? undefined : heading,
@@ -56,6 +62,7 @@ export function debugHandle(app: App): void {
     ready: () => app.routesLoaded,
     date: () => app.date,
     now: () => app.clock.nowS(),
+    view: () => app.chart?.view,
     drawn: () => app.chart && { frames: app.chart.vehicles.frames, vehicles: app.chart.vehicles.drawn },
   });
 }

@@ -36,7 +36,6 @@ export interface Fleet {
 
 export type DriverState = "off" | "stale" | "idle" | "driving" | "servicing";
 
-export const STALE_S = 120;
 const MOST_EVENTS = 300;
 
 export function emptyFleet(): Fleet {
@@ -127,10 +126,11 @@ export function applyRoutes(fleet: Fleet, routes: readonly Route[]): void {
   }
 }
 
-/** @param nowS the server's Unix seconds */
-export function driverState(fleet: Fleet, driver: Driver, nowS: number): DriverState {
+/** @param nowS the server's Unix seconds
+ *  @param staleS the age of a position from which it says nothing of now */
+export function driverState(fleet: Fleet, driver: Driver, nowS: number, staleS = 120): DriverState {
   if (!driver.onDuty) return "off";
-  if (driver.position === null || nowS - driver.position.timestamp > STALE_S) return "stale";
+  if (driver.position === null || nowS - driver.position.timestamp > staleS) return "stale";
   const route = fleet.routeOf.get(driver.id);
   if (route === undefined) return "idle";
   let state: DriverState = "idle";
