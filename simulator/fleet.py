@@ -32,6 +32,8 @@ from simulator.wire import Route, decode_route
 
 PAIRING_AT_ONCE = 8
 ORDERS_PER_DRIVER = 12.8
+REFUSED_AHEAD_S = 240.0
+"""Well before the five minutes at which a server refuses a stamp: a busy machine adds its part."""
 DRAINED_WITHIN_S = 120.0
 """How long outboxes may take to empty once the day is over; beyond, the rest counts as not acknowledged."""
 
@@ -107,20 +109,18 @@ async def _run(
         running = {phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)}
         await _drive(running, clock, truth, options, console, ending)
         driven = max(phone.reached for phone in phones) - clock.start
-        troubles += [f"{phone.diary.phone.key}: {phone.turned}" for phone in phones if phone.turned]
-        troubles += [
-            f"{phone.diary.phone.key}: {phone.queued} messages never acknowledged" for phone in phones if phone.queued
-        ]
-        done = sum(acknowledged for diary in truth.diaries.values() for _, acknowledged in diary.actions())
-        if not options.resume and not await watch.seen(done):
-            troubles.append(f"the map got {watch.events} events of {done}")
+        troubles += _undelivered(phones)
+        if not options.resume and not truth.run.events_before:
+            troubles += await _unseen(truth, watch)
     else:
         for driver, steps in days.items():
             truth.diaries[driver].recall(steps)
     wall = monotonic() - begun
     verdict = await verify(account, truth) if options.verify else _counted(truth)
-    if watch.older_after_newer:
-        troubles.append(f"{watch.older_after_newer} times the map got an older position after a newer one")
+    refused = _sum([diary.refused() for diary in truth.diaries.values()])
+    troubles += [
+        f"refused with {code}: {count}" for code, count in refused.items() if code not in _to_be_refused(truth)
+    ]
     return document(
         verdict,
         drivers=len(truth.diaries),
@@ -133,9 +133,31 @@ async def _run(
         verified=options.verify,
         retries=sum(phone.retries for phone in phones),
         live={"frames": watch.frames, "events": watch.events, "reconnects": watch.reconnects},
-        refused=_sum([diary.refused() for diary in truth.diaries.values()]),
+        refused=refused,
         troubles=troubles,
     )
+
+
+def _undelivered(phones: list[Phone]) -> list[str]:
+    """What phones could not hand in although they tried to the end."""
+    turned = [f"{phone.diary.phone.key}: {phone.turned}" for phone in phones if phone.turned]
+    left = [(phone.diary.phone.key, phone.queued) for phone in phones if phone.queued]
+    return turned + [f"{key}: {count} messages never acknowledged" for key, count in left]
+
+
+async def _unseen(truth: Truth, watch: Watch) -> list[str]:
+    """What the map should have shown and did not."""
+    done = sum(acknowledged for diary in truth.diaries.values() for _, acknowledged in diary.actions())
+    troubles = [] if await watch.seen(done) else [f"the map got {watch.events} events of {done}"]
+    if watch.older_after_newer:
+        troubles.append(f"{watch.older_after_newer} times the map got an older position after a newer one")
+    return troubles
+
+
+def _to_be_refused(truth: Truth) -> set[str]:
+    """The codes that the scenario asks for: a phone whose clock is minutes ahead is refused what it stamps."""
+    ahead = read(truth.run.scenario).clock.offset_s[1] > REFUSED_AHEAD_S
+    return {"ERR_TIMESTAMP_FUTURE"} if ahead else set()
 
 
 async def _truth(options: Options, account: Account, client: httpx.AsyncClient, console: Console) -> Truth:
