@@ -1,7 +1,8 @@
 """The OpenAPI document of the wire, and a page to try it.
 
 The handlers read bodies themselves, strictly, so the framework cannot know the shapes. A handler says them beside its
-path: ``takes=`` the body's type, ``gives=`` the answer's, ``query=`` a sentence for each parameter of the query.
+path: ``takes=`` the body's type (``takes_as=`` its media type, where that is not JSON), ``gives=`` the answer's,
+``query=`` a sentence for each parameter of the query.
 """
 
 from collections.abc import Callable
@@ -92,7 +93,7 @@ def _area(path: str) -> str:
 
 def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) -> None:
     if "takes" in opt:
-        content = {"application/json": OpenAPIMediaType(schema=shape[opt["takes"]])}
+        content = {opt.get("takes_as", "application/json"): OpenAPIMediaType(schema=shape[opt["takes"]])}
         operation.request_body = RequestBody(content=content, required=True)
     responses = operation.responses or {}
     for status, response in responses.items():

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import HttpMethod, Request, Response, post, route
@@ -39,7 +39,24 @@ class Stored(msgspec.Struct, frozen=True):
     sha256: str
 
 
-@post("/driver/v1/attachments", summary="Hand in a file", gives=Stored, request_max_body_size=None)
+class FormIn(msgspec.Struct, frozen=True, rename="camel"):
+    """The fields of the form, for the published document; they are read one by one as they come."""
+
+    file: bytes
+    kind: Literal["signature", "image", "barcode"]
+    id: str
+    order_id: str | None = None
+    sha256: str | None = None
+
+
+@post(
+    "/driver/v1/attachments",
+    summary="Hand in a file",
+    takes=FormIn,
+    takes_as="multipart/form-data",
+    gives=Stored,
+    request_max_body_size=None,
+)
 async def post_attachment(request: Call) -> Response[bytes]:
     """A form with `file` (JPEG, PNG, WebP, HEIC or PDF, up to 15 MiB), `kind` (signature, image or barcode), `id` (a
     UUID made by the app), and where known `orderId` and `sha256`.

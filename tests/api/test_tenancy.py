@@ -127,7 +127,8 @@ def test_every_route_wants_a_key_but_those_that_are_for_everyone(server: Server)
         if path.startswith(open_to_all) or path.startswith("/v1/"):
             continue
         address = path.format(**dict.fromkeys(names, "x"))
-        for headers in ({}, bearer("wrong-wrong-wrong-wrong")):
+        for credentials in ({}, bearer("wrong-wrong-wrong-wrong")):
+            headers = {"Tus-Resumable": "1.0.0", **credentials}
             answer = httpx.request(method, server.url + address, headers=headers)
             assert answer.status_code == 401, f"{method} {path}: {answer.status_code}"
 
