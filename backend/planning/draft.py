@@ -49,9 +49,9 @@ def planned(problem: Problem) -> Orders:
     return orders
 
 
-def greedy(problem: Problem, matrix: Matrix) -> Orders:
+def greedy(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> Orders:
     """Orders by insertion alone, beginning with what is planned."""
-    return insertion.insert(problem, matrix, choices(problem, matrix), planned(problem))
+    return insertion.insert(problem, matrix, choices, planned(problem))
 
 
 def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:
@@ -61,7 +61,7 @@ def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:
     return travel_s + sum(penalty for i, penalty in enumerate(penalties(problem, matrix)) if i not in served)
 
 
-def plan(problem: Problem, matrix: Matrix, orders: Orders) -> Plan:
+def plan(problem: Problem, matrix: Matrix, choices: list[list[int]], orders: Orders) -> Plan:
     """The plan with these orders. Raises ValueError where one cannot be driven in time."""
     routes = []
     for vehicle, order in enumerate(orders):
@@ -70,5 +70,5 @@ def plan(problem: Problem, matrix: Matrix, orders: Orders) -> Plan:
             if route is None:
                 raise ValueError(f"The route of vehicle {problem.vehicles[vehicle].key} cannot be driven in time.")
             routes.append(route)
-    dropped = explain.dropped(problem, matrix, choices(problem, matrix), orders)
+    dropped = explain.dropped(problem, matrix, choices, orders)
     return Plan(routes=tuple(routes), dropped=tuple(dropped), cost=cost(problem, matrix, orders))

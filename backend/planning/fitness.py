@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Problem, Stop, Vehicle
 from backend.planning.timetable import timetable
@@ -31,8 +33,20 @@ def obstacle(problem: Problem, matrix: Matrix, vehicle: int, stop: int) -> str |
 
 def candidates(problem: Problem, matrix: Matrix) -> list[list[int]]:
     """For each stop the vehicles that could serve it alone."""
-    vehicles = range(len(problem.vehicles))
-    return [[v for v in vehicles if obstacle(problem, matrix, v, i) is None] for i in range(len(problem.stops))]
+    alike: dict[Vehicle, list[int]] = {}
+    for v, vehicle in enumerate(problem.vehicles):
+        alike.setdefault(msgspec.structs.replace(vehicle, key=""), []).append(v)
+    return [
+        sorted(v for group in alike.values() for v in _able(problem, matrix, group, i))
+        for i in range(len(problem.stops))
+    ]
+
+
+def _able(problem: Problem, matrix: Matrix, group: list[int], i: int) -> list[int]:
+    """Those of a group of vehicles, which differ in nothing but their keys, that could serve a stop alone."""
+    named = problem.stops[i].vehicles
+    able = [v for v in group if named is None or problem.vehicles[v].key in named]
+    return able if able and obstacle(problem, matrix, able[0], i) is None else []
 
 
 def _fits(stop: Stop, vehicle: Vehicle) -> bool:

@@ -82,7 +82,8 @@ def plan(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], N
     if broken:
         print("The solver's plan breaks rules:", *broken[:10], file=sys.stderr)
         tables = matrix.travel(problem)
-        found = draft.plan(problem, tables, draft.greedy(problem, tables))
+        choices = draft.choices(problem, tables)
+        found = draft.plan(problem, tables, choices, draft.greedy(problem, tables, choices))
         broken = violations(problem, found)
     return Failed(f"The plan breaks rules: {' '.join(broken[:3])}") if broken else Found(found)
 

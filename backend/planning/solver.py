@@ -23,6 +23,8 @@ from backend.planning.timetable import delivered, penalties, picked_up, ranges
 
 POLISH = 0.15
 """The share of the budget that the constraint solver gets."""
+POLISHED_STOPS = 600
+"""More stops than this are not polished: building the model alone would take seconds, out of reach of a stop."""
 TICK_S = 0.05
 """How often the search looks up: a stop is noticed and progress told at this pace."""
 SEED = 1
@@ -37,19 +39,21 @@ def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], 
     matrix = travel(problem)
     choices = draft.choices(problem, matrix)
     movable = draft.movable(problem, choices)
-    best = draft.greedy(problem, matrix)
+    best = draft.greedy(problem, matrix, choices)
     if any(movable):
-        best = ruin.improve(problem, matrix, movable, best, lambda: watch.elapsed() / (1 - POLISH), random.Random(SEED))
-    if any(movable) and _is_plain(problem) and watch.elapsed() < 1:
+        polish = POLISH if _suits_the_model(problem) else 0
+        best = ruin.improve(problem, matrix, movable, best, lambda: watch.elapsed() / (1 - polish), random.Random(SEED))
+    if watch.elapsed() < 1 and any(movable):
         polished = insertion.insert(problem, matrix, choices, Model(problem, matrix, movable, best).search(watch))
         best = min(best, polished, key=lambda orders: draft.cost(problem, matrix, orders))
     progress(100)
-    return draft.plan(problem, matrix, best)
+    return draft.plan(problem, matrix, choices, best)
 
 
-def _is_plain(problem: Problem) -> bool:
-    """Whether the constraint solver's model says all there is to the problem: it knows neither balance nor pairs."""
-    return problem.options.balancing == "OFF" and not pairs(problem)
+def _suits_the_model(problem: Problem) -> bool:
+    """Whether the constraint solver's model says all there is to the problem, without balance and pairs, and is small
+    enough to be built in a moment."""
+    return problem.options.balancing == "OFF" and not pairs(problem) and len(problem.stops) <= POLISHED_STOPS
 
 
 class Watch:
