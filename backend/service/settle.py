@@ -6,9 +6,8 @@ that a fact that comes late changes them exactly as if it had come in time.
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -26,6 +25,7 @@ from backend.domain.progress import (
     out_of_order,
     shown_status,
 )
+from backend.domain.times import zone
 from backend.store import attachments, facts, standing
 from backend.store.database import Connection
 
@@ -50,8 +50,9 @@ def settle(conn: Connection, device: Device, actions: Sequence[Action], now_ms: 
     known = _Known(conn, device, actions)
     outcomes = [known.settle(action, now_ms) for action in actions]
     facts.insert_facts(conn, device.account.id, known.rows, now_ms)
-    touched = {row.fact.order_id for row in known.rows if isinstance(row.fact, OrderFact)}
-    refold(conn, device.account, touched, {row.route_id for row in known.rows if row.route_id})
+    if known.rows:
+        touched = {row.fact.order_id for row in known.rows if isinstance(row.fact, OrderFact)}
+        refold(conn, device.account, touched, {row.route_id for row in known.rows if row.route_id}, known.said)
     return outcomes
 
 
@@ -72,33 +73,35 @@ def sent(conn: Connection, account: Account, route_ids: Iterable[str]) -> None:
     refold(conn, account, (), wanted)
 
 
-def refold(conn: Connection, account: Account, order_ids: Iterable[str], route_ids: Iterable[str] = ()) -> None:
-    """Folds these orders and routes, and the routes these orders stand on, and remembers what came out."""
-    touched = set(order_ids)
-    said = facts.of_orders(conn, touched) if touched else {}
-    route_ids = {
-        o.active_route_id for o in standing.standing_orders(conn, touched).values() if o.active_route_id
-    }.union(route_ids)
-    before = standing.standing_orders(conn, touched, route_ids)
-    now = {
-        order_id: msgspec.structs.replace(order, state=fold_order(said.get(order_id, ())))
-        if order_id in touched
-        else order
-        for order_id, order in before.items()
-    }
+def refold(
+    conn: Connection,
+    account: Account,
+    order_ids: Iterable[str],
+    route_ids: Iterable[str] = (),
+    said: Mapping[str, Sequence[OrderFact]] | None = None,
+) -> None:
+    """Folds these orders and routes, and the routes these orders stand on, and remembers what came out.
+
+    ``said`` is all that was said of these orders, where the caller has it at hand.
+    """
+    touched, routes = set(order_ids), set(route_ids)
+    if said is None:
+        said = facts.of_orders(conn, touched) if touched else {}
+    before = standing.standing_orders(conn, touched, routes)
+    if further := {order.active_route_id for order in before.values() if order.active_route_id} - routes:
+        routes |= further
+        before = standing.standing_orders(conn, touched, routes)
+    now = {order_id: _refolded(order, said, touched) for order_id, order in before.items()}
     shown = {order_id: order.state.status or order.planned for order_id, order in now.items()}
     progress = {}
-    routes_said = facts.of_routes(conn, route_ids) if route_ids else {}
-    for route in standing.standing_routes(conn, route_ids) if route_ids else ():
+    routes_said = facts.of_routes(conn, routes) if routes else {}
+    for route in standing.standing_routes(conn, routes) if routes else ():
         stops = [order_id for order_id in route.order_ids if order_id in now]
-        state = fold_route(
-            routes_said.get(route.id, ()), [(order_id, now[order_id].state.status) for order_id in stops]
-        )
+        own = [(order_id, now[order_id].state.status) for order_id in stops]
+        state = fold_route(routes_said.get(route.id, ()), own)
         if state != route.progress:
             progress[route.id] = state
-        for order_id in stops:
-            own, planned = now[order_id].state.status, now[order_id].planned
-            shown[order_id] = shown_status(own, order_id, state, planned)
+        shown |= {id: shown_status(status, id, state, now[id].planned) for id, status in own}
         if account.settings.strict_stop_order:
             now |= _mark(conn, stops, now)
     changed = {
@@ -110,17 +113,25 @@ def refold(conn: Connection, account: Account, order_ids: Iterable[str], route_i
     standing.remember_routes(conn, progress)
 
 
+def _refolded(
+    order: standing.OrderStanding, said: Mapping[str, Sequence[OrderFact]], touched: set[str]
+) -> standing.OrderStanding:
+    if order.id not in touched:
+        return order
+    return msgspec.structs.replace(order, state=fold_order(said.get(order.id, ())))
+
+
 def local_day(account: Account, date: str) -> tuple[int, int]:
     """When this date begins and ends in the account's time zone, Unix milliseconds."""
-    zone = ZoneInfo(account.settings.time_zone)
-    begins = datetime.fromisoformat(date).replace(tzinfo=zone)
-    ends = (datetime.fromisoformat(date) + timedelta(days=1)).replace(tzinfo=zone)
+    there = zone(account.settings.time_zone)
+    begins = datetime.fromisoformat(date).replace(tzinfo=there)
+    ends = (datetime.fromisoformat(date) + timedelta(days=1)).replace(tzinfo=there)
     return round(begins.timestamp() * 1000), round(ends.timestamp() * 1000)
 
 
 def local_date(account: Account, at_ms: int) -> str:
     """The date at this moment in the account's time zone."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(account.settings.time_zone)).date().isoformat()
+    return datetime.fromtimestamp(at_ms / 1000, zone(account.settings.time_zone)).date().isoformat()
 
 
 def digest(content: msgspec.Struct) -> str:
@@ -154,7 +165,7 @@ class _Known:
         ids = {action.order_id for action in about if action.order_id}
         numbers = {action.order_no for action in about if action.order_no and not action.order_id}
         self._orders = standing.own_orders(conn, account_id, driver_id, ids, numbers) if about else []
-        self._said = facts.of_orders(conn, {order.id for order in self._orders}) if self._orders else {}
+        self.said = facts.of_orders(conn, {order.id for order in self._orders}) if self._orders else {}
         named = {name for action in actions for name in attachments_of(action.form)}
         self._strangers = attachments.not_of(conn, account_id, driver_id, named) if named else frozenset()
         self._routes: dict[str, str | None] = {}
@@ -215,7 +226,7 @@ class _Known:
     def _status_after(self, fact: Fact) -> str | None:
         if not isinstance(fact, OrderFact):
             return None
-        said = self._said.setdefault(fact.order_id, [])
+        said = self.said.setdefault(fact.order_id, [])
         said.append(fact)
         status = fold_order(said).status
         return (status or Status.SCHEDULED).value
