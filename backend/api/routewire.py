@@ -27,7 +27,8 @@ class VehicleOut(msgspec.Struct, frozen=True):
 
 
 class StopOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """``travel_time`` and ``duration`` seconds, ``distance`` metres from the stop before; ``eta`` while unfinished."""
+    """``travel_time`` and ``duration`` seconds, ``distance`` metres from the stop before; ``eta`` while unfinished.
+    ``missing_proof`` names what is required of an order that ended so and did not come."""
 
     stop_number: int
     type: str
@@ -49,6 +50,7 @@ class StopOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, k
     started_at: str | None = None
     finished_at: str | None = None
     out_of_order: bool = False
+    missing_proof: tuple[str, ...] = ()
 
 
 class RouteOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
@@ -123,6 +125,7 @@ def stop_out(day: DayStop) -> StopOut:
         started_at=_moment(day.started_ms),
         finished_at=_moment(day.finished_ms),
         out_of_order=day.state.out_of_order,
+        missing_proof=day.missing_proof,
     )
 
 

@@ -94,7 +94,7 @@ def tus(handler: Handler) -> Handler:
                 raise Refusal("ERR_TUS_VERSION", f"Send Tus-Resumable: {VERSION}.", "Tus-Resumable")
             reply = await handler(request, **path)
         except Refusal as refusal:
-            reply = problems.answer(refusal)
+            reply = problems.on_refusal(request, refusal)
             if refusal.code == "ERR_TUS_VERSION":
                 reply.headers["Tus-Version"] = VERSION
         reply.headers["Tus-Resumable"] = VERSION

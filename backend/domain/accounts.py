@@ -27,7 +27,7 @@ class ProofWanted(msgspec.Struct, frozen=True, rename="camel"):
 
 class ProofPolicy(msgspec.Struct, frozen=True, rename="camel"):
     success: ProofWanted = ProofWanted()
-    failed: ProofWanted = ProofWanted(signature="off", barcode="off")
+    failed: ProofWanted = ProofWanted()
 
 
 class Settings(msgspec.Struct, frozen=True, rename="camel"):

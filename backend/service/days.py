@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from backend.domain.accounts import Account
+from backend.domain.accounts import Account, ProofPolicy
 from backend.domain.drivers import Driver, Place, Vehicle
-from backend.domain.orders import BEGUN, Location, Order
+from backend.domain.orders import BEGUN, Location, Order, Status
 from backend.domain.progress import OrderState, RouteState, fold_duty
+from backend.domain.proof import missing
 from backend.domain.routes import Route, Stop, Underway, estimate
 from backend.service import workload
 from backend.service.desk import Desk
@@ -32,6 +33,7 @@ class DayStop(msgspec.Struct, frozen=True, kw_only=True):
     eta_s: int | None = None
     windows: tuple[tuple[int, int], ...] = ()
     tracking: str | None = None
+    missing_proof: tuple[str, ...] = ()  # what the account requires of an order that ended so, and did not get
 
     @property
     def duration_s(self) -> int:
@@ -135,7 +137,7 @@ def _read(
         if record.driver_id not in drivers:
             continue
         stops = [
-            _stop(stop, records, places, days)
+            _stop(stop, records, places, days, account.settings.proof_of_delivery)
             for stop in route.stops
             if stop.order_id is None or stop.order_id in records
         ]
@@ -173,20 +175,26 @@ def _route(
 
 
 def _stop(
-    stop: Stop, records: Mapping[str, Record], places: Mapping[str, Location], days: workload.Calendar
+    stop: Stop,
+    records: Mapping[str, Record],
+    places: Mapping[str, Location],
+    days: workload.Calendar,
+    policy: ProofPolicy,
 ) -> DayStop:
     if stop.order_id is None:
         return DayStop(stop=stop)
     record = records[stop.order_id]
+    state = standing.state_of(record.completion)
     windows = workload.windows(record.order, days) or ()
     return DayStop(
         stop=stop,
         order=record.order,
         location=places.get(record.order.location_id),
         status=record.status,
-        state=standing.state_of(record.completion),
+        state=state,
         windows=tuple((days.origin_s + opens, days.origin_s + closes) for opens, closes in windows),
         tracking=record.tracking,
+        missing_proof=missing(policy, Status(record.status), state.form),
     )
 
 

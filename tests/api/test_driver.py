@@ -466,3 +466,62 @@ def test_messages_go_both_ways(company: Company, phone: Phone):
     assert eventually(both) == ["flat tyre", "wait"]
     for body in ({}, {"id": "", "text": "x"}, {"id": "a", "text": ""}, {"id": "a", "text": "a\x00"}):
         assert phone.client.post("/driver/v1/messages", json=body).status_code == 400
+
+
+# What the account asks for
+
+
+def test_a_missing_required_proof_is_told_and_never_refused(company: Company, phone: Phone):
+    asked = {"success": {"signature": "required", "note": "required"}, "failed": {"images": "required"}}
+    assert company.client.patch("/api/settings", json={"proofOfDelivery": asked}).status_code == 200
+    first, second, third = order_ids(sent_day(company, phone, 3))
+    outcomes = act(
+        phone,
+        action("success", NOON_S, orderId=first, form={"note": "x"}),
+        action("failed", NOON_S + 1, orderId=second),
+        action("success", NOON_S + 2, orderId=third, form={"note": "x", "signature": str(uuid.uuid4())}),
+    )
+    assert all(each["success"] for each in outcomes)
+    seen_by_phone = days.route_of(phone)
+    [seen_by_office] = company.client.get("/api/routes", params={"date": DAY}).json()["items"]
+    for route in (seen_by_phone, seen_by_office):
+        assert route is not None
+        missing = [stop.get("missingProof", []) for stop in route["stops"] if stop["type"] == "order"]
+        assert missing == [["signature"], ["images"], []]
+    assert seen_by_phone is not None
+    wanted = seen_by_phone["stops"][0]["requiredProof"]
+    assert wanted["success"] == {
+        "note": "required",
+        "signature": "required",
+        "images": "optional",
+        "barcode": "optional",
+    }
+
+
+def test_texts_of_every_kind_are_stored_and_told_literally(company: Company, phone: Phone):
+    [first] = order_ids(sent_day(company, phone, 1))
+    note = '<script>alert(1)</script> \'; DROP TABLE facts;-- {{7*7}} =HYPERLINK("x") %s \r\nX: y \u202e Z̴͑ 🚚 % _'
+    act(phone, action("failed", NOON_S, orderId=first, form={"note": note}))
+    told = company.v1("get_completion_details", {"orders": [{"id": first}]})["orders"][0]["data"]
+    assert told["form"]["note"] == note
+
+
+def test_the_barcodes_of_a_form_come_back_as_they_were_scanned(company: Company, phone: Phone):
+    [first] = order_ids(sent_day(company, phone, 1))
+    form = {
+        "barcode": [{"barcode": "123456", "scanInfo": {"status": "success", "scanned": "123456", "type": "ean-13"}}],
+        "barcode_collections": [
+            {"barcode": None, "scanInfo": {"status": "added", "scanned": "000123", "type": "code-128"}}
+        ],
+    }
+    assert act(phone, action("success", NOON_S, orderId=first, form=form))[0]["success"]
+    told = company.v1("get_completion_details", {"orders": [{"id": first}]})["orders"][0]["data"]["form"]
+    assert told == form
+    odd = {"barcode": [{"barcode": "1", "scanInfo": {"status": "eaten"}}]}
+    assert act(phone, action("success", NOON_S, orderId=first, form=odd))[0]["code"] == "ERR_ACTION_INVALID"
+
+
+def test_an_api_key_is_no_phone(company: Company):
+    for method, path in (("GET", "route"), ("POST", "positions"), ("POST", "actions"), ("POST", "attachments")):
+        answer = company.client.request(method, f"/driver/v1/{path}", content=b"{}")
+        assert answer.status_code == 403, path

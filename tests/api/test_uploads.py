@@ -553,3 +553,32 @@ def test_an_upload_goes_on_after_the_server_was_killed(tmp_path):
         assert far(phone, url).headers["upload-offset"] == str(len(file))
     finally:
         own.kill()
+
+
+def test_a_link_that_was_altered_opens_nothing(company: Company, phone: Phone):
+    [order_id] = order_ids(sent_day(company, phone, 1))
+    id = str(uuid.uuid4())
+    act(phone, action("success", NOON_S, orderId=order_id, form={"signature": id}))
+    assert hand_in(phone, picture(), id, kind="signature").status_code == 201
+    told = company.v1("get_completion_details", {"orders": [{"id": order_id}]})["orders"][0]["data"]
+    url = told["form"]["signature"]["url"]
+    assert httpx.get(url).status_code == 200
+    base, _, link = url.rpartition("/")
+    account, sha256, kind, way, ends, seal = link.split(".")
+    altered = [
+        ".".join([account[::-1], sha256, kind, way, ends, seal]),
+        ".".join([account, sha256[::-1], kind, way, ends, seal]),
+        ".".join([account, sha256, "pdf", way, ends, seal]),
+        ".".join([account, sha256, kind, "c" if way == "o" else "o", ends, seal]),
+        ".".join([account, sha256, kind, way, str(int(ends) + 86_400), seal]),
+        ".".join([account, sha256, kind, way, ends, seal[:-1] + ("0" if seal[-1] != "0" else "1")]),
+        ".".join([account, sha256, kind, way, ends, seal.upper()]),
+        ".".join([account, sha256, kind, way, ends]),
+        sha256,
+        f"..%2f{link}",
+        f"{link}%00",
+        "é" * 40,
+    ]
+    for each in altered:
+        if each != link:
+            assert httpx.get(f"{base}/{each}").status_code in (403, 404), each
