@@ -32,8 +32,9 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     before the second; none means at any time. ``check_in_s`` passes between arrival and the beginning of the service,
     once for consecutive stops at the same location; waiting for a window counts towards it. A delivery's load is on
     board from the start of the route, a pickup's is loaded here and stays on board to the end, a task's is ignored.
-    ``source``, of a delivery, is the key of the pickup in the same problem whose goods it brings: both are on one route
-    in this order, or both are dropped, and the load is on board between them only.
+    ``source``, of a delivery, is the key of the pickup in the same problem whose goods it brings, with the same load:
+    both are on one route in this order, or both are dropped, and the load is on board between them only. A pickup is
+    the source of one delivery at most.
     ``vehicles`` are the keys of those that may serve it; None means all. ``priority``: 0 low, 1 medium, 2 high,
     3 critical; a lower one is dropped first.
     """

@@ -5,7 +5,7 @@ seconds by way of UTC, so that an hour that a clock skips or repeats is not plan
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -108,6 +108,7 @@ def build(
             left_out[order.id] = NOT_ALLOWED if place.valid else NO_PLACE
         else:
             stops.append(_stop(order, place, open_at, shifts))
+    stops = _related(stops, (order for order, _ in orders), shifts)
     limits = [vehicle.capacities for vehicle in (*every_vehicle, *(s.vehicle for s in shifts if s.vehicle))]
     counted = tuple(any(each[load] for each in limits) for load in range(problem.LOADS))
     known = {stop.key for stop in stops}
@@ -207,6 +208,26 @@ def _stop(order: Order, place: Location, open_at: tuple[tuple[int, int], ...], s
         vehicles=None if assigned is None else frozenset(s.key for s in shifts if s.driver.id == assigned),
         priority=_PRIORITIES[order.priority],
     )
+
+
+def _related(stops: Sequence[problem.Stop], orders: Iterable[Order], shifts: Sequence[Shift]) -> list[problem.Stop]:
+    """Deliveries that bring what a related pickup takes up, with that pickup: on its route, after it, with its load.
+
+    Where the pickup has begun already, the goods are in a vehicle, and the delivery is for that one.
+    """
+    known = {stop.key: stop for stop in stops}
+    pairs = [(order.id, order.related_id) for order in orders if order.related_id]
+    begun = {stop.order_id: shift.key for shift in shifts for stop in shift.kept}
+    taken: set[str] = set()
+    for one, other in [*pairs, *((other, one) for one, other in pairs)]:
+        if one not in known or known[one].kind != "delivery" or known[one].source or other in taken:
+            continue
+        if other in begun:
+            known[one] = msgspec.structs.replace(known[one], vehicles=frozenset({begun[other]}))
+        elif other in known and known[other].kind == "pickup":
+            known[one] = msgspec.structs.replace(known[one], source=other, load=known[other].load)
+            taken.add(other)
+    return list(known.values())
 
 
 def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...]) -> problem.Vehicle:
