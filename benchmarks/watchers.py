@@ -181,6 +181,13 @@ async def bare(size: int) -> None:
                 writer.transport.write(frame)
 
 
+def _bare_process(size: int) -> tuple[subprocess.Popen[str], int]:
+    command = [sys.executable, __file__, "--bare", str(size)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    return process, int(process.stdout.readline())
+
+
 async def frames(served: Served, count: int, seconds: float) -> None:
     headers = f"Authorization: Bearer {served.key}\r\n"
     wish = json.dumps({"type": "subscribe", "id": "a", "maxHz": HZ}).encode()
@@ -192,14 +199,10 @@ async def frames(served: Served, count: int, seconds: float) -> None:
         before = sum(client.frames for client in clients)
         spent, wall_s = await served.traffic(seconds)
         arrived, size = sum(client.frames for client in clients) - before, clients[0].size
-    print("DEBUG", storing, stored_s, spent, wall_s, arrived)
     ours = (spent - storing / stored_s * wall_s) / arrived
 
-    command = [sys.executable, __file__, "--bare", str(size)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process, port = await asyncio.to_thread(_bare_process, size)
     try:
-        assert process.stdout
-        port = int(process.stdout.readline())
         async with watchers(port, count, "", wish) as clients:
             await asyncio.sleep(1)
             before, spent = sum(client.frames for client in clients), processor_s(process.pid)
@@ -208,9 +211,8 @@ async def frames(served: Served, count: int, seconds: float) -> None:
     finally:
         process.kill()
         process.wait()
-    print(
-        f"frames delivered to {count} watchers of {len(served.names)} moving drivers: {arrived / wall_s:,.0f} a second"
-    )
+    moving = len(served.names)
+    print(f"frames delivered to {count} watchers of {moving} moving drivers: {arrived / wall_s:,.0f} a second")
     print(f"processor time a frame of {size:,} bytes: {ours * 1e6:.0f} µs, {ours / theirs:.2f} of a bare server's")
 
 
@@ -231,7 +233,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--watchers", type=int, default=500)
     parser.add_argument("--drivers", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:

@@ -9,30 +9,30 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from backend.domain.positions import Position
 from backend.live import frames
 from backend.live.audience import Audience
-from backend.live.board import Board, Roll
+from backend.live.board import Board
 from backend.live.frames import Frame
 from backend.live.parcels import Parcels
 from backend.live.phones import Line
+from backend.live.readers import Readers
+from backend.live.rolls import Rolls
 from backend.live.sources import Sources
+from backend.live.tasks import AT_ONCE, Tasks
 from backend.live.watchers import Feed, Outlet, Subscription, Watcher, Wish
 
 log = logging.getLogger("codriver.live")
 
 TOO_SLOW, REVOKED = 4408, 4409
 TICK_S = 0.05  # how long a change may wait for others to share its frame
-STUCK_S = 10.0  # a socket that takes nothing for so long is closed
+STUCK_S = 10.0  # a socket that takes no frame for so long is closed
 ALIVE_S = 15.0
 SWEEP_S = 1.0
-ROLL_S = 5.0  # how old the roll may be when a new subscriber comes, where nobody told of a change
-AT_ONCE = 200  # frames written before others may run, about 2 ms
-EVENTS_AT_ONCE = 500
+SLOWEST_BYTES_S = 16 * 1024  # and a second more for so much that is on its way: a large snapshot takes its time
 
 
 class Hub:
@@ -50,15 +50,16 @@ class Hub:
         self._watchers: set[Watcher] = set()
         self.dropped = 0  # closed for being too slow
         self._sources: Sources | None = None
-        self._rolls: dict[str, asyncio.Task[Roll]] = {}  # being read, by account
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks()
+        self._rolls = Rolls(self.board, self._tasks, self.tell_positions)
+        self._readers = Readers(self._tasks)
 
     def start(self, sources: Sources) -> None:
         """Begin to read and to write."""
         self._sources = sources
-        self._start(self._tick())
-        self._start(self._sweep())
-        self._start(self._parcels.run(sources))
+        self._tasks.start(self._tick())
+        self._tasks.start(self._sweep())
+        self._tasks.start(self._parcels.run(sources))
 
     @property
     def watching(self) -> int:
@@ -66,9 +67,7 @@ class Hub:
         return len(self._watchers)
 
     async def close(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     # Told by the verbs, after the commit
 
@@ -88,7 +87,7 @@ class Hub:
         audience = self._audiences.get(account_id)
         if audience is not None and audience.readers:
             audience.told = True
-            self._pump(audience)
+            self._wake_readers(audience)
         self._parcels.facts_came(account_id, driver_id)
 
     def tell_routes(self, account_id: str, date: str, driver_ids: Iterable[str]) -> None:
@@ -96,7 +95,7 @@ class Hub:
         audience = self._audiences.get(account_id)
         if audience is not None and audience.readers:
             audience.tell_plan(date)
-            self._pump(audience)
+            self._wake_readers(audience)
         for driver_id in driver_ids:
             for line in self._lines.get(driver_id, ()):
                 line.tell_route(date)
@@ -108,7 +107,7 @@ class Hub:
         audience = self._audiences.get(account_id)
         if audience is not None and audience.watchers and self._sources:
             audience.ghosts.clear()
-            self._start(self._fresh_roll(account_id))
+            self._tasks.start(self._rolls.fresh(account_id, self._sources))
 
     def tell_message(self, account_id: str, driver_id: str, message: object) -> None:
         for line in self._lines.get(driver_id, ()):
@@ -148,19 +147,20 @@ class Hub:
         With ``events`` also every event behind the snapshot, or behind the sequence ``after`` where that is earlier.
         """
         self.unsubscribe(watcher, wish.id)
+        sources = self._running()
         account_id = watcher.account_id
         audience = self._audiences.get(account_id)
         if audience is None:
             audience = self._audiences[account_id] = Audience(account_id, self.board.fleet(account_id))
         subscription = audience.join(watcher, wish, events)
         try:
-            roll = await self._fresh_roll(account_id)
+            roll = await self._rolls.fresh(account_id, sources)
         except BaseException:
             audience.leave(subscription)
             raise
         self._spread(audience)
         await _room(watcher)
-        frame, moved = subscription.feed.snapshot(self._running().now_s(), self._running().clock_speed)
+        frame, moved = subscription.feed.snapshot(sources.now_s(), sources.clock_speed)
         if not watcher.write(frame):
             return
         subscription.ready = True
@@ -170,7 +170,7 @@ class Hub:
             self._woken.set()
         if events:
             audience.read_from(subscription, roll.sequence if after is None else min(after, roll.sequence))
-            self._pump(audience)
+            self._wake_readers(audience)
 
     def unsubscribe(self, watcher: Watcher, id_: str) -> bool:
         """False where the watcher has no such subscription."""
@@ -222,15 +222,11 @@ class Hub:
         due, unknown = audience.spread()
         self._due |= due
         if unknown:
-            self._start(self._introduce(audience, unknown))
+            self._tasks.start(self._introduce(audience, unknown))
 
     async def _introduce(self, audience: Audience, unknown: set[str]) -> None:
         """Somebody moved who was not on the roll when it was read: read it again, and tell of those who are now."""
-        account_id = audience.account_id
-        if account_id in self._rolls:
-            await asyncio.shield(self._rolls[account_id])  # it may have been read before the newcomer was there
-        self.board.fleet(account_id).roll_is_old = True
-        roll = await self._fresh_roll(account_id)
+        roll = await self._rolls.fresher(audience.account_id, self._running())
         audience.ghosts |= unknown - roll.cards.keys()
         audience.changed |= unknown & roll.cards.keys()
         self._moved.add(audience)
@@ -288,111 +284,37 @@ class Hub:
             subscription.missed = None
             feed.behind.discard(subscription)
 
-    # Events: a cursor in the log for each reader
-
-    def _pump(self, audience: Audience) -> None:
-        if not audience.pumping and self._sources:
-            audience.pumping = True
-            self._start(self._pump_out(audience))
-
-    async def _pump_out(self, audience: Audience) -> None:
-        try:
-            while audience.told or audience.lagging:
-                if audience.told:
-                    await self._read_on(audience)
-                else:
-                    await asyncio.sleep(TICK_S)
-                    await self._hand_out(audience, audience.lagging)
-        finally:
-            audience.pumping = False
-
-    async def _read_on(self, audience: Audience) -> None:
-        audience.told = False
-        try:
-            page = await self._running().events(audience.account_id, audience.head, EVENTS_AT_ONCE)
-        except Exception:
-            log.exception("the log of facts could not be read; trying again")
-            audience.told = True
-            await asyncio.sleep(1.0)
-            return
-        audience.learn(page)
-        audience.told = audience.told or page.more
-        await self._hand_out(audience, audience.readers)
-
-    async def _hand_out(self, audience: Audience, readers: Iterable[Subscription]) -> None:
-        for number, subscription in enumerate(tuple(readers), 1):
-            if subscription not in audience.readers or subscription.watcher.full():
-                audience.lagging |= audience.readers & {subscription}
-                continue
-            entries, upto, more = audience.at_hand(subscription.cursor), audience.head, False
-            if entries is None:
-                page = await self._running().events(audience.account_id, subscription.cursor, EVENTS_AT_ONCE)
-                entries, upto, more = page.entries, page.upto, page.more
-            if audience.hand_out(subscription, entries, upto) and audience.hand_out_plans(subscription) and not more:
-                audience.lagging.discard(subscription)
-            else:
-                audience.lagging.add(subscription)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-
-    # The roll: who there is
-
-    async def _fresh_roll(self, account_id: str) -> Roll:
-        """The roll as of now or later. Whoever asks at the same time shares one reading."""
-        fleet = self.board.fleet(account_id)
-        if fleet.roll is not None and not fleet.roll_is_old and time.monotonic() - fleet.roll_at < ROLL_S:
-            return fleet.roll
-        reading = self._rolls.get(account_id)
-        if reading is None:
-            reading = self._rolls[account_id] = self._start(self._read_roll(account_id))
-        return await asyncio.shield(reading)
-
-    async def _read_roll(self, account_id: str) -> Roll:
-        fleet = self.board.fleet(account_id)
-        fleet.roll_is_old = False
-        try:
-            roll, positions = await self._running().roll(account_id)
-        except BaseException:
-            fleet.roll_is_old = True
-            raise
-        finally:
-            del self._rolls[account_id]
-        fleet.roll, fleet.roll_at = roll, time.monotonic()
-        for driver_id, position in positions.items():
-            self.tell_positions(account_id, driver_id, position)
-        return roll
-
     # Signs of life
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            self._parcels.age()
-            now = time.monotonic()
-            alive = frames.alive(self._running().now_s())
-            for number, watcher in enumerate(tuple(self._watchers), 1):
-                if watcher.blocked_at is not None and now - watcher.blocked_at > STUCK_S and watcher.full():
-                    self.dropped += 1
-                    watcher.close(TOO_SLOW, "Too slow: come back and take a new snapshot.")
-                elif now - watcher.wrote_at >= ALIVE_S:
-                    watcher.write(alive)
-                if number % AT_ONCE == 0:
-                    await asyncio.sleep(0)
+            try:
+                self._parcels.age()
+                await self._look_after(tuple(self._watchers))
+            except Exception:
+                log.exception("watchers could not be looked after")
+
+    async def _look_after(self, watchers: tuple[Watcher, ...]) -> None:
+        now = time.monotonic()
+        alive = frames.alive(self._running().now_s())
+        for number, watcher in enumerate(watchers, 1):
+            patience_s = STUCK_S + watcher.wrote_bytes / SLOWEST_BYTES_S
+            if watcher.blocked_at is not None and now - watcher.blocked_at > patience_s and watcher.full():
+                self.dropped += 0 if watcher.closed else 1
+                watcher.close(TOO_SLOW, "Too slow: come back and take a new snapshot.")
+            elif now - watcher.wrote_at >= ALIVE_S:
+                watcher.write(alive)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _wake_readers(self, audience: Audience) -> None:
+        if self._sources is not None:
+            self._readers.wake(audience, self._sources)
 
     def _running(self) -> Sources:
         assert self._sources is not None, "start the hub before anybody watches"
         return self._sources
-
-    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a task of the hub ended", exc_info=task.exception())
 
 
 async def _room(watcher: Watcher) -> None:

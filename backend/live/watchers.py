@@ -42,7 +42,16 @@ class Wish(msgspec.Struct, frozen=True):
 class Watcher:
     """One socket on the map."""
 
-    __slots__ = ("account_id", "blocked_at", "closed", "credential", "outlet", "subscriptions", "wrote_at")
+    __slots__ = (
+        "account_id",
+        "blocked_at",
+        "closed",
+        "credential",
+        "outlet",
+        "subscriptions",
+        "wrote_at",
+        "wrote_bytes",
+    )
 
     def __init__(self, outlet: Outlet, account_id: str, credential: str) -> None:
         self.outlet = outlet
@@ -50,6 +59,7 @@ class Watcher:
         self.credential = credential
         self.subscriptions: dict[str, Subscription] = {}
         self.wrote_at = time.monotonic()
+        self.wrote_bytes = 0  # the last frame's
         self.blocked_at: float | None = None  # since when nothing could be written
         self.closed = False
 
@@ -63,7 +73,7 @@ class Watcher:
         if self.closed:
             return False
         if self.outlet.try_write(frame):
-            self.wrote_at, self.blocked_at = time.monotonic(), None
+            self.wrote_at, self.wrote_bytes, self.blocked_at = time.monotonic(), len(frame.wire), None
             return True
         self.blocked_at = self.blocked_at or time.monotonic()
         return False

@@ -1,0 +1,54 @@
+"""Who there is: read from the store when somebody begins to watch, one reading for all who come meanwhile."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from backend.domain.positions import Position
+from backend.live.board import Board, Roll
+from backend.live.sources import Sources
+from backend.live.tasks import Tasks
+
+ROLL_S = 5.0  # how old a roll may be where nobody told of a change
+
+
+class Rolls:
+    """The rolls on the board, kept fresh."""
+
+    def __init__(self, board: Board, tasks: Tasks, tell: Callable[[str, str, Position], None]) -> None:
+        self._board = board
+        self._tasks = tasks
+        self._tell = tell  # of the stored positions of drivers of whom the board has none
+        self._reading: dict[str, asyncio.Task[Roll]] = {}
+
+    async def fresh(self, account_id: str, sources: Sources) -> Roll:
+        """The roll as of now or later."""
+        fleet = self._board.fleet(account_id)
+        if fleet.roll is not None and not fleet.roll_is_old and time.monotonic() - fleet.roll_at < ROLL_S:
+            return fleet.roll
+        reading = self._reading.get(account_id)
+        if reading is None:
+            reading = self._reading[account_id] = self._tasks.start(self._read(account_id, sources))
+        return await asyncio.shield(reading)
+
+    async def fresher(self, account_id: str, sources: Sources) -> Roll:
+        """A roll whose reading begins after this call: one under way may have missed what the caller knows."""
+        if (reading := self._reading.get(account_id)) is not None:
+            await asyncio.shield(reading)
+        self._board.fleet(account_id).roll_is_old = True
+        return await self.fresh(account_id, sources)
+
+    async def _read(self, account_id: str, sources: Sources) -> Roll:
+        fleet = self._board.fleet(account_id)
+        fleet.roll_is_old = False
+        try:
+            roll, positions = await sources.roll(account_id)
+        except BaseException:
+            fleet.roll_is_old = True
+            raise
+        finally:
+            del self._reading[account_id]
+        fleet.roll, fleet.roll_at = roll, time.monotonic()
+        for driver_id, position in positions.items():
+            self._tell(account_id, driver_id, position)
+        return roll
