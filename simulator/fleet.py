@@ -110,8 +110,7 @@ async def _run(
         await _drive(running, clock, truth, options, console, ending)
         driven = max(phone.reached for phone in phones) - clock.start
         troubles += _undelivered(phones)
-        if not options.resume and not truth.run.events_before:
-            troubles += await _unseen(truth, watch)
+        troubles += await _unseen(truth, watch, every_event=not options.resume and not truth.run.events_before)
     else:
         for driver, steps in days.items():
             truth.diaries[driver].recall(steps)
@@ -145,10 +144,11 @@ def _undelivered(phones: list[Phone]) -> list[str]:
     return turned + [f"{key}: {count} messages never acknowledged" for key, count in left]
 
 
-async def _unseen(truth: Truth, watch: Watch) -> list[str]:
-    """What the map should have shown and did not."""
+async def _unseen(truth: Truth, watch: Watch, every_event: bool) -> list[str]:
+    """What the map should have shown and did not; events that were there before are not told again."""
     done = sum(acknowledged for diary in truth.diaries.values() for _, acknowledged in diary.actions())
-    troubles = [] if await watch.seen(done) else [f"the map got {watch.events} events of {done}"]
+    missed = every_event and not await watch.seen(done)
+    troubles = [f"the map got {watch.events} events of {done}"] if missed else []
     if watch.older_after_newer:
         troubles.append(f"{watch.older_after_newer} times the map got an older position after a newer one")
     return troubles

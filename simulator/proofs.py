@@ -87,4 +87,5 @@ class Proving:
 
     def _file(self, stop: Stop, kind: str, index: int) -> Attachment:
         drawing = f"{kind}/{self._key}/{stop.orderId}/{index}"
-        return Attachment(0, str(uuid5(FILES, drawing)), kind, drawing, str(stop.orderId))
+        resumable = kind != "signature" and self._rng.random() < self._proof.resumable
+        return Attachment(0, str(uuid5(FILES, drawing)), kind, drawing, str(stop.orderId), resumable)

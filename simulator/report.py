@@ -77,8 +77,8 @@ def table(report: dict[str, Any], console: Console) -> None:
     )
     for name, label in (("acknowledgementMs", "acknowledged"), ("mapMs", "on the map")):
         console.print(f"{label} after {report[name]['p50']} ms (half), {report[name]['p99']} ms (99 of 100)")
-    for code, count in report.get("refused", {}).items():
-        console.print(f"refused with {code}: {count}")
+    for code, count in report["refused"].items() if report["ok"] else ():
+        console.print(f"refused with {code}, as it should be: {count}")
     for kind, examples in report.get("faults", {}).items():
         for fault, named in examples.items():
             for example in named:

@@ -92,6 +92,8 @@ class Proof(Struct, frozen=True, forbid_unknown_fields=True):
     collected: Share = 0.04
     later: Share = 0.1
     """The share of photos that wait for Wi-Fi at the end of the route."""
+    resumable: Share = 0.4
+    """The share of photos that are handed in piece by piece, by the tus protocol."""
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True):

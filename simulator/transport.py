@@ -9,7 +9,7 @@ import hashlib
 import ssl
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from simulator.drawing import draw
+from simulator.resumable import Uploads
 from simulator.wire import Actions, ActionsAnswer, Attachment, Frame, Message, Positions, PositionsAnswer, body, encode
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class Http:
     def __init__(self, connect: Callable[[], httpx.AsyncClient], token: str) -> None:
         self._connect = connect
         self._client: httpx.AsyncClient | None = None
+        self._uploads = Uploads()
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def deliver(self, message: Message) -> Answered:
@@ -94,13 +96,13 @@ class Http:
             await client.aclose()
 
     async def _post(self, path: str, content: bytes) -> httpx.Response:
-        return await self._send(
-            "POST", path, content=content, headers=self._headers | {"Content-Type": "application/json"}
-        )
+        return await self._send("POST", path, content=content, headers={"Content-Type": "application/json"})
 
     async def _attach(self, file: Attachment) -> httpx.Response:
         data = await asyncio.to_thread(draw, file.drawing)
         kind = "image/png" if file.kind == "signature" else "image/jpeg"
+        if file.resumable:
+            return await self._uploads.hand_in(self._send, file, data, kind)
         fields = {"id": file.id, "kind": file.kind, "orderId": file.orderId, "sha256": hashlib.sha256(data).hexdigest()}
         named = f"{file.kind}-{file.id[:8]}.{kind.removeprefix('image/')}"
         return await self._send(
@@ -109,14 +111,14 @@ class Http:
             data=fields,
             files={"file": (named, data, kind)},
             # A boundary of the file's own keeps the request the same for the same seed.
-            headers=self._headers | {"Content-Type": f"multipart/form-data; boundary={file.id}"},
+            headers={"Content-Type": f"multipart/form-data; boundary={file.id}"},
         )
 
-    async def _send(self, method: str, path: str, **request: object) -> httpx.Response:
+    async def _send(self, method: str, path: str, headers: dict[str, str], **request: Any) -> httpx.Response:
         if self._client is None:
             self._client = self._connect()
         try:
-            answer = await self._client.request(method, path, **request)  # type: ignore[arg-type]
+            answer = await self._client.request(method, path, headers=self._headers | headers, **request)
         except httpx.HTTPError as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         if answer.status_code in COME_BACK:

@@ -86,13 +86,16 @@ class Actions(Struct, frozen=True):
 
 
 class Attachment(Struct, frozen=True):
-    """A file to hand in. Its bytes are drawn from ``drawing`` when they are needed, the same ones every time."""
+    """A file to hand in, in one request or resumable. Its bytes are drawn from ``drawing`` when they are needed, the
+    same ones every time.
+    """
 
     n: int
     id: str
     kind: str
     drawing: str
     orderId: str
+    resumable: bool = False
 
 
 Message = Positions | Actions | Attachment

@@ -20,6 +20,7 @@ HOSTILE = read(
     """
     network = {gaps_per_hour = 6, gap_s = [60, 600], duplicates = 0.3, reordering = 0.3, lost_answers = 0.2}
     app = {restarts_per_day = 80, restart_s = [5, 60]}
+    proof = {resumable = 0}
     """
 )
 

@@ -1,0 +1,69 @@
+"""Files handed in piece by piece, by the tus protocol 1.0.0 (creation, checksum): a cut upload goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from simulator.wire import Attachment
+
+PIECE_BYTES = 16 * 1024
+TRIES = 6
+GONE = frozenset({404, 410})
+ASTRAY = frozenset({409, 423, 460})
+"""The piece did not fit: another offset, another request under way, a checksum that does not agree."""
+
+Send = Callable[..., Awaitable[httpx.Response]]
+"""``send(method, path, content=, headers=)``: one request of the phone; raises where nobody answers."""
+
+
+class Uploads:
+    """The uploads of one phone. Where each one lives is kept, so that the next try asks how far it came."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, str] = {}
+
+    async def hand_in(self, send: Send, file: Attachment, data: bytes, media_type: str) -> httpx.Response:
+        """Bring a file to its end; the last answer, which is a success once the server holds all of it."""
+        for _ in range(TRIES):
+            answer = await self._go_on(send, file, data, media_type)
+            if file.id not in self._places or answer.status_code not in GONE | ASTRAY:
+                break
+            if answer.status_code in GONE:
+                del self._places[file.id]
+        return answer
+
+    async def _go_on(self, send: Send, file: Attachment, data: bytes, media_type: str) -> httpx.Response:
+        place = self._places.get(file.id)
+        if place is None:
+            answer = await send("POST", "/driver/v1/uploads", headers=_tus() | _creation(file, data, media_type))
+            if not answer.is_success:
+                return answer
+            place = self._places[file.id] = answer.headers["Location"]
+        else:
+            answer = await send("HEAD", place, headers=_tus())
+        while answer.is_success and (offset := int(answer.headers.get("Upload-Offset", 0))) < len(data):
+            piece = data[offset : offset + PIECE_BYTES]
+            answer = await send("PATCH", place, content=piece, headers=_tus() | _piece(offset, piece))
+        return answer
+
+
+def _tus() -> dict[str, str]:
+    return {"Tus-Resumable": "1.0.0"}
+
+
+def _creation(file: Attachment, data: bytes, media_type: str) -> dict[str, str]:
+    known = {"id": file.id, "kind": file.kind, "orderId": file.orderId, "filetype": media_type}
+    pairs = ",".join(f"{name} {b64encode(value.encode()).decode()}" for name, value in known.items())
+    return {"Upload-Length": str(len(data)), "Upload-Metadata": pairs}
+
+
+def _piece(offset: int, piece: bytes) -> dict[str, str]:
+    return {
+        "Content-Type": "application/offset+octet-stream",
+        "Upload-Offset": str(offset),
+        "Upload-Checksum": f"sha256 {b64encode(hashlib.sha256(piece).digest()).decode()}",
+    }
