@@ -54,8 +54,9 @@ class Underway(msgspec.Struct, frozen=True):
 def estimate(stops: Sequence[Underway], planned_start_s: int, started_s: int | None, now_s: int) -> list[int | None]:
     """When the service begins at each stop, Unix seconds; None where it has begun or ended.
 
-    The remaining stops keep their planned travel and service times and are moved by the delay that was observed last:
-    where the driver left the last stop, or set out, or by now should have. Never before a window opens or in the past.
+    The remaining stops keep the ways and the times between them that were planned, and are moved by the delay that was
+    observed last: where the driver left the last stop, or set out, or by now should have. A wait for a window takes up
+    a delay. Never before a window opens or in the past.
     """
     free_s = planned_start_s if started_s is None else started_s
     ended = [(each.finished_s, each.stop.number) for each in stops if each.finished_s is not None]
@@ -63,18 +64,25 @@ def estimate(stops: Sequence[Underway], planned_start_s: int, started_s: int | N
     if ended:
         free_s, last_number = max(ended)
     estimates: list[int | None] = []
+    left_s: int | None = None  # when the stop before was planned to be left
     for each in stops:
+        stop = each.stop
+        leg_s = stop.travel_s if left_s is None else max(stop.travel_s, stop.arrival_s - left_s)
+        left_s = stop.departure_s
         if each.finished_s is not None:
             estimates.append(None)
-            continue
-        service_s = each.stop.departure_s - each.stop.start_s
-        if each.started_s is not None:
-            free_s = max(free_s, each.started_s + service_s, now_s)
+        elif each.started_s is not None:
+            free_s = max(free_s, each.started_s + stop.departure_s - stop.start_s, now_s)
             estimates.append(None)
-            continue
-        travel_s = each.stop.travel_s if each.stop.number > last_number else 0
-        arrival_s = max(free_s + travel_s, now_s)
-        begin_s = arrival_s if each.opens_s is None else max(arrival_s, each.opens_s)
-        estimates.append(begin_s)
-        free_s = begin_s + service_s
+        else:
+            arrival_s = free_s + (leg_s if stop.number > last_number else 0)
+            begin_s = max(arrival_s + _check_in_s(each), each.opens_s or 0, now_s)
+            free_s = begin_s + stop.departure_s - stop.start_s
+            estimates.append(begin_s)
     return estimates
+
+
+def _check_in_s(each: Underway) -> int:
+    """What passes between arrival and service, unless it is a wait for the window."""
+    waits = each.opens_s is not None and each.stop.start_s == each.opens_s
+    return 0 if waits else each.stop.start_s - each.stop.arrival_s

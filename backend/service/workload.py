@@ -22,6 +22,7 @@ _PRIORITIES = {"L": 0, "M": 1, "H": 2, "C": 3}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S = 86_400
 NO_PLACE = ("LOCATION_INVALID", "Its location has no coordinates.")
+RELATED = ("RELATED_LEFT_OUT", "The order that it is related to cannot be planned.")
 NOT_ALLOWED = ("DATE_NOT_ALLOWED", "It may not be served on this date.")
 
 
@@ -100,14 +101,17 @@ def build(
     every_vehicle: Sequence[Vehicle],
 ) -> tuple[problem.Problem, dict[str, tuple[str, str]]]:
     """The problem, and the orders that it leaves out, each with a code and a sentence."""
-    left_out: dict[str, tuple[str, str]] = {}
-    stops = []
-    for order, place in orders:
-        open_at = windows(order, days) if place.valid else None
-        if open_at is None:
-            left_out[order.id] = NOT_ALLOWED if place.valid else NO_PLACE
-        else:
-            stops.append(_stop(order, place, open_at, shifts))
+    open_at = {order.id: windows(order, days) if place.valid else None for order, place in orders}
+    left_out = {
+        order.id: NOT_ALLOWED if place.valid else NO_PLACE for order, place in orders if open_at[order.id] is None
+    }
+    pairs = [(order.id, order.related_id) for order, _ in orders if order.related_id]
+    for one, other in [*pairs, *((other, one) for one, other in pairs)]:
+        if other in left_out and one in open_at:
+            left_out.setdefault(one, RELATED)
+    stops = [
+        _stop(order, place, open_at[order.id] or (), shifts) for order, place in orders if order.id not in left_out
+    ]
     stops = _related(stops, (order for order, _ in orders), shifts)
     limits = [vehicle.capacities for vehicle in (*every_vehicle, *(s.vehicle for s in shifts if s.vehicle))]
     counted = tuple(any(each[load] for each in limits) for load in range(problem.LOADS))

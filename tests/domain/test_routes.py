@@ -44,6 +44,13 @@ def test_nobody_begins_before_the_window_opens() -> None:
     assert estimate(stops, 0, 0, 400) == [None, 1500, 2400]
 
 
+def test_a_check_in_takes_its_time_and_a_wait_takes_up_a_delay() -> None:
+    checked = Stop(2, "o2", 45.0, 16.0, 1500, 1620, 1920, 600, 1000)
+    assert estimate([Underway(DAY[0], finished_s=1200), Underway(checked)], 0, 0, 1200) == [None, 1920]
+    waiting = [Underway(DAY[0], finished_s=1000), Underway(checked, opens_s=1620)]
+    assert estimate(waiting, 0, 0, 1000) == [None, 1620]
+
+
 def test_a_stop_that_was_skipped_is_expected_next() -> None:
     stops = [Underway(DAY[0]), Underway(DAY[1], finished_s=1800), Underway(DAY[2])]
     assert estimate(stops, 0, 0, 1800) == [1800, None, 2700]
