@@ -244,6 +244,7 @@ def _inspect(path: Path) -> None:
 
 def _migrate(connection: Connection) -> None:
     """Bring the tables to this version, all of it or nothing."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # below, it tells at each start that nothing was to be done
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
