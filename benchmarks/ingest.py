@@ -115,7 +115,7 @@ class Phone(asyncio.Protocol):
 
     def __init__(self, token: str, size: int, moments: "itertools.count[int]") -> None:
         fixes = ",".join(
-            f'{{"timestamp":1767{DIGITS.decode()}.{number:03d},"latitude":{45.8 + number * 0.000123:.6f},'
+            f'{{"timestamp":1767{DIGITS.decode()}.{number * 10 % 1000:03d},"latitude":{45.8 + number * 0.000123:.6f},'
             f'"longitude":{15.98 + number * 0.000231:.6f},"accuracy":{4 + number % 7}.5,"speed":{number % 20}.25,'
             f'"heading":{number * 3 + 1}.5}}'
             for number in range(size)

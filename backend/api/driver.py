@@ -127,8 +127,7 @@ async def post_positions(request: Call) -> Response[bytes]:
     A bad one is rejected alone, by index and code; the rest is stored, each once however often it is sent.
     """
     device = await auth.device(request)
-    read = intake.JSON.positions(await request.body())
-    return body.reply(await field.record(auth.desk_of(request), device, read.fixes, read.misfits))
+    return body.reply(await field.record(auth.desk_of(request), device, *intake.JSON.positions(await request.body())))
 
 
 @post("/driver/v1/actions", summary="Report actions", status_code=200, takes=ActionBatch, gives=Outcomes)

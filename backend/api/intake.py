@@ -6,7 +6,7 @@ or size with ``ERR_INVALID``.
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Raw
@@ -70,7 +70,7 @@ class LooseFrame(msgspec.Struct, frozen=True):
     id: object = None
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(NamedTuple):
     """The positions that could be read, and the others by their index in the batch."""
 
     fixes: list[Position]

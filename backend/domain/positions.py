@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
+from operator import sub
 from typing import Annotated, Any, Literal, TypeGuard
 
 import msgspec
@@ -48,8 +49,13 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Sifted(msgspec.Struct, frozen=True):
+    """``packed`` is what ``pack`` makes of the accepted, where they are in order of time, no two at one millisecond and
+    none with an id; it falls out of the check.
+    """
+
     accepted: list[Position]
     rejected: list[Rejected]
+    packed: bytes | None = None
 
 
 def sift(fixes: list[Position], now_s: float, oldest_s: float = EARLIEST_S) -> Sifted:
@@ -57,31 +63,17 @@ def sift(fixes: list[Position], now_s: float, oldest_s: float = EARLIEST_S) -> S
 
     ``oldest_s`` is where the account's retention begins. Accepted fixes come back in order with unknown values
     (negative speed, heading, accuracy) absent, a heading of 360 as 0 and minus zero as zero; the rest is untouched.
-    The check of a good batch is one pass in one expression: this runs for every position there is.
     """
     latest_s = now_s + AHEAD_S
-    odd = [
-        index
-        for index, fix in enumerate(fixes)
-        if not oldest_s <= fix.timestamp <= latest_s
-        or fix.latitude == 0
-        or fix.longitude == 0
-        or ((value := fix.accuracy) is not None and value <= 0)
-        or ((value := fix.speed) is not None and value <= 0)
-        or ((value := fix.heading) is not None and not 0 < value < 360)
-        or fix.altitude == 0
-    ]
-    if not odd:
-        return Sifted(fixes, [])
-    kept: list[Position | None] = list(fixes)
-    rejected = []
-    for index in odd:
-        fix = fixes[index]
-        refused = _untimely(fix, latest_s, oldest_s)
-        kept[index] = None if refused else _normalised(fix)
-        if refused:
+    if packed := _pack_good(fixes, latest_s, oldest_s):
+        return Sifted(fixes, [], packed)
+    accepted, rejected = [], []
+    for index, fix in enumerate(fixes):
+        if refused := _untimely(fix, latest_s, oldest_s):
             rejected.append(Rejected(index, *refused))
-    return Sifted([fix for fix in kept if fix is not None], rejected)
+        else:
+            accepted.append(_normalised(fix))
+    return Sifted(accepted, rejected, _pack_good(accepted, latest_s, oldest_s))
 
 
 def diagnose(item: Any) -> tuple[str, str]:
@@ -127,6 +119,8 @@ def newest_plausible(fixes: Sequence[Position]) -> Position | None:
 
     A jump that the next fix confirms is a new place; a jump away and back is an outlier.
     """
+    if len(fixes) > 1 and plausible(None, fixes[-2]) and plausible(fixes[-2], fixes[-1]):
+        return fixes[-1]  # nearly always
     last = [fix for fix in fixes if plausible(None, fix)][-3:]
     match last:
         case [*before, previous, fix] if not plausible(previous, fix):
@@ -146,39 +140,26 @@ def distance_m(a: Position, b: Position) -> float:
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(square)))
 
 
-# The stored form: one byte for the format, then MessagePack of one list a column. Measured for 100 fixes: 20 µs to pack
-# and 23 µs to unpack, 57 bytes a fix; lists of objects are faster to make and twice the size. Coordinates stay exact.
+# The stored form: one byte for the format, then MessagePack of one list a column. Measured for 100 fixes: 12 µs to pack
+# and 15 µs to unpack, 57 bytes a fix; lists of objects are twice the size. Every value stays exact.
 COLUMNS = b"\x01"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
+_MINUS_ZERO = _encode(-0.0)
 
 
 def pack(fixes: Sequence[Position]) -> bytes:
-    """Fixes in the compact form they are stored in; timestamps to the millisecond, all else exact."""
-    return COLUMNS + _encode(
-        (
-            [round(fix.timestamp * 1000) for fix in fixes],
-            [fix.latitude for fix in fixes],
-            [fix.longitude for fix in fixes],
-            [fix.accuracy for fix in fixes],
-            [fix.speed for fix in fixes],
-            [fix.heading for fix in fixes],
-            [fix.altitude for fix in fixes],
-            [fix.battery for fix in fixes],
-            [fix.id for fix in fixes],
-        )
-    )
+    """Fixes in the compact form they are stored in, exact to the last bit."""
+    return COLUMNS + _encode(_columns_of(fixes))
 
 
 def unpack(body: bytes) -> list[Position]:
     """The fixes of ``pack``, in the order they were given. ValueError where the format is not known."""
-    times_ms, *others = _columns(body)
-    return list(map(Position, [at_ms / 1000 for at_ms in times_ms], *others))
+    return list(map(Position, *_columns(body)))
 
 
 def unpack_times_ms(body: bytes) -> list[int]:
-    times_ms: list[int] = _columns(body)[0]
-    return times_ms
+    return [round(timestamp * 1000) for timestamp in _columns(body)[0]]
 
 
 def _columns(body: bytes) -> list[list[Any]]:
@@ -186,6 +167,44 @@ def _columns(body: bytes) -> list[list[Any]]:
         raise ValueError(f"positions are stored in a format that this version does not know: {body[:1]!r}")
     columns: list[list[Any]] = _decode(memoryview(body)[1:])
     return columns
+
+
+def _columns_of(fixes: Sequence[Position]) -> tuple[list[Any], ...]:
+    return (
+        [fix.timestamp for fix in fixes],
+        [fix.latitude for fix in fixes],
+        [fix.longitude for fix in fixes],
+        [fix.accuracy for fix in fixes],
+        [fix.speed for fix in fixes],
+        [fix.heading for fix in fixes],
+        [fix.altitude for fix in fixes],
+        [fix.battery for fix in fixes],
+        [fix.id for fix in fixes],
+    )
+
+
+def _pack_good(fixes: list[Position], latest_s: float, oldest_s: float) -> bytes | None:
+    """A batch packed, if there is nothing to do to it; else None.
+
+    Every position there is comes through here, so each question is asked of a whole column at once, without a loop in
+    Python; ``filter(None, …)`` leaves out what is absent, and zeros, which are in order.
+    """
+    columns = _columns_of(fixes)
+    times, _, _, accuracies, speeds, headings, _, _, ids = columns
+    if not (
+        times
+        and oldest_s <= times[0]
+        and times[-1] <= latest_s
+        and min(map(sub, times[1:], times), default=1) > 0.00101  # in order, and never two at one millisecond
+        and min(filter(None, accuracies), default=0) >= 0
+        and min(filter(None, speeds), default=0) >= 0
+        and min(filter(None, headings), default=0) >= 0
+        and max(filter(None, headings), default=0) < 360
+        and not any(ids)
+    ):
+        return None
+    body = _encode(columns)
+    return None if _MINUS_ZERO in body else COLUMNS + body  # where other values look like it, the loop does no harm
 
 
 def _untimely(fix: Position, latest_s: float, oldest_s: float) -> tuple[str, str] | None:
@@ -198,19 +217,22 @@ def _untimely(fix: Position, latest_s: float, oldest_s: float) -> tuple[str, str
 
 
 def _normalised(fix: Position) -> Position:
-    def known(value: float | None) -> float | None:
-        return None if value is None or value < 0 else value + 0.0
-
-    heading = known(fix.heading)
-    return msgspec.structs.replace(
-        fix,
-        latitude=fix.latitude + 0.0,  # minus zero plus zero is zero
-        longitude=fix.longitude + 0.0,
-        accuracy=known(fix.accuracy),
-        speed=known(fix.speed),
-        heading=0.0 if heading == 360 else heading,
-        altitude=None if fix.altitude is None else fix.altitude + 0.0,
+    heading = _known(fix.heading)
+    return Position(
+        fix.timestamp,
+        fix.latitude + 0.0,  # minus zero plus zero is zero
+        fix.longitude + 0.0,
+        _known(fix.accuracy),
+        _known(fix.speed),
+        0.0 if heading == 360 else heading,
+        None if fix.altitude is None else fix.altitude + 0.0,
+        None if fix.battery is None else fix.battery + 0.0,
+        fix.id,
     )
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or value < 0 else value + 0.0
 
 
 def _timestamp_fault(value: Any) -> tuple[str, str] | None:

@@ -59,7 +59,9 @@ async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Seq
     desk.tally.rejected += len(rejected)
     if not sifted.accepted:
         return Recorded(0, 0, rejected)
-    appended = await desk.journal.append(device.driver_id, sifted.accepted)
+    storing = desk.journal.append(device.driver_id, sifted.accepted, sifted.packed)
+    del fixes, sifted  # while it waits for the disk, nothing but what is to be stored takes memory
+    appended = await storing
     desk.tally.positions += appended.accepted
     desk.tally.duplicates += appended.duplicates
     if appended.newest is not None:

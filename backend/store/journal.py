@@ -3,12 +3,16 @@
 Invariants: an awaited call returns after the fsync of the commit that holds its change, never before; a change that
 fails rolls back alone; a commit that fails takes all its changes with it, and each of their callers is told. There is
 no timer: whatever waits when the thread is free goes in one commit, so a lone change is as quick as the disk.
+
+Event loop and thread meet twice a commit, when a list of changes goes over and when its callers are told. More often
+would be slow: they share the interpreter, and each meeting makes one wait for the other to let go of it.
 """
 
 import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -54,12 +58,18 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
-        self._waiting = 0  # counted on the event loop alone, as are the bytes
+        self._queue: SimpleQueue[list[_Entry] | None] = SimpleQueue()
+        # On the event loop alone:
+        self._pending: deque[_Entry] = deque()
+        self._busy = False  # a list is with the thread, or is about to go
+        self._waiting = 0
         self._bytes = 0
         self._closed = False
+        self._emptied: asyncio.Event | None = None
+        # On the thread alone:
         self._known: dict[str, Tail] = {}
         self._grown = 0
+        # Written by the thread, for whoever asks:
         self.commits = 0
         self.commit_seconds = 0.0
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -76,35 +86,66 @@ class Journal:
         Whatever ``fn`` raises undoes its own changes only and is raised here. It must not commit, and not wait for
         anything. Refusals: ``ERR_OVERLOADED`` at once where too much waits; ``ERR_STORAGE_FULL``, ``ERR_STORAGE``.
         """
-        return await self._enter(fn, TRANSACTION_BYTES)
+        outcome: T = await self._enter(fn, TRANSACTION_BYTES)
+        return outcome
 
-    async def append(self, driver_id: str, fixes: list[Position]) -> Appended:
-        """Store fixes that ``sift`` accepted, each once however often it comes. Refusals as of ``transact``."""
-        batch = tracks.prepare(driver_id, fixes)
+    async def append(self, driver_id: str, fixes: list[Position], packed: bytes | None = None) -> Appended:
+        """Store fixes that ``sift`` accepted and maybe packed, each once however often it comes.
+
+        Refusals as of ``transact``.
+        """
+        batch = tracks.prepare(driver_id, fixes, packed)
+        del fixes  # hundreds of batches wait at once: what is packed need not stay beside it
         appended: Appended = await self._enter(batch, len(batch.body))
         return appended
 
     async def close(self) -> None:
         """Commit all that waits and end the thread; later calls are refused."""
         self._closed = True
+        if self._waiting:
+            self._emptied = asyncio.Event()
+            await self._emptied.wait()
         self._queue.put(None)
-        while self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join)
-        await asyncio.sleep(0)  # the last callers hear before the loop may end
+        await asyncio.to_thread(self._thread.join)
 
-    async def _enter(self, work: Any, size: int) -> Any:
+    def _enter(self, work: Callable[[Connection], Any] | Batch, size: int) -> "asyncio.Future[Any]":
         if self._closed:
             raise Refusal("ERR_OVERLOADED", "the server is stopping; try again in a moment")
         if self._waiting >= MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES:
             raise Refusal("ERR_OVERLOADED", "too much waits to be stored; try again in a moment")
-        entry: _Entry = _Entry(work, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        entry = _Entry(work, size, loop.create_future())
         self._waiting += 1
         self._bytes += size
-        self._queue.put(entry)
-        return await entry.future  # a caller who is cancelled leaves the entry behind: it is committed all the same
+        self._pending.append(entry)
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._hand_over)  # with what else this turn of the loop brings
+        return entry.future  # a caller who is cancelled leaves the entry behind: it is committed all the same
+
+    def _hand_over(self) -> None:
+        pending = self._pending
+        self._busy = bool(pending)
+        if pending:
+            self._queue.put([pending.popleft() for _ in range(min(len(pending), MOST_PER_COMMIT))])
+
+    def _told(self, entries: list[_Entry]) -> None:
+        """Back on the event loop: first let the thread go on, then wake the callers."""
+        self._hand_over()
+        for entry in entries:
+            self._waiting -= 1
+            self._bytes -= entry.size
+            if entry.future.done():
+                continue
+            if entry.failure is not None:
+                entry.future.set_exception(entry.failure)
+            else:
+                entry.future.set_result(entry.outcome)
+        if self._emptied is not None and not self._waiting:
+            self._emptied.set()
 
     def _run(self) -> None:
-        while (entries := self._gather()) is not None:
+        while (entries := self._next()) is not None:
             if not entries:
                 self._checkpoint()
                 continue
@@ -115,26 +156,19 @@ class Journal:
             self.commit_seconds += took_s
             if took_s > SLOW_S:
                 log.warning("a commit of %d changes took %.1f s", len(entries), took_s)
-            _tell(entries, self)
+            try:
+                entries[0].future.get_loop().call_soon_threadsafe(self._told, entries)
+            except RuntimeError:
+                log.warning("%d changes were stored after their callers' loop had ended", len(entries))
             if self._grown > LOG_GROWTH_BYTES:
                 self._checkpoint()
 
-    def _gather(self) -> list[_Entry] | None:
-        """All that waits, as far as one commit should hold it. Empty: nothing came for a while. None: the end."""
-        entries: list[_Entry] = []
+    def _next(self) -> list[_Entry] | None:
+        """What to commit. Empty: nothing came for a while. None: the end."""
         try:
-            entry = self._queue.get(timeout=IDLE_S if self._grown else None)
-            while entry is not None:
-                entries.append(entry)
-                if len(entries) >= MOST_PER_COMMIT:
-                    return entries
-                entry = self._queue.get_nowait()
+            return self._queue.get(timeout=IDLE_S if self._grown else None)
         except Empty:
-            return entries
-        if entries:
-            self._queue.put(None)  # first these
-            return entries
-        return None
+            return []
 
     def _commit(self, entries: list[_Entry]) -> None:
         """One transaction for all. Where it cannot be completed every entry fails; the next commit begins anew.
@@ -163,24 +197,26 @@ class Journal:
 
     def _store_positions(self, connection: Connection, entries: list[_Entry], changed: dict[str, Tail]) -> None:
         """All batches at once; where that fails for one of them, each alone, so that it fails alone."""
-        appends = [entry for entry in entries if isinstance(entry.work, Batch)]
-        if not appends:
-            return
-        batches = [entry.work for entry in appends if isinstance(entry.work, Batch)]
-        known = self._known
-        outcomes, failure = _attempt(connection, lambda conn: tracks.store(conn, batches, known, changed))
-        if failure is None:
-            for entry, outcome in zip(appends, outcomes, strict=True):
+        appends = [(entry, entry.work) for entry in entries if isinstance(entry.work, Batch)]
+        try:
+            outcomes = tracks.store(connection, [batch for _, batch in appends], self._known, changed)
+        except Exception as error:
+            if refusal_of(error) is not None:
+                raise
+            log.exception("one of %d batches of positions cannot be stored", len(appends))
+            changed.clear()
+            connection.exec_driver_sql("ROLLBACK")  # positions are the first in a commit: nothing else is undone
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for entry, batch in appends:
+                moved = dict(changed)
+                alone = partial(tracks.store, batches=[batch], known=self._known, changed=moved)
+                found, entry.failure = _attempt(connection, alone)
+                if entry.failure is None:
+                    changed.update(moved)
+                    entry.outcome = found[0]
+        else:
+            for (entry, _), outcome in zip(appends, outcomes, strict=True):
                 entry.outcome = outcome
-            return
-        changed.clear()
-        for entry, batch in zip(appends, batches, strict=True):
-            moved = dict(changed)
-            alone = partial(tracks.store, batches=[batch], known=known, changed=moved)
-            outcomes, entry.failure = _attempt(connection, alone)
-            if entry.failure is None:
-                changed.update(moved)
-                entry.outcome = outcomes[0]
 
     def _checkpoint(self) -> None:
         """Move the log into the database as far as no reader needs it; never waits for one."""
@@ -215,23 +251,3 @@ def _attempt(connection: Connection, work: Callable[[Connection], T]) -> tuple[T
         return None, error
     connection.exec_driver_sql("RELEASE one")
     return outcome, None
-
-
-def _tell(entries: list[_Entry], journal: Journal) -> None:
-    """Wake all callers of a commit with one call into their loop."""
-
-    def tell() -> None:
-        for entry in entries:
-            journal._waiting -= 1
-            journal._bytes -= entry.size
-            if entry.future.done():
-                continue
-            if entry.failure is not None:
-                entry.future.set_exception(entry.failure)
-            else:
-                entry.future.set_result(entry.outcome)
-
-    try:
-        entries[0].future.get_loop().call_soon_threadsafe(tell)
-    except RuntimeError:
-        log.warning("%d changes were stored after their callers' loop had ended", len(entries))

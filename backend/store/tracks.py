@@ -5,9 +5,10 @@ inside its ``first_ms`` and ``last_ms``. Chunks of one driver may overlap, as la
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from heapq import heappop, heappush
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -31,14 +32,18 @@ class Appended(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, frozen=True):
     """Fixes of one driver ready to be stored: in order of time, no two at one millisecond or of one id.
 
-    ``given`` are the fixes in the order they came, which decides between repeats.
+    ``body`` is the fixes packed and ``recent`` the last few of them. ``given`` are the fixes in the order they came,
+    which decides between repeats, and ``ids`` what some of them are named; where the batch had no repeats and no ids
+    they are left out, as hundreds of batches wait at once and their memory is better used again while it is warm.
     """
 
     driver_id: str
-    given: list[Position]
-    fixes: list[Position]
-    times_ms: list[int]
     body: bytes
+    count: int
+    first_ms: int
+    recent: list[Position]
+    given: list[Position] | None = None
+    ids: list[str] = []
 
 
 class Tail(msgspec.Struct, frozen=True):
@@ -51,51 +56,42 @@ class Tail(msgspec.Struct, frozen=True):
 NOTHING = Tail(-1, ())
 
 
-def prepare(driver_id: str, fixes: list[Position]) -> Batch:
-    """Order a batch and drop its repeats, the first given wins. Needs no database, so it runs before the commit."""
-    times_ms = [round(fix.timestamp * 1000) for fix in fixes]
+def prepare(driver_id: str, fixes: list[Position], packed: bytes | None = None) -> Batch:
+    """Order a batch and drop its repeats, the first given wins. Needs no database, so it runs before the commit.
+
+    ``packed``: as ``positions.sift`` gives it; then there is nothing left to do.
+    """
+    if packed is not None:
+        return Batch(driver_id, packed, len(fixes), fixes[0].at_ms, fixes[-RECENT:])
+    kept = _without(fixes, set(), set())
     ids = [fix.id for fix in fixes if fix.id is not None]
-    ordered = sorted(set(times_ms))
-    if ordered == times_ms and len(set(ids)) == len(ids):
-        return Batch(driver_id, fixes, fixes, times_ms, positions.pack(fixes))
-    return _without(Batch(driver_id, fixes, fixes, ordered, b""), set(), set())
+    first_ms = kept[0].at_ms if kept else 0
+    return Batch(driver_id, positions.pack(kept), len(kept), first_ms, kept[-RECENT:], fixes, ids)
 
 
 def store(
-    conn: Connection, batches: Sequence[Batch], known: dict[str, Tail], changed: dict[str, Tail]
+    conn: Connection, batches: Sequence[Batch], known: Mapping[str, Tail], changed: dict[str, Tail]
 ) -> list[Appended]:
     """Store batches in one statement, without what is stored already, and tell what became of each.
 
     ``known`` remembers the drivers' tails from commit to commit; the new ones go to ``changed``, to be known once the
-    commit is done. Most batches begin after their driver's tail, and then nothing is looked up.
+    commit is done. Most batches begin after their driver's tail and name no ids, and then nothing is looked up.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     outcomes = []
     for batch in batches:
         driver_id = batch.driver_id
         tail = changed.get(driver_id) or known.get(driver_id) or _tail(conn, driver_id)
-        late = bool(batch.times_ms) and batch.times_ms[0] <= tail.last_ms
-        ids = [fix.id for fix in batch.given if fix.id is not None]
-        fresh = batch
-        if late or ids:
+        given = batch.count if batch.given is None else len(batch.given)
+        if batch.count and (batch.ids or batch.first_ms <= tail.last_ms):
             _insert_chunks(conn, rows)  # a batch of this driver may be among them
-            fresh = _without(batch, _stored_times(conn, batch) if late else set(), _stored_ids(conn, driver_id, ids))
-        if not fresh.fixes:
-            outcomes.append(Appended(0, len(batch.given), None))
-            continue
-        if ids:
-            _remember_ids(conn, fresh)
-        rows.append(
-            {
-                "driver_id": driver_id,
-                "first_ms": fresh.times_ms[0],
-                "last_ms": fresh.times_ms[-1],
-                "count": len(fresh.fixes),
-                "body": fresh.body,
-            }
-        )
-        changed[driver_id], newest = _moved(tail, fresh)
-        outcomes.append(Appended(len(fresh.fixes), len(batch.given) - len(fresh.fixes), newest))
+            batch = _fresh(conn, batch)
+        if batch.count:
+            changed[driver_id], newest = _moved(tail, batch)
+            rows.append((driver_id, batch.first_ms, batch.recent[-1].at_ms, batch.count, batch.body))
+            outcomes.append(Appended(batch.count, given - batch.count, newest))
+        else:
+            outcomes.append(Appended(0, given, None))
     _insert_chunks(conn, rows)
     return outcomes
 
@@ -139,36 +135,46 @@ def delete_before(conn: Connection, driver_id: str, before_ms: int) -> int:
     return deleted
 
 
-_INSERT = insert(chunks)
+Row = tuple[str, int, int, int, bytes]
 _INSERT_IDS = insert(position_ids)
+_ROWS_AT_ONCE = 50
 
 
-def _insert_chunks(conn: Connection, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        conn.execute(_INSERT, rows)
-        rows.clear()
+def _insert_chunks(conn: Connection, rows: list[Row]) -> None:
+    """All rows in few statements: SQLite's driver lets go of the interpreter and wants it back for each statement or
+    row it is given, and while the event loop is busy each time costs more than a row."""
+    for at in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[at : at + _ROWS_AT_ONCE]
+        conn.exec_driver_sql(_insert_statement(len(some)), tuple(chain.from_iterable(some)))
+    rows.clear()
 
 
-def _remember_ids(conn: Connection, batch: Batch) -> None:
-    rows = [
-        {"driver_id": batch.driver_id, "id": fix.id, "at_ms": at_ms}
-        for fix, at_ms in zip(batch.fixes, batch.times_ms, strict=True)
-        if fix.id is not None
-    ]
-    if rows:
-        conn.execute(_INSERT_IDS, rows)
+@cache
+def _insert_statement(count: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+    return f"INSERT INTO chunks (driver_id, first_ms, last_ms, count, body) VALUES {values}"
+
+
+def _fresh(conn: Connection, batch: Batch) -> Batch:
+    """The batch without what is stored already; its ids are remembered."""
+    driver_id = batch.driver_id
+    given = positions.unpack(batch.body) if batch.given is None else batch.given
+    fixes = _without(given, _stored_times(conn, driver_id, given), _stored_ids(conn, driver_id, batch.ids))
+    named = [fix for fix in fixes if fix.id is not None]
+    if named:
+        conn.execute(_INSERT_IDS, [{"driver_id": driver_id, "id": fix.id, "at_ms": fix.at_ms} for fix in named])
+    first_ms = fixes[0].at_ms if fixes else 0
+    return Batch(driver_id, positions.pack(fixes), len(fixes), first_ms, fixes[-RECENT:])
 
 
 def _time(fix: Position) -> float:
     return fix.timestamp
 
 
-def _without(batch: Batch, times_ms: set[int], ids: set[str]) -> Batch:
-    """The batch without its repeats and without what is known; the sets grow by what is taken."""
-    if times_ms.isdisjoint(batch.times_ms) and not ids and batch.body:
-        return batch
+def _without(given: list[Position], times_ms: set[int], ids: set[str]) -> list[Position]:
+    """Fixes in order of time without repeats and without what is known; the sets grow by what is taken."""
     kept = {}
-    for fix in batch.given:
+    for fix in given:
         at_ms = fix.at_ms
         if at_ms in times_ms or fix.id in ids:
             continue
@@ -176,9 +182,7 @@ def _without(batch: Batch, times_ms: set[int], ids: set[str]) -> Batch:
         if fix.id is not None:
             ids.add(fix.id)
         kept[at_ms] = fix
-    ordered = sorted(kept)
-    fixes = [kept[at_ms] for at_ms in ordered]
-    return Batch(batch.driver_id, batch.given, fixes, ordered, positions.pack(fixes))
+    return [kept[at_ms] for at_ms in sorted(kept)]
 
 
 def _tail(conn: Connection, driver_id: str) -> Tail:
@@ -196,14 +200,14 @@ def _tail(conn: Connection, driver_id: str) -> Tail:
 
 def _moved(tail: Tail, batch: Batch) -> tuple[Tail, Position | None]:
     """The tail after a batch, and where the driver is if the batch moved it."""
-    if tail.last_ms < batch.times_ms[0]:
-        recent = (*tail.recent, *batch.fixes[-RECENT:])[-RECENT:]
-    else:
-        recent = tuple(sorted((*tail.recent, *batch.fixes[-RECENT:]), key=_time)[-RECENT:])
+    recent = (*tail.recent, *batch.recent)
+    if batch.first_ms <= tail.last_ms:
+        recent = tuple(sorted(recent, key=_time))
+    recent = recent[-RECENT:]
     newest = positions.newest_plausible(recent)
-    if newest is not None and newest in tail.recent:
+    if any(newest is known for known in tail.recent):
         newest = None
-    return Tail(max(tail.last_ms, batch.times_ms[-1]), recent), newest
+    return Tail(max(tail.last_ms, batch.recent[-1].at_ms), recent), newest
 
 
 def _stored_ids(conn: Connection, driver_id: str, ids: list[str]) -> set[str]:
@@ -213,10 +217,10 @@ def _stored_ids(conn: Connection, driver_id: str, ids: list[str]) -> set[str]:
     return set(conn.scalars(select(position_ids.c.id).where(mine, position_ids.c.id.in_(ids))))
 
 
-def _stored_times(conn: Connection, batch: Batch) -> set[int]:
-    """The milliseconds that are stored, from the chunks that a fix of the batch falls into."""
-    times_ms = sorted({fix.at_ms for fix in batch.given})
-    spans = _spans(conn, batch.driver_id, times_ms[0], times_ms[-1] + 1)
+def _stored_times(conn: Connection, driver_id: str, given: list[Position]) -> set[int]:
+    """The milliseconds that are stored, from the chunks that one of the fixes falls into."""
+    times_ms = sorted({fix.at_ms for fix in given})
+    spans = _spans(conn, driver_id, times_ms[0], times_ms[-1] + 1)
     met = []
     for chunk_id, first_ms, last_ms in spans:
         at = bisect_left(times_ms, first_ms)

@@ -133,6 +133,20 @@ def test_sifting_twice_changes_nothing_more(batch: list[Position]) -> None:
     assert sift(once, NOW).accepted == once
 
 
+@given(st.lists(fixes, max_size=6), st.booleans())
+def test_the_quick_check_of_a_batch_says_what_the_slow_one_says(batch: list[Position], in_order: bool) -> None:
+    if in_order:
+        batch = sorted(batch, key=lambda fix: fix.timestamp)
+    sifted = sift(batch, LATEST_S)
+    one_by_one = [sift([fix], LATEST_S).accepted[0] for fix in batch]
+    assert sifted.accepted == one_by_one
+    if sifted.packed is not None:
+        times = [fix.at_ms for fix in batch]
+        assert times == sorted(set(times))
+        assert not any(fix.id for fix in batch)
+        assert unpack(sifted.packed) == batch == one_by_one
+
+
 def test_distances_are_right_across_the_antimeridian_and_at_the_poles() -> None:
     assert distance_m(at(latitude=0, longitude=179.9), at(latitude=0, longitude=-179.9)) == pytest.approx(
         22_239, rel=0.001
