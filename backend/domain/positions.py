@@ -140,8 +140,8 @@ def distance_m(a: Position, b: Position) -> float:
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(square)))
 
 
-# The stored form: one byte for the format, then MessagePack of one list a column. Measured for 100 fixes: 12 µs to pack
-# and 15 µs to unpack, 57 bytes a fix; lists of objects are twice the size. Every value stays exact.
+# The stored form: one byte for the format, then MessagePack of one list a column. Measured for 100 fixes: 13 µs to pack
+# and 25 µs to unpack, 57 bytes a fix; lists of objects are twice the size.
 COLUMNS = b"\x01"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -149,13 +149,17 @@ _MINUS_ZERO = _encode(-0.0)
 
 
 def pack(fixes: Sequence[Position]) -> bytes:
-    """Fixes in the compact form they are stored in, exact to the last bit."""
+    """Fixes in the compact form they are stored in."""
     return COLUMNS + _encode(_columns_of(fixes))
 
 
 def unpack(body: bytes) -> list[Position]:
-    """The fixes of ``pack``, in the order they were given. ValueError where the format is not known."""
-    return list(map(Position, *_columns(body)))
+    """The fixes of ``pack``, in the order they were given: timestamps to the millisecond, all else to the last bit.
+
+    ValueError where the format is not known.
+    """
+    timestamps, *others = _columns(body)
+    return list(map(Position, [round(timestamp * 1000) / 1000 for timestamp in timestamps], *others))
 
 
 def unpack_times_ms(body: bytes) -> list[int]:
