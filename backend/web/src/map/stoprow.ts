@@ -61,6 +61,7 @@ export class StopRow {
     const behind = status === "cancelled" ? "" : delay(delayOf(stop));
     setText(this.#late, behind);
     this.#late.classList.toggle("late", isLate(stop));
+    this.#late.classList.toggle("early", behind.startsWith("−"));
     setText(this.#status, order ? `${STATUS[status].label}${stop.outOfOrder ? ", out of order" : ""}` : span(stop.duration ?? 0));
     this.#status.style.color = status === "scheduled" ? "" : STATUS[status].colour;
     if (this.isOpen && this.#shownFor !== status) void this.#load();
