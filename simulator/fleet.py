@@ -28,7 +28,7 @@ from simulator.truth import Diary, Run, Truth
 from simulator.truth import Phone as Paired
 from simulator.verify import Verdict, day_range, verify
 from simulator.watch import Watch
-from simulator.wire import Route, decode_route
+from simulator.wire import Route, decode_route, unix
 
 PAIRING_AT_ONCE = 8
 ORDERS_PER_DRIVER = 12.8
@@ -247,11 +247,22 @@ def _clock(options: Options, truth: Truth, watch: Watch, firsts: dict[str, Step]
     if watch.server_clock is not None:
         return SimClock(*watch.server_clock)
     start = max(truth.last_at, min(step.until for step in firsts.values() if isinstance(step, Wait)))
-    if start > time() + 60:
+    overtakes = options.speed > 1 and max(map(_ends, truth.diaries.values())) > time()
+    if start > time() + 60 or overtakes:
         raise SetupFailed(
-            f"{options.date} has not come yet for this server: take a date in the past, or give it a --clock"
+            f"phones would be ahead of the server's clock on {options.date} and be refused: take a date in the past, "
+            "or a server with --clock START@SPEED"
         )
     return SimClock(start, options.speed)
+
+
+def _ends(diary: Diary) -> float:
+    """About when a driver's planned day ends; a recorded one is over already."""
+    route = diary.phone.route
+    if route is None:
+        return 0.0
+    planned = [route.end.time if route.end else None, *(stop.departureTime for stop in route.stops)]
+    return max((unix(moment) for moment in planned if moment), default=0.0)
 
 
 def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, watch: Watch) -> Phone:

@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,30 @@ def test_a_run_goes_on_after_the_server_and_the_simulator_were_killed(tmp_path: 
         assert again["positions"] == report["positions"] and again["actions"] == report["actions"]
     finally:
         server.stop()
+
+
+@pytest.mark.timeout(240)
+def test_what_somebody_else_changed_afterwards_is_found(server, company, seed, tmp_path: Path):
+    state = tmp_path / "state.jsonl"
+    options = ("--state", str(state), "--seed", str(seed))
+    simulate(server, company, tmp_path, *options, "--speed", "5000")
+    driver = next(d for d in company.client.get("/api/drivers").json()["items"] if d["externalId"] == "DRV001")
+    stranger = company.phone(driver["id"])
+    route = stranger.client.get("/driver/v1/route", params={"date": DATE}).json()["route"]
+    late = datetime.fromisoformat(route["stops"][-1]["departureTime"]).timestamp() + 7200
+    fix = {"timestamp": late, "latitude": 45.8, "longitude": 15.97}
+    done = next(stop for stop in route["stops"] if stop["status"] == "success")
+    undone = {"id": str(uuid.uuid4()), "action": "failed", "timestamp": late, "orderId": done["orderId"]}
+    assert stranger.client.post("/driver/v1/positions", json={"positions": [fix]}).json()["accepted"] == 1
+    assert stranger.client.post("/driver/v1/actions", json={"actions": [undone]}).json()["actions"][0]["success"]
+    ended = subprocess.run(command(server, company, tmp_path, *options), cwd=ROOT, capture_output=True, timeout=100)
+    assert ended.returncode == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert not report["ok"]
+    assert report["positions"]["wrong"] == 1 and report["orderStatuses"]["wrong"] == 1
+    assert report["actions"]["wrong"] >= 1
+    assert "never sent" in report["faults"]["positions"]["wrong"][0]
+    assert done["orderId"] in report["faults"]["orderStatuses"]["wrong"][0]
 
 
 @pytest.mark.timeout(200)
