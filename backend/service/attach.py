@@ -97,7 +97,7 @@ async def _store(desk: Desk, device: Device, part: Part, said: Claim, sha256: st
         return made, True
 
     stored = await desk.journal.transact(add)
-    desk.hub.tell_facts(device.account.id)
+    desk.hub.tell_facts(device.account.id, device.driver_id)
     return stored
 
 

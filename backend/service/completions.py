@@ -80,8 +80,11 @@ async def set_statuses(
         return [each if isinstance(each, Refusal) else next(complete) for each in after]
 
     answers = await desk.journal.transact(change)
-    if any(isinstance(each, Completion) for each in answers):
+    changed = [each.record.order.date for each in answers if isinstance(each, Completion)]
+    if changed:
         desk.hub.tell_facts(office.account.id)
+    for day in set(changed):  # no event tells of it, since no driver reported it
+        desk.hub.tell_routes(office.account.id, day, ())
     return answers
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.api.test_day import DATE, planned
 from tests.api.watching import drive, fix, watching
 from tests.serving import Company, Phone, Server
 
@@ -279,6 +280,32 @@ async def test_a_flood_is_sent_away_and_the_others_do_not_notice(company: Compan
             await flood.send(type="unsubscribe", id="x")
         assert await flood.code() == 4429
         await calm.subscribe("b")
+
+
+async def test_a_change_of_plan_is_told_to_those_who_want_events(company: Company) -> None:
+    async with watching(company) as watcher, watching(company) as calm:
+        await watcher.subscribe(events=True)
+        await calm.subscribe()
+        route = await asyncio.to_thread(planned, company)
+        await watcher.until(lambda: watcher.of("plan"))
+        assert watcher.of("plan")[0] == {"type": "plan", "id": "a", "date": DATE}
+        before = len(watcher.of("plan"))
+        order = {"orderNo": route["stops"][0]["orderNo"], "data": {"status": "failed"}}
+        answer = await asyncio.to_thread(company.v1, "update_completion_details", {"updates": [order]})
+        assert answer["success"], answer
+        await watcher.until(lambda: len(watcher.of("plan")) > before)
+        assert calm.of("plan") == []
+
+
+async def test_a_clock_that_runs_fast_is_told(tmp_path: Any) -> None:
+    server = Server(tmp_path / "data", "--clock", "2026-03-02T08:00:00Z@10").start()
+    try:
+        async with watching(server.account()) as watcher:
+            snapshot = await watcher.subscribe()
+            assert snapshot["clockSpeed"] == 10
+            assert 0 <= snapshot["now"] - 1772438400 < 600
+    finally:
+        server.kill()
 
 
 async def test_a_restart_is_announced(tmp_path: Any) -> None:
