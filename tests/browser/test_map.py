@@ -165,3 +165,31 @@ def test_search_finds_an_order_and_opens_its_day_from_the_keyboard(day: Sent, op
     expect(row).to_contain_text("Window" if day.stops[0].get("timeWindows") else "Planned")
     window.page.keyboard.press("Escape")
     expect(window.page.get_by_test_id("day")).to_be_hidden()
+
+
+def test_two_thousand_drivers_scroll_with_a_few_rows(company: Company, open_map: OpenMap) -> None:
+    drivers = [{"externalId": f"D{number}", "name": f"Driver {number:04}"} for number in range(2000)]
+    assert company.client.put("/api/fleet", json={"drivers": drivers}).status_code == 200
+    window = open_map(company)
+    rows = window.page.get_by_test_id("driver")
+    expect(window.page.get_by_text("Drivers 2000")).to_be_visible()
+    window.page.get_by_test_id("drivers").evaluate("list => list.scrollTo(0, list.scrollHeight)")
+    expect(rows.filter(has_text="Driver 1999")).to_be_visible()
+    assert rows.count() < 60
+    rows.filter(has_text="Driver 1999").focus()
+    window.page.keyboard.press("ArrowUp")
+    expect(rows.filter(has_text="Driver 1998")).to_be_focused()
+
+
+def test_on_a_phone_the_panels_share_one_place_below_the_map(day: Sent, page: Page, open_map: OpenMap) -> None:
+    page.set_viewport_size({"width": 390, "height": 780})
+    window = open_map(day.company)
+    expect(page.get_by_test_id("feed")).to_be_hidden()
+    page.get_by_role("button", name="Events").click()
+    expect(page.get_by_test_id("feed")).to_be_visible()
+    page.get_by_role("button", name="Drivers").click()
+    page.get_by_test_id("driver").first.click()
+    expect(page.get_by_test_id("day-name")).to_be_visible()
+    expect(page.get_by_test_id("map")).to_be_visible()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    assert len(window.orders()) == 3
