@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta
 
 from backend.api import auth, body, intake
@@ -98,7 +99,13 @@ def paired(device: Device, driver: Driver, token: str) -> Paired:
     )
 
 
-@get("/driver/v1/route", summary="The driver's route of a day", gives=DriverDayOut, query=DATE)
+@get(
+    "/driver/v1/route",
+    summary="The driver's route of a day",
+    gives=DriverDayOut,
+    query=DATE,
+    responses={304: ResponseSpec(None, description="It is as the phone has it")},
+)
 async def get_route(request: Call) -> Response[bytes]:
     """The active plan's route of this driver on `date` (default: today in the account's time zone), stops in order.
 

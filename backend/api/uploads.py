@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import HttpMethod, Request, Response, post, route
+from litestar.openapi.datastructures import ResponseSpec
 
 from backend.api import auth, body, problems
 from backend.api.forms import OVERHEAD_BYTES, Form, pieces
@@ -56,6 +57,7 @@ class FormIn(msgspec.Struct, frozen=True, rename="camel"):
     takes_as="multipart/form-data",
     gives=Stored,
     request_max_body_size=None,
+    responses={200: ResponseSpec(None, description="The same was stored before")},
 )
 async def post_attachment(request: Call) -> Response[bytes]:
     """A form with `file` (JPEG, PNG, WebP, HEIC or PDF, up to 15 MiB), `kind` (signature, image or barcode), `id` (a
@@ -108,6 +110,8 @@ def tus(handler: Handler) -> Handler:
     ["/driver/v1/uploads", "/driver/v1/uploads/{name:str}"],
     http_method=[HttpMethod.OPTIONS],
     summary="What of tus is spoken here",
+    status_code=200,
+    responses={204: ResponseSpec(None, description="In the headers")},
     security=[{}],
 )
 async def options(request: Call) -> Response[bytes]:
@@ -143,38 +147,50 @@ async def post_upload(request: Call) -> Response[bytes]:
     return _reply(state, 201, {"Location": f"{public}/driver/v1/uploads/{name}"})
 
 
+@route("/driver/v1/uploads/{name:str}", http_method=[HttpMethod.HEAD], summary="How far an upload is", status_code=200)
+@tus
+async def head_upload(request: Call, name: str) -> Response[bytes]:
+    """`Upload-Offset` bytes of `Upload-Length` have come."""
+    return await _look(request, name)
+
+
 @route(
     "/driver/v1/uploads/{name:str}",
-    http_method=[HttpMethod.HEAD, HttpMethod.PATCH, HttpMethod.DELETE, HttpMethod.POST],
-    summary="Ask, go on with, or give up an upload",
+    http_method=[HttpMethod.PATCH, HttpMethod.DELETE, HttpMethod.POST],
+    summary="Go on with an upload, or give it up",
+    status_code=200,
+    responses={204: ResponseSpec(None, description="How far it is now, in the headers")},
     request_max_body_size=None,
 )
 @tus
 async def one_upload(request: Call, name: str) -> Response[bytes]:
-    """`HEAD` tells how far it is, `PATCH` goes on from `Upload-Offset`, `DELETE` gives it up.
+    """`PATCH` goes on from `Upload-Offset`, `DELETE` gives it up.
 
     `POST` with `X-HTTP-Method-Override` is for clients that cannot send the others.
     """
-    desk, device = auth.desk_of(request), await auth.device(request)
     method = request.method
     if method == "POST":
         method = request.headers.get("x-http-method-override", "").upper()
     match method:
         case "HEAD":
-            state = await uploads.look(desk, device, name)
-            more = {"Upload-Length": str(state.upload.length)}
-            if state.upload.metadata:
-                more["Upload-Metadata"] = state.upload.metadata
-            return _reply(state, 200, more)
+            return await _look(request, name)
         case "PATCH":
             if not _has_body(request):
                 raise Refusal("ERR_MEDIA_TYPE", f"Send the bytes as Content-Type: {STREAM}.", "Content-Type")
             return _reply(await _append(request, name, _whole(request, "Upload-Offset")), 204)
         case "DELETE":
-            await uploads.remove(desk, device, name)
+            await uploads.remove(auth.desk_of(request), await auth.device(request), name)
             return Response(b"", status_code=204)
         case _:
             raise Refusal("ERR_METHOD_NOT_ALLOWED", "POST is for X-HTTP-Method-Override: PATCH, DELETE or HEAD.")
+
+
+async def _look(request: Call, name: str) -> Response[bytes]:
+    state = await uploads.look(auth.desk_of(request), await auth.device(request), name)
+    more = {"Upload-Length": str(state.upload.length)}
+    if state.upload.metadata:
+        more["Upload-Metadata"] = state.upload.metadata
+    return _reply(state, 200, more)
 
 
 async def _append(request: Call, name: str, offset: int) -> State:
@@ -230,4 +246,4 @@ def _checksum(request: Call) -> tuple[str, bytes] | None:
     return algorithm, expected
 
 
-handlers = [post_attachment, options, post_upload, one_upload]
+handlers = [post_attachment, options, post_upload, head_upload, one_upload]
