@@ -70,9 +70,11 @@ def simulate(report: Path | None, scenario: Path | None, **given: Any) -> None:
         read_scenario(text)
         given["date"] = given["date"].strftime("%Y-%m-%d")
         given["url"] = given["url"].rstrip("/")
-        sys.exit(_finish(asyncio.run(_interruptible(Options(scenario=text, **given))), report))
+        told = asyncio.run(_interruptible(Options(scenario=text, **given)))
     except (SetupFailed, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    _tell(told, report)
+    sys.exit(0 if told["ok"] else 1)
 
 
 @click.command()
@@ -103,9 +105,11 @@ def demo(report: Path | None, **given: Any) -> None:
     """A server and a fleet on this machine: a working day in a few minutes, watched on the map, verified at the end."""
     given["date"] = (given["date"].date() if given["date"] else datetime.now(UTC).date()).isoformat()
     try:
-        sys.exit(_finish(asyncio.run(demonstration.run(demonstration.Demo(**given), _console())), report))
+        shown = demonstration.Demo(**given)
+        told = asyncio.run(demonstration.run(shown, _console(), lambda found: _tell(found, report)))
     except (SetupFailed, OSError) as error:
         raise click.ClickException(str(error)) from error
+    sys.exit(0 if told["ok"] else 1)
 
 
 async def _interruptible(options: Options) -> dict[str, Any]:
@@ -115,11 +119,10 @@ async def _interruptible(options: Options) -> dict[str, Any]:
     return await run_fleet(options, _console(), ending)
 
 
-def _finish(report: dict[str, Any], path: Path | None) -> int:
+def _tell(report: dict[str, Any], path: Path | None) -> None:
     if path is not None:
         path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     table(report, Console())
-    return 0 if report["ok"] else 1
 
 
 def _console() -> Console:

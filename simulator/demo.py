@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,6 @@ from rich.console import Console
 
 from simulator.account import Account, SetupFailed
 from simulator.fleet import Options, prepare, simulate
-from simulator.report import table
 from simulator.transport import http_client
 from simulator.wire import Route, iso, unix
 
@@ -51,8 +50,10 @@ class Demo(Struct, frozen=True, kw_only=True):
     data: Path | None = None
 
 
-async def run(demo: Demo, console: Console) -> dict[str, Any]:
-    """The whole demo; returns the report. Ctrl-C ends the day and then the serving, never the verification."""
+async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The whole demo; the report is told as soon as the day is over, and returned when the serving is. Ctrl-C ends the
+    day and then the serving, never the verification.
+    """
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
@@ -82,8 +83,8 @@ async def run(demo: Demo, console: Console) -> dict[str, Any]:
         async with _server(data, port, log, f"{iso(leaves[int(ALREADY_OUT * (len(leaves) - 1))])}@{demo.speed:g}"):
             await _show(options, console, demo.browser)
             report = await simulate(options, console, ending)
+            tell(report)
             if demo.seconds is None and not ending.is_set():
-                table(report, console)
                 console.print("the day is over; the map is still served. Ctrl-C ends.")
                 await ending.wait()
         return report
