@@ -83,14 +83,31 @@ class Call:
 Method = Callable[[Call], Awaitable[Answer]]
 
 
-def method(path: str, *verbs: str, roles: tuple[Role, ...] = (Role.TENANT,)) -> Callable[[Method], Method]:
-    """Makes a function a method of the API, answering these HTTP verbs; the others are told so in the same way."""
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What every answer has, with what the document has for the method beside it."""
+
+    success: bool
+    code: str | None = None
+    message: str | None = None
+
+
+def method(
+    path: str,
+    *verbs: str,
+    roles: tuple[Role, ...] = (Role.TENANT,),
+    takes: type | None = None,
+    query: Mapping[str, str] | None = None,
+) -> Callable[[Method], Method]:
+    """Makes a function a method of the API, answering these HTTP verbs; the others are told so in the same way.
+
+    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document.
+    """
 
     def register(verb: Method) -> Method:
         async def answer(request: Request[Any, Any, Any]) -> Response[bytes]:
             return await _answer(request, verb, verbs, roles)
 
-        def handler(methods: list[HttpMethod], documented: bool) -> HTTPRouteHandler:
+        def handler(methods: list[HttpMethod], documented: bool, **described: Any) -> HTTPRouteHandler:
             return route(
                 f"/v1/{path}",
                 http_method=methods,
@@ -101,11 +118,14 @@ def method(path: str, *verbs: str, roles: tuple[Role, ...] = (Role.TENANT,)) -> 
                 summary=path.replace("_", " ").capitalize(),
                 description=verb.__doc__,
                 tags=["OptimoRoute"],
+                **described,
             )(answer)
 
-        allowed = [each for each in _VERBS if each.value in verbs]
-        handlers.append(handler(allowed, documented=True))
-        handlers.append(handler([each for each in _VERBS if each not in allowed], documented=False))
+        if "POST" in verbs:
+            handlers.append(handler([HttpMethod.POST], True, gives=Told, **({"takes": takes} if takes else {})))
+        if "GET" in verbs:
+            handlers.append(handler([HttpMethod.GET], True, gives=Told, **({"query": query} if query else {})))
+        handlers.append(handler([each for each in _VERBS if each.value not in verbs], False))
         return verb
 
     return register

@@ -1,9 +1,12 @@
 """Taking orders away: one, several, or a day."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from backend.api.optimoroute import wire
-from backend.api.optimoroute.call import Answer, Call, convert, failure, method
+from backend.api.optimoroute.call import BULK, Answer, Call, convert, failure, method
 from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
 from backend.domain.plans import CannotPlan
@@ -23,11 +26,15 @@ class Flags(msgspec.Struct, frozen=True, rename="camel"):
     force_delete: bool = False
 
 
+class Several(Flags, frozen=True, kw_only=True, rename="camel"):
+    orders: Annotated[list[wire.OrderName], Meta(min_length=1, max_length=BULK)]
+
+
 class Day(msgspec.Struct, frozen=True):
     date: str | None = None
 
 
-@method("delete_order", "POST")
+@method("delete_order", "POST", takes=One)
 async def delete_order(call: Call) -> Answer:
     """Removes one order. Body: `{"orderNo": "ORD001"}`."""
     wire.no_nul(call.body)
@@ -39,7 +46,7 @@ async def delete_order(call: Call) -> Answer:
     return _failed(answer) if isinstance(answer, Refusal) else {"success": True}
 
 
-@method("delete_orders", "POST")
+@method("delete_orders", "POST", takes=Several)
 async def delete_orders(call: Call) -> Answer:
     """Removes up to 500 orders. Body: `{"orders": [{"orderNo"} | {"id"}, …], "deleteMultiple": false}`."""
     items = call.items("orders")
@@ -55,7 +62,7 @@ async def delete_orders(call: Call) -> Answer:
     return {"success": any(part["success"] for part in parts), "orders": parts}
 
 
-@method("delete_all_orders", "POST")
+@method("delete_all_orders", "POST", takes=Day)
 async def delete_all_orders(call: Call) -> Answer:
     """Removes all orders and routes of a `date`, or of all dates where none is given."""
     date = call.read(Day).date

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backend.api.optimoroute import wire
-from backend.api.optimoroute.call import Answer, Call, convert, failure, method
+from backend.api.optimoroute.call import BULK, Answer, Call, convert, failure, method
 from backend.domain.drafts import DriverName
 from backend.domain.drivers import Place
 from backend.domain.errors import Refusal
@@ -106,7 +106,11 @@ class Update(Capacities, frozen=True, kw_only=True, rename="camel"):
         )
 
 
-@method("update_driver_parameters", "POST")
+class Updates(msgspec.Struct, frozen=True):
+    updates: Annotated[list[Update], Meta(min_length=1, max_length=BULK)]
+
+
+@method("update_driver_parameters", "POST", takes=Single)
 async def update_driver_parameters(call: Call) -> Answer:
     """Changes what holds for a driver on a `date`, and where the driver starts and ends from now on."""
     wire.no_nul(call.body)
@@ -114,7 +118,7 @@ async def update_driver_parameters(call: Call) -> Answer:
     return {"success": True} if refusal is None else failure(refusal)
 
 
-@method("update_drivers_parameters", "POST")
+@method("update_drivers_parameters", "POST", takes=Updates)
 async def update_drivers_parameters(call: Call) -> Answer:
     """Changes what holds for up to 500 drivers and dates. Body: `{"updates": [{"driver": {…}, "date", …}]}`."""
     items = call.items("updates")

@@ -14,7 +14,7 @@ from backend.service import orders
 from backend.service.orders import Found, Saved
 
 
-@method("create_order", "POST", roles=(Role.TENANT, Role.CUSTOMER))
+@method("create_order", "POST", roles=(Role.TENANT, Role.CUSTOMER), takes=wire.SingleOrder)
 async def create_order(call: Call) -> Answer:
     """Creates or updates one order; `operation` is mandatory. Only addresses of known locations are found."""
     wire.no_nul(call.body)
@@ -31,7 +31,7 @@ async def create_order(call: Call) -> Answer:
     return answer
 
 
-@method("create_or_update_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER))
+@method("create_or_update_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER), takes=wire.Orders)
 async def create_or_update_orders(call: Call) -> Answer:
     """Creates, updates or replaces up to 500 orders, each by itself. Body: `{"orders": [Order, …]}`."""
     items = call.items("orders")
@@ -41,7 +41,14 @@ async def create_or_update_orders(call: Call) -> Answer:
     return {"success": any(part["success"] for part in parts), "orders": parts}
 
 
-@method("get_orders", "POST", "GET", roles=(Role.TENANT, Role.CUSTOMER))
+@method(
+    "get_orders",
+    "POST",
+    "GET",
+    roles=(Role.TENANT, Role.CUSTOMER),
+    takes=wire.OrderNames,
+    query=wire.ORDER_NUMBERS,
+)
 async def get_orders(call: Call) -> Answer:
     """Up to 500 orders. Body: `{"orders": [{"orderNo": "…"}, {"id": "…"}]}`; or a GET with `?orderNo=…&orderNo=…`."""
     items = named(call)

@@ -78,7 +78,7 @@ class Stop(msgspec.Struct, frozen=True, rename="camel"):
     planning_id: Annotated[int, Meta(ge=-_LARGEST_ID, le=_LARGEST_ID)]
 
 
-@method("start_planning", "POST")
+@method("start_planning", "POST", takes=Start)
 async def start_planning(call: Call) -> Answer:
     """Starts the planning of a date, or of a `dateRange`, and answers its `planningId`."""
     wire.no_nul(call.body)
@@ -89,7 +89,7 @@ async def start_planning(call: Call) -> Answer:
     return {"success": True, "planningId": job_id}
 
 
-@method("stop_planning", "POST")
+@method("stop_planning", "POST", takes=Stop)
 async def stop_planning(call: Call) -> Answer:
     """Stops a planning, keeping the best routes found so far. Body: `{"planningId": 8828}`."""
     # The document's own example has a blank in front of the name.
@@ -98,7 +98,7 @@ async def stop_planning(call: Call) -> Answer:
     return {"success": True}
 
 
-@method("get_planning_status", "GET")
+@method("get_planning_status", "GET", query={"planningId": "The job's id. (required)"})
 async def get_planning_status(call: Call) -> Answer:
     """How far a planning is: `status` N, R, C, F or E and `percentageComplete`."""
     text = call.parameter("planningId").strip()
@@ -112,7 +112,19 @@ async def get_planning_status(call: Call) -> Answer:
     return answer | ({"message": progress.reason} if progress.reason else {})
 
 
-@method("get_routes", "GET", roles=(Role.TENANT, Role.SUBCONTRACTOR))
+@method(
+    "get_routes",
+    "GET",
+    roles=(Role.TENANT, Role.SUBCONTRACTOR),
+    query={
+        "date": "The day, YYYY-MM-DD. (required)",
+        "driverExternalId": "Of this driver alone.",
+        "driverSerial": "Of this driver alone.",
+        "vehicleRegistration": "Of this vehicle alone.",
+        "includeRoutePolyline": "true adds routePolyline.",
+        "includeRouteStartEnd": "true adds startLocation and endLocation.",
+    },
+)
 async def get_routes(call: Call) -> Answer:
     """The planned routes of a `date`, with the drivers' stops in order; times are in the account's time zone."""
     date = wire.date(call.parameter("date"))

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from backend.api.optimoroute import wire
 from backend.api.optimoroute.call import Answer, Call, convert, failure, method
@@ -21,6 +22,15 @@ _MULTIPLE = Refusal("ERR_MULTIPLE_DRV", "Found multiple drivers with matching ex
 _TWICE = Refusal("ERR_MULTIPLE_DRV_POS", "Multiple driver positions objects for a single driver.")
 
 
+class Update(msgspec.Struct, frozen=True):
+    driver: wire.Driver
+    positions: Annotated[list[Position], Meta(min_length=1, max_length=POSITIONS)]
+
+
+class Updates(msgspec.Struct, frozen=True):
+    updates: Annotated[list[Update], Meta(min_length=1, max_length=DRIVERS)]
+
+
 class Whose(msgspec.Struct, frozen=True):
     driver: wire.Driver
 
@@ -29,7 +39,7 @@ class What(msgspec.Struct, frozen=True):
     positions: list[Any]
 
 
-@method("update_drivers_positions", "POST", roles=(Role.TENANT, Role.SUBCONTRACTOR))
+@method("update_drivers_positions", "POST", roles=(Role.TENANT, Role.SUBCONTRACTOR), takes=Updates)
 async def update_drivers_positions(call: Call) -> Answer:
     """Up to 100 positions for each of several drivers. Body: `{"updates": [{"driver": {…}, "positions": [{…}]}]}`.
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 from backend.api import events
 from backend.api.completion import completion_out
 from backend.api.optimoroute import wire
-from backend.api.optimoroute.call import Answer, Call, convert, failure, method
+from backend.api.optimoroute.call import BULK, Answer, Call, convert, failure, method
 from backend.api.optimoroute.orders import named
 from backend.domain.accounts import Role
 from backend.domain.drafts import OrderName
@@ -49,11 +49,15 @@ class Data(msgspec.Struct, frozen=True, rename="camel"):
     end_time: Moment | None = None
 
 
-class Update(msgspec.Struct, frozen=True):
+class Update(wire.OrderName, frozen=True, rename="camel"):
     data: Data = Data()
 
 
-@method("get_events", "GET")
+class Updates(msgspec.Struct, frozen=True):
+    updates: Annotated[list[Update], Meta(min_length=1, max_length=BULK)]
+
+
+@method("get_events", "GET", query={"after_tag": "The tag of the answer to read on from."})
 async def get_events(call: Call) -> Answer:
     """Up to 500 events after `after_tag` (all, where it is left out), in order of arrival, and how many remain."""
     account_id = call.office.account.id
@@ -68,7 +72,14 @@ async def get_events(call: Call) -> Answer:
     }
 
 
-@method("get_completion_details", "POST", "GET", roles=(Role.TENANT, Role.CUSTOMER, Role.SUBCONTRACTOR))
+@method(
+    "get_completion_details",
+    "POST",
+    "GET",
+    roles=(Role.TENANT, Role.CUSTOMER, Role.SUBCONTRACTOR),
+    takes=wire.OrderNames,
+    query=wire.ORDER_NUMBERS,
+)
 async def get_completion_details(call: Call) -> Answer:
     """What became of up to 500 orders. Body: `{"orders": [{"orderNo": "…"}, {"id": "…"}]}`; or GET `?orderNo=…`."""
     items = named(call)
@@ -80,7 +91,7 @@ async def get_completion_details(call: Call) -> Answer:
     return {"success": any(part["success"] for part in parts), "orders": parts}
 
 
-@method("update_completion_details", "POST")
+@method("update_completion_details", "POST", takes=Updates)
 async def update_completion_details(call: Call) -> Answer:
     """Sets what became of up to 500 orders. Body: `{"updates": [{"orderNo" | "id", "data": {"status", …}}]}`."""
     items = call.items("updates")

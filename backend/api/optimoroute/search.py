@@ -54,7 +54,12 @@ class Search(msgspec.Struct, frozen=True, rename="camel"):
         return [each for each in found if isinstance(each, OrderName)]
 
 
-@method("get_scheduling_info", "GET", roles=(Role.TENANT, Role.CUSTOMER, Role.SUBCONTRACTOR))
+@method(
+    "get_scheduling_info",
+    "GET",
+    roles=(Role.TENANT, Role.CUSTOMER, Role.SUBCONTRACTOR),
+    query={"orderNo": "The order's number; this or id is needed.", "id": "The order's id."},
+)
 async def get_scheduling_info(call: Call) -> Answer:
     """Whether an order is scheduled, and where: `?orderNo=` or `?id=`."""
     name = OrderName(call.optional("id"), call.optional("orderNo"))
@@ -72,7 +77,7 @@ async def get_scheduling_info(call: Call) -> Answer:
     return {"success": True, "orderScheduled": True, "scheduleInformation": answers.schedule(where, zone)}
 
 
-@method("search_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER))
+@method("search_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER), takes=Search)
 async def search_orders(call: Call) -> Answer:
     """Orders by name, date and status, 500 a page; `after_tag` of an answer reads on with the same request."""
     wire.no_nul(call.body)

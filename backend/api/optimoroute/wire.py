@@ -194,11 +194,22 @@ class SingleOrder(Order, frozen=True, kw_only=True, rename="camel"):
         return msgspec.structs.replace(draft, **changes)
 
 
+class Orders(msgspec.Struct, frozen=True):
+    orders: Annotated[list[Order], Meta(min_length=1, max_length=BULK)]
+
+
 class OrderName(msgspec.Struct, frozen=True, rename="camel"):
     """An order named by either; ``id`` wins."""
 
     id: Key | None = None
     order_no: Key | None = None
+
+
+class OrderNames(msgspec.Struct, frozen=True):
+    orders: Annotated[list[OrderName], Meta(min_length=1, max_length=BULK)]
+
+
+ORDER_NUMBERS = {"orderNo": "The orders' numbers; may be repeated, up to 500 times. (required)"}
 
 
 def date(text: str) -> str:
