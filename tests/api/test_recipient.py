@@ -1,5 +1,6 @@
 """What a recipient sees of one order, and all that a recipient must not see, over a real server."""
 
+import io
 import json
 import time
 import uuid
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from websockets.asyncio.client import connect
 
 from tests.api.test_day import DATE, planned
@@ -110,6 +112,31 @@ def test_the_driver_is_seen_only_between_the_stop_before_and_the_end_of_this_one
     seen = day.seen(1)
     assert seen["status"] == "success" and seen["proof"] == {"note": "left with neighbour"} and "finishedAt" in seen
     assert "driver" not in seen and "eta" not in seen and "window" not in seen
+
+
+async def test_a_photo_that_follows_later_joins_the_proof_without_telling_where_it_was_taken(day: Day) -> None:
+    photo, exif = Image.new("RGB", (64, 48), "orange"), Image.Exif()
+    exif.get_ifd(0x8825)[1] = "N"
+    exif.get_ifd(0x8825)[2] = (45.0, 48.0, 36.0)
+    body = io.BytesIO()
+    photo.save(body, "JPEG", exif=exif)
+    assert Image.open(body).getexif().get_ifd(0x8825)
+    name = str(uuid.uuid4())
+    day.act("success", 0, form={"images": [name]})
+    assert "proof" not in day.seen(0)
+    async with looking(day.company, day.code(0)) as watcher:
+        await watcher.until(lambda: watcher.of("state"))
+        answer = day.phone.client.post(
+            "/driver/v1/attachments",
+            data={"id": name, "kind": "image"},
+            files={"file": ("photo.jpg", body.getvalue(), "image/jpeg")},
+        )
+        assert answer.status_code == 201, answer.text
+        await watcher.until(lambda: "proof" in watcher.of("state")[-1])
+    (image,) = day.seen(0)["proof"]["images"]
+    assert image["type"] == "image/jpeg"
+    shown = httpx.get(image["url"], timeout=20)
+    assert shown.status_code == 200 and not Image.open(io.BytesIO(shown.content)).getexif().get_ifd(0x8825)
 
 
 def test_why_it_failed_is_for_the_office(day: Day) -> None:

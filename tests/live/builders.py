@@ -72,8 +72,13 @@ class Socket:
     def close(self, code: int, reason: str) -> None:
         self.closed = code
 
+    @staticmethod
+    def decode(frame: Frame) -> dict[str, Any]:
+        decoded: dict[str, Any] = json.loads(frame.payload)
+        return decoded
+
     def got(self, kind: str) -> list[dict[str, Any]]:
-        return [each for each in map(json.loads, (frame.payload for frame in self.wires)) if each["type"] == kind]
+        return [each for each in map(self.decode, self.wires) if each["type"] == kind]
 
     def trail(self, driver_id: str) -> list[float]:
         """The timestamps of one driver in the order in which they were written, the snapshot's first."""
