@@ -7,6 +7,7 @@ Out, on standard output: frames with :data:`Message`. The last is ``Found`` or `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import select
@@ -55,7 +56,8 @@ def frame(body: bytes) -> bytes:
 
 
 def main() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
+    with contextlib.suppress(ValueError):  # macOS has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
     os.nice(NICENESS)
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever the solver prints must not get between the frames
