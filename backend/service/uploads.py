@@ -20,6 +20,7 @@ from backend.store import uploads as store
 from backend.store.uploads import Upload
 
 LIFE_S = 86_400
+DONE_S = 3600  # how long a client that did not hear the last answer may ask for it
 SWEEP_S = 600.0
 
 
@@ -140,9 +141,7 @@ async def _finish(desk: Desk, device: Device, upload: Upload) -> State:
         if refusal.code in attach.LAST_WORD:
             await asyncio.to_thread(store.delete, desk.media.uploads, upload.name)
         raise
-    done = msgspec.structs.replace(upload, done=True)
-    await asyncio.to_thread(store.save, desk.media.uploads, done)
-    return await _state(desk, done)
+    return await _state(desk, await asyncio.to_thread(store.finish, desk.media.uploads, upload))
 
 
 async def _find(desk: Desk, device: Device, name: str) -> Upload:
@@ -163,7 +162,7 @@ async def _sweep(desk: Desk) -> None:
     global _swept_s
     if time.monotonic() - _swept_s > SWEEP_S:
         _swept_s = time.monotonic()
-        await asyncio.to_thread(store.sweep, desk.media.uploads, LIFE_S)
+        await asyncio.to_thread(store.sweep, desk.media.uploads, LIFE_S, DONE_S)
 
 
 @asynccontextmanager

@@ -59,31 +59,46 @@ def load(folder: Path, name: str) -> Upload | None:
     """None where there is none of that name."""
     if not _NAME.fullmatch(name):
         return None
-    try:
-        return _decode(_path(folder, name).read_bytes())
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
+    for suffix in (".upload", ".done"):
+        try:
+            return _decode((folder / name).with_suffix(suffix).read_bytes())
+        except (FileNotFoundError, msgspec.DecodeError):
+            continue
+    return None
 
 
 def touched_s(folder: Path, name: str) -> float:
     """When something of it came last, Unix seconds of the machine's clock."""
-    times = [path.stat().st_mtime for path in (_path(folder, name), folder / f"{name}.part") if path.exists()]
-    return max(times, default=0.0)
+    paths = [(folder / name).with_suffix(suffix) for suffix in (".upload", ".part", ".done")]
+    return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+
+def finish(folder: Path, upload: Upload) -> Upload:
+    """From now on it is done, and only remembered for a while, for a client that did not hear of it."""
+    done = msgspec.structs.replace(upload, done=True)
+    save(folder, done)
+    path = _path(folder, upload.name)
+    path.rename(path.with_suffix(".done"))
+    return done
 
 
 def delete(folder: Path, name: str) -> None:
-    (folder / f"{name}.part").unlink(missing_ok=True)
-    _path(folder, name).unlink(missing_ok=True)
+    for suffix in (".part", ".upload", ".done"):
+        (folder / name).with_suffix(suffix).unlink(missing_ok=True)
 
 
-def sweep(folder: Path, older_than_s: float) -> int:
-    """Delete the uploads to which nothing came for so long; tells how many."""
-    limit_s = time.time() - older_than_s
-    names = [path.stem for path in folder.glob("*.upload")]
-    old = [name for name in names if touched_s(folder, name) < limit_s]
-    for name in old:
-        delete(folder, name)
-    return len(old)
+def sweep(folder: Path, older_than_s: float, done_older_than_s: float) -> int:
+    """Delete the uploads to which nothing came for so long, and those that were done so long ago; tells how many."""
+    now_s, swept = time.time(), 0
+    for path in folder.glob("*.upload"):
+        if touched_s(folder, path.stem) < now_s - older_than_s:
+            delete(folder, path.stem)
+            swept += 1
+    for path in folder.glob("*.done"):
+        if path.stat().st_mtime < now_s - done_older_than_s:
+            path.unlink(missing_ok=True)
+            swept += 1
+    return swept
 
 
 def chunk_digest(part: Part, first: int, algorithm: str) -> bytes:
