@@ -30,6 +30,15 @@ class ProofPolicy(msgspec.Struct, frozen=True, rename="camel"):
     failed: ProofWanted = ProofWanted()
 
 
+class CustomField(msgspec.Struct, frozen=True):
+    """A field of the company's own on its orders. A number has so many ``decimals``, a select one of ``options``."""
+
+    key: Annotated[str, Meta(min_length=1, max_length=200)]
+    type: Literal["text", "number", "select"] = "text"
+    decimals: Annotated[int, Meta(ge=0, le=9)] = 0
+    options: tuple[str, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, rename="camel"):
     """What an account may set. Minutes, km/h, days; ``circuity`` is road distance over great-circle distance."""
 
@@ -43,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     max_concurrent_requests: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     driver_position_retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     planning_seconds: Annotated[float, Meta(ge=0.1, le=600)] | None = None  # grows with the number of orders where None
+    custom_fields: tuple[CustomField, ...] = ()  # of orders; where there are none an order may carry any
 
 
 class Account(msgspec.Struct, frozen=True):

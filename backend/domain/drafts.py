@@ -3,13 +3,15 @@
 ``UNSET`` is "not given" everywhere: such a field keeps what it has, or is reset to its default where all is replaced.
 """
 
+import math
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from backend.domain.accounts import Settings
+from backend.domain.accounts import CustomField, Settings
 from backend.domain.errors import Refusal
 from backend.domain.orders import DateTimeWindow, Location, Order, TimeWindow
 
@@ -105,12 +107,43 @@ def amend(order: Order, draft: OrderDraft) -> Order:
     if any(text is not UNSET for text in custom):
         changes["custom"] = tuple(old if new is UNSET else new for old, new in zip(order.custom, custom, strict=True))
     if draft.custom_fields is not UNSET:
-        changes["custom_fields"] = order.custom_fields | draft.custom_fields
+        merged = order.custom_fields | draft.custom_fields
+        changes["custom_fields"] = {key: value for key, value in merged.items() if value is not None}
     if draft.allowed_dates is not UNSET:
         changes["allowed_from"], changes["allowed_to"] = draft.allowed_dates
     if draft.order_no is not None:
         changes["order_no"] = draft.order_no
     return msgspec.structs.replace(order, **changes) if changes else order
+
+
+def custom_values(fields: Sequence[CustomField], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given for the company's own fields, each turned into the field's type where that is possible.
+
+    Refuses with ``ERR_INVALID_PARAM_FORMAT`` an unknown field and a value that is none of its options or no number.
+    """
+    if not fields:
+        return dict(given)
+    known = {field.key: field for field in fields}
+    return {key: value if value is None else _custom_value(known.get(key), key, value) for key, value in given.items()}
+
+
+def _custom_value(field: CustomField | None, key: str, value: Any) -> Any:
+    if field is None:
+        raise Refusal("ERR_INVALID_PARAM_FORMAT", f"There is no custom field {key!r}.", "customFields")
+    match field.type:
+        case "text":
+            return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        case "select":
+            if value in field.options:
+                return value
+        case "number":
+            try:
+                number = round(float(value), field.decimals)
+            except ValueError:
+                number = math.nan
+            if abs(number) <= 1e15:
+                return number if field.decimals else int(number)
+    raise Refusal("ERR_INVALID_PARAM_FORMAT", f"{value!r} does not fit the custom field {key!r}.", "customFields")
 
 
 def blank(settings: Settings, order_id: str, order_no: str | None, date: str, location_id: str) -> Order:

@@ -20,6 +20,7 @@ from backend.domain.drafts import (
     amend,
     amend_location,
     blank,
+    custom_values,
     found_nowhere,
     new_location,
 )
@@ -197,6 +198,9 @@ class _Ledger:
         if old is not None and old.order.id in self._busy:
             raise Refusal("ERR_OPT_RUNNING", "Optimization is running for this order.")
         self._check_names(draft)
+        if draft.custom_fields is not UNSET:
+            values = custom_values(self._settings.custom_fields, draft.custom_fields)
+            draft = msgspec.structs.replace(draft, custom_fields=values)
         place = self._place(draft, old)
         if old is None:
             if draft.date is UNSET:

@@ -288,6 +288,27 @@ def test_an_account_sets_the_default_duration(company: Company) -> None:
     assert saved(company, new("X"))["duration"] == 12.5
 
 
+FIELDS = [
+    {"key": "fruit", "type": "select", "options": ["apple", "pear"]},
+    {"key": "purity", "type": "number", "decimals": 2},
+    {"key": "quantity", "type": "number"},
+    {"key": "note", "type": "text"},
+]
+
+
+def test_custom_fields_turn_what_is_given_into_their_type(company: Company) -> None:
+    assert saved(company, new("X", customFields={"anything": True}))["customFields"] == {"anything": True}
+    assert company.client.patch("/api/settings", json={"customFields": FIELDS}).status_code == 200
+    given = {"fruit": "pear", "purity": "99.987", "quantity": 5.4, "note": 7}
+    order = saved(company, new("Y", customFields=given))
+    assert order["customFields"] == {"fruit": "pear", "purity": 99.99, "quantity": 5, "note": "7"}
+    order = saved(company, {"orderNo": "Y", "customFields": {"note": None, "quantity": 6}})
+    assert order["customFields"] == {"fruit": "pear", "purity": 99.99, "quantity": 6}
+    for misfit in ({"fruit": "plum"}, {"quantity": "many"}, {"quantity": "nan"}, {"unknown": 1}):
+        (part,) = save(company, new("Z", customFields=misfit))
+        assert part["code"] == "ERR_INVALID_PARAM_FORMAT", misfit
+
+
 def test_getting_orders_answers_each_name_in_order(company: Company) -> None:
     (part,) = save(company, new("N1"))
     body = {"orders": [{"orderNo": "N1"}, {"orderNo": "none"}, {"id": part["id"], "orderNo": "ignored"}, {"id": "x"}]}

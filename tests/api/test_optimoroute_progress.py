@@ -258,6 +258,9 @@ def test_a_subcontractor_sees_what_its_own_drivers_drive(on_the_road: tuple[Comp
     assert changed.status_code == 200, changed.text
     assert len(theirs.v1("get_routes", date=DAY)["routes"]) == 1
     assert details(theirs, {"id": ids[0]})[0]["success"] is True
+    said = {"updates": [{"id": ids[0], "data": {"status": "success"}}]}
+    assert theirs.v1("update_completion_details", said)["success"] is True
+    assert details(company, {"id": ids[0]})[0]["data"]["status"] == "success"
 
 
 def fixes(count: int = 2, **fields: Any) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ log = logging.getLogger("codriver.optimoroute")
 T = TypeVar("T")
 Answer = dict[str, Any]
 BULK = 500  # the most that one bulk call takes
-_VERBS = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)
+_VERBS = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE, HttpMethod.HEAD)
 _LONGEST_KEY = 512
 # What our own rooms refuse, in the words of this dialect; every other code is of the document already.
 _CODES = {

@@ -45,7 +45,7 @@ async def create_or_update_orders(call: Call) -> Answer:
     "get_orders",
     "POST",
     "GET",
-    roles=(Role.TENANT, Role.CUSTOMER),
+    roles=(Role.TENANT, Role.CUSTOMER, Role.SUBCONTRACTOR),
     takes=wire.OrderNames,
     query=wire.ORDER_NUMBERS,
 )

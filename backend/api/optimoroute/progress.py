@@ -91,7 +91,7 @@ async def get_completion_details(call: Call) -> Answer:
     return {"success": any(part["success"] for part in parts), "orders": parts}
 
 
-@method("update_completion_details", "POST", takes=Updates)
+@method("update_completion_details", "POST", roles=(Role.TENANT, Role.SUBCONTRACTOR), takes=Updates)
 async def update_completion_details(call: Call) -> Answer:
     """Sets what became of up to 500 orders. Body: `{"updates": [{"orderNo" | "id", "data": {"status", …}}]}`."""
     items = call.items("updates")

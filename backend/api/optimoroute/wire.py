@@ -20,6 +20,7 @@ U = TypeVar("U")
 Key = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(max_length=100_000)]
 Amount = Annotated[float, Meta(ge=0, le=1e9)]
+Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Moment = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$")]
 Weekday = Literal["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -113,7 +114,7 @@ class Order(msgspec.Struct, frozen=True, rename="camel"):
     custom_field3: Text | UnsetType = UNSET
     custom_field4: Text | UnsetType = UNSET
     custom_field5: Text | UnsetType = UNSET
-    custom_fields: dict[str, str | float | bool | None] | UnsetType = UNSET
+    custom_fields: dict[Key, str | Whole | float | bool | None] | UnsetType = UNSET
     email: Text | UnsetType = UNSET
     phone: Text | UnsetType = UNSET
     notification_preference: Literal["dont_notify", "email", "sms", "both"] | UnsetType = UNSET
