@@ -127,6 +127,19 @@ class MapWindow:
         found: float | None = self.driver().get("longitude")
         return found
 
+    def record(self) -> None:
+        """From now on note where the van is drawn, fifty times a second."""
+        self.page.evaluate(
+            """() => {
+              window.seen = [];
+              setInterval(() => window.seen.push(window.codriver.drivers()[0].longitude), 20);
+            }"""
+        )
+
+    def recorded(self) -> list[float]:
+        found: list[float] = self.page.evaluate("() => window.seen")
+        return found
+
     def drawn(self) -> dict[str, int]:
         found: dict[str, int] = self.page.evaluate("() => window.codriver.drawn()")
         return found

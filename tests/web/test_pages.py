@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 from litestar import Litestar, Request, Response, get
+from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.testing import TestClient
 
@@ -196,3 +198,12 @@ def test_the_recipients_page_says_what_there_is_before_the_scripts_were_built(re
     monkeypatch.setattr(built, "STATIC", tmp_path / "nothing")
     answer = recipient(Order())
     assert answer.status_code == 200 and "Your delivery is planned" in answer.text
+
+
+def test_a_map_style_is_told_to_the_page_and_allowed_by_its_policy(static):
+    desk = SimpleNamespace(settings=SimpleNamespace(map_style_url="https://maps.example/style.json"), public_url="")
+    app = Litestar(route_handlers=pages.handlers, openapi_config=None, state=State({"desk": desk}))
+    with TestClient(app) as client:
+        assert client.get("/map/config.json").json() == {"styleUrl": "https://maps.example/style.json"}
+        policy = client.get("/map").headers["content-security-policy"]
+    assert "connect-src 'self' https:;" in policy and "script-src 'self';" in policy

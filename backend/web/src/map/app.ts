@@ -22,6 +22,7 @@ const REDRAW_CROWD_MS = 500;
 /** Estimates change on the server as vans drive: ask again this often, and soon after something happened. */
 const REFRESH_MS = 60_000;
 const SETTLE_MS = 4_000;
+const MEET_MS = 1_000;
 
 export class App {
   readonly fleet: Fleet = emptyFleet();
@@ -46,6 +47,9 @@ export class App {
   #soon: number | undefined;
   #lastLoadMs = 0;
   #placed = -1;
+  #newConnection = true;
+  #meeting: number | undefined;
+  #send: ((message: unknown) => void) | undefined;
   #loading = 0;
   #fitted = false;
   #zoneKnown: Promise<void>;
@@ -72,7 +76,10 @@ export class App {
     if (this.chart === undefined) this.screen.withoutMap();
     this.#zoneKnown = this.#learnZone();
     this.link = new Link(browser("/live", () => ["codriver.v1.json", `bearer.${key}`]), {
-      opened: (send) => send({ type: "subscribe", id: "map", drivers: "all", events: true, maxHz: 2, ...(this.fleet.lastSequence > 0 && { after: this.fleet.lastSequence }) }),
+      opened: (send) => {
+        this.#send = send;
+        this.#subscribe();
+      },
       received: (message) => this.#received(message as LiveFrame),
       changed: (state) => this.#linkChanged(state),
     });
@@ -187,13 +194,16 @@ export class App {
     switch (frame.type) {
       case "snapshot":
         return this.#snapshot(frame);
-      case "positions":
-        return this.#moved(applyPositions(this.fleet, frame.drivers), false);
+      case "positions": {
+        const { moved, strangers } = applyPositions(this.fleet, frame.drivers);
+        if (strangers) this.#meet();
+        return this.#moved(moved, false);
+      }
       case "event": {
-        const { fresh, unknown } = applyEvent(this.fleet, frame.event);
+        const { fresh, unknown, driver } = applyEvent(this.fleet, frame.event);
         if (fresh) this.mark("events", "orders", "drivers");
-        if (unknown) this.#refreshIn(500);
-        else this.#refreshIn(SETTLE_MS);
+        if (unknown && driver === undefined) this.#meet();
+        this.#refreshIn(SETTLE_MS);
         return;
       }
       case "plan":
@@ -206,11 +216,27 @@ export class App {
     }
   }
 
+  /** All drivers, and every event since the last one that is known. */
+  #subscribe(): void {
+    const { lastSequence } = this.fleet;
+    this.#send?.({ type: "subscribe", id: "map", drivers: "all", events: true, maxHz: 2, ...(lastSequence > 0 && { after: lastSequence }) });
+  }
+
+  /** Somebody is on the road who was not there at the start: subscribe again, which brings a new snapshot. */
+  #meet(): void {
+    this.#meeting ??= window.setTimeout(() => {
+      this.#meeting = undefined;
+      if (this.linkState.kind === "live") this.#subscribe();
+    }, MEET_MS);
+  }
+
   #snapshot(frame: Extract<LiveFrame, { type: "snapshot" }>): void {
     this.clock.set(frame.now, frame.clockSpeed);
     applySnapshot(this.fleet, frame.drivers);
     for (const id of [...this.motion.ids]) if (!this.fleet.drivers.has(id)) this.motion.remove(id);
-    this.#moved([...this.fleet.drivers.values()], true);
+    // On a new connection vans stand where they are now; on an old one they drive there.
+    this.#moved([...this.fleet.drivers.values()], this.#newConnection);
+    this.#newConnection = false;
     this.mark("fleet", "orders", "events");
     void this.#loadDay();
   }
@@ -225,6 +251,7 @@ export class App {
   }
 
   #linkChanged(state: LinkState): void {
+    if (state.kind === "connecting") this.#newConnection = true;
     this.linkState = state;
     this.mark("link");
     if (state.kind === "refused") this.#refuse();

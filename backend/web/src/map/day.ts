@@ -71,7 +71,7 @@ export class DayPanel {
     this.#badge.style.backgroundColor = routeColour(id);
     setText(this.#vehicle, [route?.vehicle?.label, route?.vehicle?.registration, driver?.externalId].filter(Boolean).join(" · "));
     setText(this.#state, DRIVER[state].label);
-    this.#state.style.color = DRIVER[state].colour;
+    this.#state.style.color = DRIVER[state].text;
     const position = driver?.position;
     const speed = position?.speed === undefined || state === "off" ? "" : `${Math.round(position.speed * 3.6)} km/h · `;
     const old = position ? this.#app.clock.nowS() - position.timestamp : undefined;

@@ -17,7 +17,7 @@ export class DriverList {
   readonly #app: App;
   readonly #heading = h("h2", {}, "Drivers");
   readonly #scroller = h("div.rows", { tabindex: "-1", "data-testid": "drivers" });
-  readonly #space = h("div.space", { role: "list" });
+  readonly #space = h("div.space");
   readonly #sort: HTMLSelectElement;
   readonly #pool: Row[] = [];
   #ids: string[] = [];
@@ -104,7 +104,7 @@ class Row {
     this.#bar.append(this.#done, this.#failed);
     this.#done.style.backgroundColor = STATUS.success.colour;
     this.#failed.style.backgroundColor = STATUS.failed.colour;
-    this.element = h("button.row", { type: "button", role: "listitem", "data-testid": "driver", onclick: () => this.#pick() },
+    this.element = h("button.row", { type: "button", "data-testid": "driver", onclick: () => this.#pick() },
       this.#badge,
       h("span.lines", {}, h("span.line", {}, this.#name, this.#delay), h("span.line", {}, this.#state, this.#age), h("span.line", {}, this.#bar, this.#count)),
     );
@@ -125,7 +125,7 @@ class Row {
     setText(this.#name, driver.name);
     this.element.dataset["state"] = state;
     this.element.setAttribute("aria-pressed", String(this.#app.selected === driver.id));
-    this.#state.style.color = state === "off" ? "" : DRIVER[state].colour;
+    this.#state.style.color = DRIVER[state].text;
     setText(this.#state, stateWords(this.#app, state, progress));
     setText(this.#age, driver.position ? age(this.#app.clock.nowS() - driver.position.timestamp) : "—");
     const behind = progress && progress.done < progress.total && state !== "off" ? delay(progress.delayS) : "";

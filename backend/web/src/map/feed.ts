@@ -52,7 +52,7 @@ export class Feed {
     const late = this.#lateness(event);
     return h("li", {},
       h("button.event", { type: "button", "data-testid": "event", "data-event": event.event, onclick: () => this.#open(event) },
-        h("time", { datetime: event.utcTime ?? "" }, event.localTime?.slice(11, 16) ?? clock(event.unixTimestamp * 1000, this.#app.zone)),
+        h("time", { datetime: event.utcTime ?? "" }, clock(event.unixTimestamp * 1000, this.#app.zone)),
         dot,
         h("span.what", {},
           h("b", {}, event.driverName ?? "Office"), ` ${eventWords(event.event)}`,

@@ -31,9 +31,9 @@ function fleet(stops = [stop(1), stop(2), stop(3)]): Fleet {
 
 test("an old position never replaces a newer one", () => {
   const made = fleet();
-  const moved = applyPositions(made, [{ driverId: "a", timestamp: NOON + 5, latitude: 1, longitude: 1 }]);
+  const { moved } = applyPositions(made, [{ driverId: "a", timestamp: NOON + 5, latitude: 1, longitude: 1 }]);
   assert.equal(moved.length, 1);
-  assert.equal(applyPositions(made, [{ driverId: "a", timestamp: NOON + 4, latitude: 2, longitude: 2 }]).length, 0);
+  assert.equal(applyPositions(made, [{ driverId: "a", timestamp: NOON + 4, latitude: 2, longitude: 2 }]).moved.length, 0);
   assert.equal(made.drivers.get("a")!.position!.latitude, 1);
 });
 
@@ -46,8 +46,8 @@ test("a snapshot after a reconnect keeps what is newer, drops who is gone and ad
   assert.equal(made.drivers.get("c")!.position, null);
 });
 
-test("a position of a driver that is not known is no error", () => {
-  assert.deepEqual(applyPositions(fleet(), [{ driverId: "x", timestamp: NOON, latitude: 1, longitude: 1 }]), []);
+test("a position of a driver that is not known is told, for a new snapshot", () => {
+  assert.deepEqual(applyPositions(fleet(), [{ driverId: "x", timestamp: NOON, latitude: 1, longitude: 1 }]), { moved: [], strangers: true });
 });
 
 test("an order becomes what its event says, and the next stop is the one driven to", () => {

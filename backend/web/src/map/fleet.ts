@@ -63,18 +63,30 @@ export function applySnapshot(fleet: Fleet, drivers: readonly LiveDriver[]): voi
   }
 }
 
-/** New positions; answers the drivers whose position changed. */
-export function applyPositions(fleet: Fleet, positions: readonly LivePosition[]): Driver[] {
-  const changed: Driver[] = [];
+export interface Moves {
+  /** Drivers whose position changed. */
+  moved: Driver[];
+  /** True where somebody moved who was not in the snapshot: a new driver. */
+  strangers: boolean;
+}
+
+/** New positions. */
+export function applyPositions(fleet: Fleet, positions: readonly LivePosition[]): Moves {
+  const moved: Driver[] = [];
+  let strangers = false;
   for (const each of positions) {
     const driver = fleet.drivers.get(each.driverId);
-    if (driver === undefined || each.left) continue;
+    if (each.left) continue;
+    if (driver === undefined) {
+      strangers = true;
+      continue;
+    }
     const next = newer(driver.position, each);
     if (next === driver.position) continue;
     driver.position = next;
-    changed.push(driver);
+    moved.push(driver);
   }
-  return changed;
+  return { moved, strangers };
 }
 
 export interface EventEffect {

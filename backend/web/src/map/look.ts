@@ -5,27 +5,29 @@ import type { DriverState } from "./fleet.ts";
 export interface Look {
   label: string;
   colour: string;
+  /** The same hue where it is read as text on white: at least 4.5 to 1. */
+  text: string;
 }
 
 export const STATUS: Record<OrderStatus, Look> = {
-  unscheduled: { label: "Not planned", colour: "#b6bdc7" },
-  scheduled: { label: "Scheduled", colour: "#8b95a5" },
-  on_route: { label: "On the way", colour: "#2b6be4" },
-  servicing: { label: "Servicing", colour: "#e08a00" },
-  success: { label: "Delivered", colour: "#1c9a5b" },
-  failed: { label: "Failed", colour: "#d63b3b" },
-  rejected: { label: "Rejected", colour: "#8a46c9" },
-  cancelled: { label: "Cancelled", colour: "#c3c9d2" },
+  unscheduled: { label: "Not planned", colour: "#b6bdc7", text: "#5c6b7d" },
+  scheduled: { label: "Scheduled", colour: "#8b95a5", text: "#5c6b7d" },
+  on_route: { label: "On the way", colour: "#2b6be4", text: "#2560d0" },
+  servicing: { label: "Servicing", colour: "#e08a00", text: "#9a5b00" },
+  success: { label: "Delivered", colour: "#1c9a5b", text: "#147a46" },
+  failed: { label: "Failed", colour: "#d63b3b", text: "#c02c2c" },
+  rejected: { label: "Rejected", colour: "#8a46c9", text: "#7a38b8" },
+  cancelled: { label: "Cancelled", colour: "#c3c9d2", text: "#5c6b7d" },
 };
 
 export const SHOWN_STATUSES: OrderStatus[] = ["scheduled", "on_route", "servicing", "success", "failed", "rejected", "cancelled"];
 
 export const DRIVER: Record<DriverState, Look> = {
-  off: { label: "Off duty", colour: "#aeb6c2" },
-  stale: { label: "No signal", colour: "#7b8494" },
-  idle: { label: "On duty", colour: "#15808d" },
-  driving: { label: "Driving", colour: "#2b6be4" },
-  servicing: { label: "At a stop", colour: "#e08a00" },
+  off: { label: "Off duty", colour: "#aeb6c2", text: "#5c6b7d" },
+  stale: { label: "No signal", colour: "#7b8494", text: "#5c6b7d" },
+  idle: { label: "On duty", colour: "#15808d", text: "#0f6f7b" },
+  driving: { label: "Driving", colour: "#2b6be4", text: "#2560d0" },
+  servicing: { label: "At a stop", colour: "#e08a00", text: "#9a5b00" },
 };
 
 export const DRIVER_STATES: DriverState[] = ["off", "stale", "idle", "driving", "servicing"];

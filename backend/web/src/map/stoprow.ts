@@ -63,7 +63,7 @@ export class StopRow {
     this.#late.classList.toggle("late", isLate(stop));
     this.#late.classList.toggle("early", behind.startsWith("−"));
     setText(this.#status, order ? `${STATUS[status].label}${stop.outOfOrder ? ", out of order" : ""}` : span(stop.duration ?? 0));
-    this.#status.style.color = status === "scheduled" ? "" : STATUS[status].colour;
+    this.#status.style.color = STATUS[status].text;
     if (this.isOpen && this.#shownFor !== status) void this.#load();
   }
 
