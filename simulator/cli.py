@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 from rich.console import Console
 
 from simulator import demo as demonstration
 from simulator.account import SetupFailed
-from simulator.fleet import Options
 from simulator.fleet import simulate as run_fleet
+from simulator.options import Options
 from simulator.report import table
 from simulator.scenario import read as read_scenario
 
@@ -71,8 +72,8 @@ def simulate(report: Path | None, scenario: Path | None, **given: Any) -> None:
         given["date"] = given["date"].strftime("%Y-%m-%d")
         given["url"] = given["url"].rstrip("/")
         told = asyncio.run(_interruptible(Options(scenario=text, **given)))
-    except (SetupFailed, ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    except (SetupFailed, ValueError, OSError, httpx.HTTPError) as error:
+        raise click.ClickException(str(error) or type(error).__name__) from error
     _tell(told, report)
     sys.exit(0 if told["ok"] else 1)
 
@@ -107,8 +108,8 @@ def demo(report: Path | None, **given: Any) -> None:
     try:
         shown = demonstration.Demo(**given)
         told = asyncio.run(demonstration.run(shown, _console(), lambda found: _tell(found, report)))
-    except (SetupFailed, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    except (SetupFailed, OSError, httpx.HTTPError) as error:
+        raise click.ClickException(str(error) or type(error).__name__) from error
     sys.exit(0 if told["ok"] else 1)
 
 

@@ -25,7 +25,9 @@ from msgspec import Struct
 from rich.console import Console
 
 from simulator.account import Account, SetupFailed
-from simulator.fleet import Options, prepare, simulate
+from simulator.crew import prepare
+from simulator.fleet import simulate
+from simulator.options import Options
 from simulator.transport import http_client
 from simulator.wire import Route, iso, unix
 

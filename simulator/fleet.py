@@ -12,63 +12,28 @@ from time import monotonic, time
 from typing import Any
 
 import httpx
-from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from simulator import replay
 from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
+from simulator.crew import log_in
 from simulator.day import Step, Wait, Who, day, recorded
+from simulator.options import Options
 from simulator.phone import Phone
 from simulator.report import document, percentiles
 from simulator.scenario import read
 from simulator.transport import Http, Socket, Transport, http_client
 from simulator.truth import Diary, Run, Truth
-from simulator.truth import Phone as Paired
-from simulator.verify import Verdict, day_range, verify
+from simulator.verify import Verdict, verify
 from simulator.watch import Watch
-from simulator.wire import Route, decode_route, unix
+from simulator.wire import unix
 
-PAIRING_AT_ONCE = 8
-ORDERS_PER_DRIVER = 12.8
 REFUSED_AHEAD_S = 240.0
 """Well before the five minutes at which a server refuses a stamp: a busy machine adds its part."""
-DRAINED_WITHIN_S = 120.0
-"""How long outboxes may take to empty once the day is over; beyond, the rest counts as not acknowledged."""
-
-
-class Options(Struct, frozen=True, kw_only=True):
-    """What to simulate. ``seconds`` ends the day after so much wall time; ``drivers`` None takes all, or 25 in a new
-    account.
-    """
-
-    url: str
-    key: str
-    date: str
-    drivers: int | None = None
-    orders: int | None = None
-    speed: float = 10.0
-    seed: int = 1
-    transport: str = "http"
-    scenario: str = ""
-    replay: Path | None = None
-    state: Path | None = None
-    resume: bool = False
-    verify: bool = False
-    seconds: float | None = None
-
-
-async def prepare(options: Options) -> None:
-    """Give the account what it lacks: fleet, orders, a plan that was sent."""
-    async with http_client(options.url) as client:
-        count = options.drivers or (1 if options.replay else 25)
-        orders = options.orders if options.orders is not None else round(count * ORDERS_PER_DRIVER)
-        account = Account(client, options.key)
-        if options.replay is None:
-            await account.prepare(options.date, options.seed, count, orders)
-        else:
-            await account.staff(options.seed, options.date, count)
+PATIENCE_S = 30.0
+"""How long nothing may be acknowledged once the day is over; what is left then counts as not acknowledged."""
 
 
 async def simulate(options: Options, console: Console, ending: asyncio.Event | None = None) -> dict[str, Any]:
@@ -77,7 +42,7 @@ async def simulate(options: Options, console: Console, ending: asyncio.Event | N
     """
     async with http_client(options.url) as client:
         account = Account(client, options.key)
-        truth = await _truth(options, account, client, console)
+        truth = await log_in(options, account, client, console)
         watch = Watch(options.url, options.key)
         try:
             return await _run(options, truth, account, watch, console, ending or asyncio.Event())
@@ -160,79 +125,6 @@ def _to_be_refused(truth: Truth) -> set[str]:
     return {"ERR_TIMESTAMP_FUTURE"} if ahead else set()
 
 
-async def _truth(options: Options, account: Account, client: httpx.AsyncClient, console: Console) -> Truth:
-    """The truth to go on with, or a new one with every driver logged in."""
-    held = options.state is not None and options.state.exists() and options.state.stat().st_size > 0
-    if held and options.state is not None:
-        if not options.resume and not options.verify:
-            raise SetupFailed(f"{options.state} holds a run already: --resume goes on with it, --verify compares")
-        return Truth.read(options.state)
-    console.print("preparing the account …", style="dim")
-    await prepare(options)
-    routes = [] if options.replay else [route for route in await account.routes(options.date) if route.sent]
-    staff = [driver async for driver in account.drivers()]
-    by_driver = {route.driverId: route for route in routes}
-    chosen = [driver for driver in staff if options.replay or driver["id"] in by_driver][
-        : options.drivers or (1 if options.replay else None)
-    ]
-    if not chosen:
-        raise SetupFailed(f"no driver has a route on {options.date}")
-    unscheduled = [] if options.replay else await account.unscheduled(options.date)
-    run = Run(
-        options.url,
-        options.date,
-        options.seed,
-        options.transport,
-        options.scenario,
-        str(options.replay) if options.replay else None,
-        sum(1 for route in routes for stop in route.stops if stop.orderId) + len(unscheduled),
-        tuple(unscheduled),
-        len(await account.events()),
-    )
-    truth = Truth.begin(run, options.state)
-    turns = asyncio.Semaphore(PAIRING_AT_ONCE)
-
-    async def log_in(driver: dict[str, Any]) -> Paired:
-        async with turns:
-            return await _pair(account, client, driver, run)
-
-    for phone in await asyncio.gather(*(log_in(driver) for driver in chosen)):
-        truth.paired(phone)
-    return truth
-
-
-async def _pair(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], run: Run) -> Paired:
-    """Log one driver in as its app would, and fetch the route it is going to drive."""
-    device = {"platform": "simulator", "model": "Phone", "appVersion": "1.0"}
-    code = await account.pairing_code(driver["id"])
-    answer = await client.post("/driver/v1/pair", json={"code": code, "device": device})
-    if not answer.is_success:
-        raise SetupFailed(f"pairing {driver.get('externalId')}: HTTP {answer.status_code} {answer.text[:200]}")
-    token = answer.json()["token"]
-    route = None
-    if run.replay is None:
-        route = await fetch_route(client, token, run.date)
-        if route is None:
-            raise SetupFailed(f"{driver.get('externalId')} is given no route on {run.date}")
-    held = await account.track(driver["id"], *day_range(run.date))
-    key = driver.get("externalId") or driver["id"]
-    named = driver.get("externalId") or driver.get("serial") or driver["name"]
-    return Paired(driver["id"], key, named, token, route, tuple(fix.at_ms for fix in held))
-
-
-async def fetch_route(client: httpx.AsyncClient, token: str, date: str) -> Route | None:
-    """The active plan's route as the phone gets it; asked for again with its ETag it must answer 304."""
-    headers = {"Authorization": f"Bearer {token}"}
-    answer = await client.get("/driver/v1/route", params={"date": date}, headers=headers)
-    if not answer.is_success:
-        raise SetupFailed(f"route: HTTP {answer.status_code} {answer.text[:200]}")
-    again = {"If-None-Match": answer.headers["ETag"]} if "ETag" in answer.headers else {}
-    unchanged = await client.get("/driver/v1/route", params={"date": date}, headers=headers | again)
-    if again and unchanged.status_code not in (200, 304):
-        raise SetupFailed(f"route with If-None-Match: HTTP {unchanged.status_code}")
-    return decode_route(answer.content).route
-
-
 def _steps(diary: Diary, run: Run) -> Iterator[Step]:
     who, scenario = Who(diary.phone.key, run.date, run.seed), read(run.scenario)
     if run.replay is not None:
@@ -306,17 +198,22 @@ async def _drive(
             progress.update(bar, description=_where(clock, truth), completed=_finished(truth))
         for phone in running:
             phone.stop()
-        await _drain(lives, console)
+        await _drain(lives, truth)
 
 
-async def _drain(lives: list[asyncio.Task[None]], console: Console) -> None:
-    done, late = await asyncio.wait(lives, timeout=DRAINED_WITHIN_S)
-    for task in late:
+async def _drain(lives: list[asyncio.Task[None]], truth: Truth) -> None:
+    """Wait for the outboxes as long as they get emptier."""
+    left, known = set(lives), -1
+    while left and _acknowledged(truth) > known:
+        known = _acknowledged(truth)
+        _, left = await asyncio.wait(left, timeout=PATIENCE_S)
+    for task in left:
         task.cancel()
-    if late:
-        await asyncio.wait(late)
-    for task in done:
-        task.result()
+    await asyncio.gather(*lives, return_exceptions=bool(left))
+
+
+def _acknowledged(truth: Truth) -> int:
+    return sum(len(diary.acknowledged) for diary in truth.diaries.values())
 
 
 def _where(clock: SimClock, truth: Truth) -> str:

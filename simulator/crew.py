@@ -1,0 +1,113 @@
+"""Before anybody drives: the account has what it needs, and every driver is logged in with a route."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from simulator.account import Account, SetupFailed
+from simulator.options import Options
+from simulator.transport import http_client
+from simulator.truth import Phone, Run, Truth
+from simulator.verify import day_range
+from simulator.wire import Route, decode_route
+
+PAIRING_AT_ONCE = 8
+ORDERS_PER_DRIVER = 12.8
+
+
+async def prepare(options: Options) -> None:
+    """Give the account what it lacks: fleet, orders, a plan that was sent."""
+    async with http_client(options.url) as client:
+        count = options.drivers or (1 if options.replay else 25)
+        orders = options.orders if options.orders is not None else round(count * ORDERS_PER_DRIVER)
+        account = Account(client, options.key)
+        if options.replay is None:
+            await account.prepare(options.date, options.seed, count, orders)
+        else:
+            await account.staff(options.seed, options.date, count)
+
+
+async def log_in(options: Options, account: Account, client: httpx.AsyncClient, console: Console) -> Truth:
+    """The truth to go on with, or a new one with every driver logged in."""
+    held = options.state is not None and options.state.exists() and options.state.stat().st_size > 0
+    if held and options.state is not None:
+        if not options.resume and not options.verify:
+            raise SetupFailed(f"{options.state} holds a run already: --resume goes on with it, --verify compares")
+        return _known(options.state)
+    console.print("preparing the account …", style="dim")
+    await prepare(options)
+    routes = [] if options.replay else [route for route in await account.routes(options.date) if route.sent]
+    staff = [driver async for driver in account.drivers()]
+    by_driver = {route.driverId: route for route in routes}
+    chosen = [driver for driver in staff if options.replay or driver["id"] in by_driver][
+        : options.drivers or (1 if options.replay else None)
+    ]
+    if not chosen:
+        raise SetupFailed(f"no driver has a route on {options.date}")
+    unscheduled = [] if options.replay else await account.unscheduled(options.date)
+    run = Run(
+        options.url,
+        options.date,
+        options.seed,
+        options.transport,
+        options.scenario,
+        str(options.replay) if options.replay else None,
+        sum(1 for route in routes for stop in route.stops if stop.orderId) + len(unscheduled),
+        tuple(unscheduled),
+        len(await account.events()),
+    )
+    turns = asyncio.Semaphore(PAIRING_AT_ONCE)
+
+    async def one(driver: dict[str, Any]) -> Phone:
+        async with turns:
+            return await _pair(account, client, driver, run)
+
+    phones = await asyncio.gather(*(one(driver) for driver in chosen))
+    truth = Truth.begin(run, options.state)
+    for phone in phones:
+        truth.paired(phone)
+    return truth
+
+
+def _known(path: Path) -> Truth:
+    truth = Truth.read(path)
+    if not truth.diaries:
+        raise SetupFailed(f"{path} ends before any driver had logged in: begin anew with another file")
+    return truth
+
+
+async def _pair(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], run: Run) -> Phone:
+    """Log one driver in as its app would, and fetch the route it is going to drive."""
+    device = {"platform": "simulator", "model": "Phone", "appVersion": "1.0"}
+    code = await account.pairing_code(driver["id"])
+    answer = await client.post("/driver/v1/pair", json={"code": code, "device": device})
+    if not answer.is_success:
+        raise SetupFailed(f"pairing {driver.get('externalId')}: HTTP {answer.status_code} {answer.text[:200]}")
+    token = answer.json()["token"]
+    route = None
+    if run.replay is None:
+        route = await fetch_route(client, token, run.date)
+        if route is None:
+            raise SetupFailed(f"{driver.get('externalId')} is given no route on {run.date}")
+    held = await account.track(driver["id"], *day_range(run.date))
+    key = driver.get("externalId") or driver["id"]
+    named = driver.get("externalId") or driver.get("serial") or driver["name"]
+    return Phone(driver["id"], key, named, token, route, tuple(fix.at_ms for fix in held))
+
+
+async def fetch_route(client: httpx.AsyncClient, token: str, date: str) -> Route | None:
+    """The active plan's route as the phone gets it; asked for again with its ETag it must answer 304."""
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await client.get("/driver/v1/route", params={"date": date}, headers=headers)
+    if not answer.is_success:
+        raise SetupFailed(f"route: HTTP {answer.status_code} {answer.text[:200]}")
+    again = {"If-None-Match": answer.headers["ETag"]} if "ETag" in answer.headers else {}
+    unchanged = await client.get("/driver/v1/route", params={"date": date}, headers=headers | again)
+    if again and unchanged.status_code not in (200, 304):
+        raise SetupFailed(f"route with If-None-Match: HTTP {unchanged.status_code}")
+    return decode_route(answer.content).route
