@@ -15,8 +15,6 @@ from backend.domain.times import iso
 from backend.service import delivery, watch
 from backend.service.delivery import Delivery
 
-_LONGEST = 64  # characters of a code; ours are shorter
-
 
 class Destination(msgspec.Struct, frozen=True):
     latitude: float
@@ -122,7 +120,7 @@ async def recipient_live(socket: Socket, tracking: FromPath[str]) -> None:
     await sockets.accept(socket)
     desk = auth.desk_of(socket)
     try:
-        watcher = await watch.follow(desk, tracking[:_LONGEST], sockets.outlet(socket))
+        watcher = await watch.follow(desk, tracking, sockets.outlet(socket))
     except Refusal as refusal:
         await sockets.refuse(socket, refusal)
         return
@@ -139,12 +137,12 @@ def handlers(page: Page) -> list[Any]:
     Page and document share one pattern of addresses, so that one handler must serve both.
     """
 
-    @get("/t/{tracking:str}")
+    @get("/t/{tracking:str}", summary="One order for its recipient", security=[{}], gives=Tracking)
     async def recipient(request: Request[Any, Any, Any], tracking: FromPath[str]) -> Response[Any]:
         """The recipient's page of one order; with `.json` after the code its state as a document."""
         code, wants_json = tracking.removesuffix(".json"), tracking.endswith(".json")
         desk = auth.desk_of(request)
-        found = await delivery.find(desk, code) if len(code) <= _LONGEST else None
+        found = await delivery.find(desk, code)
         now_s = desk.clock.now_s()
         told = tracking_out(found, delivery.position(desk, found), now_s) if found else None
         if not wants_json:

@@ -1,5 +1,7 @@
 """One order as its recipient may see it: never another order or address, nor the driver before or after this stop."""
 
+import re
+
 import msgspec
 
 from backend.domain.orders import FINISHED, Location, Status
@@ -14,6 +16,7 @@ from backend.store.orders import Record
 from backend.store.present import Tracked
 
 PROMISE_S = 1800  # the promised window reaches so far before and after the planned moment
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)  # what a database is not even asked for is none
 _ON_THE_WAY = (Status.ON_ROUTE, Status.SERVICING)
 
 
@@ -58,6 +61,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 async def find(desk: Desk, tracking: str) -> Delivery | None:
     """The order with this tracking code; None where nobody knows it, or its company shows no orders to recipients."""
+    if not _CODE.fullmatch(tracking):
+        return None
     tracked = await desk.database.read(lambda conn: present.by_tracking(conn, tracking))
     if tracked is None or not tracked.account.settings.order_tracking:
         return None
