@@ -1,8 +1,11 @@
 """A day's work for a phone, planned and sent over the wire."""
 
+import json
 import time
 import uuid
 from typing import Any
+
+import httpx
 
 from tests.serving import Company, Phone, eventually
 
@@ -87,6 +90,20 @@ def act(phone: Phone, *actions: dict[str, Any]) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
     outcomes: list[dict[str, Any]] = answer.json()["actions"]
     return outcomes
+
+
+def positions(phone: Phone, body: Any) -> httpx.Response:
+    """Sends a batch, or these very bytes."""
+    content = body if isinstance(body, bytes) else json.dumps({"positions": body}).encode()
+    return phone.client.post("/driver/v1/positions", content=content)
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told: dict[str, Any] = answer.json()
+    assert told["code"] == code
+    return told
 
 
 def track(company: Company, phone: Phone, from_s: float = NOON_S - 86_400, to_s: float = NOON_S + 86_400) -> list[Any]:

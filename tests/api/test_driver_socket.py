@@ -3,13 +3,11 @@
 import asyncio
 import json
 import time
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -19,16 +17,6 @@ from tests.api.days import DAY, NOON_S, action, fix, order_ids, sent_day, status
 from tests.serving import Company, Phone, Server, bearer
 
 WAIT_S = 15
-
-
-@pytest.fixture
-def phone(company: Company) -> Phone:
-    return company.driver("Ana", externalId=f"D{uuid.uuid4().hex[:8]}")
-
-
-@pytest.fixture(scope="module")
-def same_phone(server: Server) -> Phone:
-    return server.account().driver("Shared")
 
 
 @asynccontextmanager
