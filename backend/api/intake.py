@@ -173,7 +173,8 @@ class Codec:
             return Misfit(id, refusal)
 
     def _good(self, fixes: list[Position], data: bytes) -> Read:
-        if any(fix.id is not None and "\x00" in fix.id for fix in fixes):
+        named = [fix.id for fix in fixes if fix.id is not None]
+        if any("\x00" in id for id in named):
             return self._one_by_one(data)
         return Read(fixes, [])
 

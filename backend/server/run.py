@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import resource
 import socket
@@ -96,6 +97,11 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
         await super().startup(sockets)
+        # What the application is made of stays, so the collector need not look at it each time; and a request makes
+        # hundreds of objects that free themselves, so it need not look so often
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
         print(f"Codriver serves on {address(sockets[0])}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
