@@ -102,13 +102,13 @@ async def schedules(desk: Desk, account: Account, records: Sequence[Record]) -> 
         }
         vehicle_ids = {route.vehicle_id for route in planned.values() if route.vehicle_id}
         vehicles = {each.id: each for each in fleet.vehicles_by_id(conn, account.id, vehicle_ids)}
-        wanted = {record.order.id for record in records}
+        stands = {record.order.id: record.planned_route_id for record in records}
         return {
             stop.order_id: Scheduled(drivers[route.driver_id], vehicles.get(route.vehicle_id or ""), stop)
-            for route in planned.values()
+            for route_id, route in planned.items()
             if route.driver_id in drivers
             for stop in route.stops
-            if stop.order_id in wanted
+            if stop.order_id and stands.get(stop.order_id) == route_id
         }
 
     return await desk.database.read(read)
@@ -139,7 +139,7 @@ def _read(
         stops = [
             _stop(stop, records, places, days, account.settings.proof_of_delivery)
             for stop in route.stops
-            if stop.order_id is None or stop.order_id in records
+            if stop.order_id is None or _still_on(record.id, records.get(stop.order_id))
         ]
         on_duty = fold_duty(duty.get(record.driver_id, ()))
         vehicle = vehicles.get(route.vehicle_id or "")
@@ -172,6 +172,11 @@ def _route(
         progress=progress,
         stops=tuple(msgspec.structs.replace(stop, eta_s=eta_s) for stop, eta_s in zip(stops, estimates, strict=True)),
     )
+
+
+def _still_on(route_id: str, record: Record | None) -> bool:
+    """Not deleted, and not gone to the route of another date or driver since."""
+    return record is not None and route_id in (record.planned_route_id, record.active_route_id)
 
 
 def _stop(

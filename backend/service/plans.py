@@ -76,7 +76,12 @@ async def start(desk: Desk, office: Office, request: PlanRequest) -> int:
     async def done(job: "Job") -> None:
         await _done(desk, office.account, draft, job)
 
-    job = desk.planner.submit(draft.problem, done)
+    try:
+        job = desk.planner.submit(draft.problem, done)
+    except RuntimeError as error:
+        text = "The server is stopping."
+        await desk.journal.transact(lambda conn: jobs.end(conn, draft.job_id, "E", 0, text))
+        raise CannotPlan("ERR_OPT_COULD_NOT_START", text) from error
     _live.setdefault(desk.planner, {})[draft.job_id] = _Live(job)
     return draft.job_id
 

@@ -51,11 +51,10 @@ async def remove_all(desk: Desk, office: Office, date: str | None) -> None:
                 text = "Optimization is running for this date."
                 raise CannotPlan("ERR_OPT_RUNNING", text, planning_id=job.id)
         first, last = (date, date) if date is not None else ("0000-00-00", "9999-99-99")
-        every = store.on_dates(conn, account_id, first, last)
-        changed = _take_away(conn, office, {record.order.id: record for record in every})
-        changed += routes.on_dates(conn, account_id, first, last)
+        gone = {record.order.id: record for record in store.on_dates(conn, account_id, first, last)}
+        emptied = routes.on_dates(conn, account_id, first, last)
         routes.delete_routes(conn, account_id, date)
-        return changed
+        return emptied + _take_away(conn, office, gone)
 
     _tell(desk, office, await desk.journal.transact(change))
 
@@ -75,7 +74,7 @@ def _take_away(conn: Connection, office: Office, gone: dict[str, Record]) -> lis
     on = {route_id for r in gone.values() for route_id in (r.planned_route_id, r.active_route_id) if route_id}
     changed = routes.take_out(conn, office.account.id, lambda order_id, _date: order_id not in gone, on)
     store.delete_orders(conn, office.account.id, gone)
-    settle.refold(conn, office.account, (), on)
+    settle.refold(conn, office.account, (), [record.id for record in changed])
     return changed
 
 

@@ -1,6 +1,6 @@
 """Orders and locations. Every function takes the connection first and is synchronous."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,8 @@ from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, delete, 
 
 from backend.domain.orders import Location, Order
 from backend.store.tables import locations, orders, skills, vehicle_features
+
+MANY = 5_000
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -32,8 +34,11 @@ _LOCATION_COLUMNS = [column for column in locations.c if column.name != "account
 
 def by_ids(conn: Connection, account_id: str, ids: Iterable[str], customer: str | None = None) -> dict[str, Record]:
     """By id; of the one customer alone where given."""
-    found = conn.execute(_of(account_id, customer).where(orders.c.id.in_(list(ids)))).mappings()
-    return {row["id"]: _record(row) for row in found}
+    found: dict[str, Record] = {}
+    for some in _batches(ids):
+        for row in conn.execute(_of(account_id, customer).where(orders.c.id.in_(some))).mappings():
+            found[row["id"]] = _record(row)
+    return found
 
 
 def by_numbers(
@@ -104,14 +109,17 @@ def place_orders(conn: Connection, records: Iterable[Record]) -> None:
     )
 
 
-def delete_orders(conn: Connection, account_id: str, ids: Iterable[str]) -> int:
-    """How many there were."""
-    return conn.execute(delete(orders).where(orders.c.account_id == account_id, orders.c.id.in_(list(ids)))).rowcount
+def delete_orders(conn: Connection, account_id: str, ids: Iterable[str]) -> None:
+    for some in _batches(ids):
+        conn.execute(delete(orders).where(orders.c.account_id == account_id, orders.c.id.in_(some)))
 
 
 def locations_by_ids(conn: Connection, ids: Iterable[str]) -> dict[str, Location]:
-    statement = select(*_LOCATION_COLUMNS).where(locations.c.id.in_(list(ids)))
-    return {row["id"]: Location(**row) for row in conn.execute(statement).mappings()}
+    found: dict[str, Location] = {}
+    for some in _batches(ids):
+        for row in conn.execute(select(*_LOCATION_COLUMNS).where(locations.c.id.in_(some))).mappings():
+            found[row["id"]] = Location(**row)
+    return found
 
 
 def locations_by_number(
@@ -175,6 +183,12 @@ def page(
         statement = statement.where(orders.c.status.in_(wanted))
     statement = statement.order_by(orders.c.date, orders.c.id).limit(limit)
     return [_record(row) for row in conn.execute(statement).mappings()]
+
+
+def _batches(ids: Iterable[str]) -> Iterator[Sequence[str]]:
+    """So many at a time as every database takes in one statement."""
+    every = list(ids)
+    return (every[start : start + MANY] for start in range(0, len(every), MANY))
 
 
 def _of(account_id: str, customer: str | None) -> Select[Any]:

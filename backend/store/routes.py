@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, insert, select, update
 
 from backend.domain.routes import Route
-from backend.store.tables import drivers, orders, routes
+from backend.store.tables import drivers, routes
 
 
 class RouteRecord(msgspec.Struct, frozen=True):
@@ -92,18 +92,6 @@ def delete_routes(conn: Connection, account_id: str, date: str | None) -> int:
     """Those of one date, or all where it is None."""
     statement = delete(routes).where(routes.c.account_id == account_id)
     return conn.execute(statement if date is None else statement.where(routes.c.date == date)).rowcount
-
-
-def last_sent_ms(conn: Connection, account_id: str, date: str) -> int | None:
-    """When the plan of this date was sent last."""
-    statement = select(func.max(routes.c.sent_ms)).where(routes.c.account_id == account_id, routes.c.date == date)
-    return conn.execute(statement).scalar()
-
-
-def statuses(conn: Connection, route_ids: Iterable[str]) -> dict[str, str]:
-    """The statuses of the orders of these active routes, by order."""
-    found = conn.execute(select(orders.c.id, orders.c.status).where(orders.c.active_route_id.in_(list(route_ids))))
-    return {row.id: row.status for row in found}
 
 
 def without(route: Route | None, stays: Callable[[str, str], bool]) -> Route | None:
