@@ -168,6 +168,7 @@ async def one_upload(request: Call, name: str) -> Response[bytes]:
 
     `POST` with `X-HTTP-Method-Override` is for clients that cannot send the others.
     """
+    device = await auth.device(request)  # whoever is nobody is told so, whatever else is wrong
     method = request.method
     if method == "POST":
         method = request.headers.get("x-http-method-override", "").upper()
@@ -179,7 +180,7 @@ async def one_upload(request: Call, name: str) -> Response[bytes]:
                 raise Refusal("ERR_MEDIA_TYPE", f"Send the bytes as Content-Type: {STREAM}.", "Content-Type")
             return _reply(await _append(request, name, _whole(request, "Upload-Offset")), 204)
         case "DELETE":
-            await uploads.remove(auth.desk_of(request), await auth.device(request), name)
+            await uploads.remove(auth.desk_of(request), device, name)
             return Response(b"", status_code=204)
         case _:
             raise Refusal("ERR_METHOD_NOT_ALLOWED", "POST is for X-HTTP-Method-Override: PATCH, DELETE or HEAD.")
