@@ -69,7 +69,11 @@ async def live(socket: Socket) -> None:
         return
     await sockets.accept(socket)
     desk = auth.desk_of(socket)
-    watcher = await watch.join(desk, caller, auth.presented(socket) or "", sockets.outlet(socket))
+    try:
+        watcher = await watch.join(desk, caller, auth.presented(socket) or "", sockets.outlet(socket))
+    except Refusal as refusal:
+        await sockets.refuse(socket, refusal)
+        return
     try:
         async for text in sockets.texts(socket):
             refused = await _obey(desk, watcher, text)

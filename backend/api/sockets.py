@@ -1,6 +1,7 @@
 """What the websockets of watchers share: accepting, refusing, the way out, and a bounded way in."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -16,12 +17,18 @@ from backend.service.watch import Frame, Outlet
 Socket = WebSocket[Any, Any, Any]
 
 NOT_ALLOWED, NOT_FOUND, TOO_MANY, TRY_LATER = 4401, 4404, 4429, 1013
-_CODES = {"ERR_UNAUTHENTICATED": NOT_ALLOWED, "ERR_FORBIDDEN": NOT_ALLOWED, "ERR_NOT_FOUND": NOT_FOUND}
+_CODES = {
+    "ERR_UNAUTHENTICATED": NOT_ALLOWED,
+    "ERR_FORBIDDEN": NOT_ALLOWED,
+    "ERR_NOT_FOUND": NOT_FOUND,
+    "ERR_TOO_MANY_SOCKETS": TOO_MANY,
+}
 JSON_PROTOCOL = "codriver.v1.json"
 FRAMES_PER_S = 20.0  # from one client, on the average
 FRAMES_AT_ONCE = 100.0
 REASON_BYTES = 120  # a close frame has room for 123
 BACKLOG_BYTES = 64 * 1024
+CLOSING_S = 2.0
 
 
 async def accept(socket: Socket) -> None:
@@ -58,7 +65,9 @@ async def texts(socket: Socket) -> AsyncIterator[str | None]:
         allowance = min(FRAMES_AT_ONCE, allowance + (now - counted) * FRAMES_PER_S) - 1
         counted = now
         if allowance < 0:
-            await socket.close(TOO_MANY, f"Too many messages: {FRAMES_PER_S:.0f} a second are allowed.")
+            with contextlib.suppress(TimeoutError):  # one that reads nothing either is cut off by the server
+                async with asyncio.timeout(CLOSING_S):
+                    await socket.close(TOO_MANY, f"Too many messages: {FRAMES_PER_S:.0f} a second are allowed.")
             return
         yield message.get("text")
 

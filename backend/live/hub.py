@@ -123,6 +123,14 @@ class Hub:
 
     # Who watches
 
+    def held_with(self, credential: str) -> int:
+        """How many sockets were opened with it."""
+        return len(self._credentials.get(credential, ()))
+
+    def looking_at(self, tracking: str) -> int:
+        """How many sockets show this order."""
+        return self._parcels.looking_at(tracking)
+
     def watch(self, outlet: Outlet, account_id: str, credential: str) -> Watcher:
         """A new socket on the map; ``credential`` is the hash of what it signed in with. Ends with :meth:`unwatch`."""
         watcher = Watcher(outlet, account_id, credential)

@@ -85,6 +85,10 @@ class Parcels:
                 window.stale = True
                 self._touch(window)
 
+    def looking_at(self, tracking: str) -> int:
+        window = self._windows.get(tracking)
+        return len(window.watchers) if window else 0
+
     async def join(self, watcher: Watcher, tracking: str, source: Source) -> bool:
         """Show the order to this watcher; False where nobody knows the code."""
         if tracking not in self._windows:

@@ -25,6 +25,8 @@ from backend.store.database import Connection
 __all__ = ["MAX_HZ", "Frame", "Outlet", "Sources", "Watcher", "Wish", "follow", "frames", "join", "leave", "subscribe"]
 
 MAX_SUBSCRIPTIONS = 20
+MAX_SOCKETS_OF_KEY = 10_000
+MAX_SOCKETS_OF_ORDER = 200
 _MOST_DAYS = 60
 
 
@@ -81,8 +83,14 @@ class Sources:
 
 
 async def join(desk: Desk, caller: Office, secret: str, outlet: Outlet) -> Watcher:
-    """Somebody with this key opened a live map. Ends with :func:`leave`."""
-    watcher = desk.hub.watch(outlet, caller.account.id, identity.digest(secret))
+    """Somebody with this key opened a live map. Ends with :func:`leave`.
+
+    Refuses with ``ERR_TOO_MANY_SOCKETS`` where the key holds as many as it may already.
+    """
+    key = identity.digest(secret)
+    if desk.hub.held_with(key) >= MAX_SOCKETS_OF_KEY:
+        raise Refusal("ERR_TOO_MANY_SOCKETS", "This key has too many live maps open.")
+    watcher = desk.hub.watch(outlet, caller.account.id, key)
     if await identity.office(desk, secret) is None:  # taken back while the socket was opened
         watcher.close(REVOKED, "This key was taken back.")
     return watcher
@@ -91,8 +99,10 @@ async def join(desk: Desk, caller: Office, secret: str, outlet: Outlet) -> Watch
 async def follow(desk: Desk, tracking: str, outlet: Outlet) -> Watcher:
     """Somebody opened a recipient's page: its state is written at once and when it changes. Ends with :func:`leave`.
 
-    Refuses a code that nobody knows with ``ERR_NOT_FOUND``.
+    Refuses a code that nobody knows with ``ERR_NOT_FOUND``, one that too many look at with ``ERR_TOO_MANY_SOCKETS``.
     """
+    if desk.hub.looking_at(tracking) >= MAX_SOCKETS_OF_ORDER:
+        raise Refusal("ERR_TOO_MANY_SOCKETS", "Too many look at this order at once.")
     watcher = await desk.hub.recipient(outlet, tracking)
     if watcher is None:
         raise Refusal("ERR_NOT_FOUND", "Nobody knows this tracking code.")
