@@ -14,14 +14,18 @@ from msgspec import Meta
 from backend.domain.orders import Status
 from backend.domain.positions import EARLIEST_S, LATEST_S, Position
 
-# A NUL cannot be kept in every database's text.
+# A NUL cannot be kept in every database's text; a "$" alone lets one more end of line pass.
 NO_NUL = "^[^\x00]*$"
-UUID = "^[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}$"
+UUID = "^[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}$(?!\n)"
 AppId = Annotated[str, Meta(pattern=UUID)]
 Short = Annotated[str, Meta(max_length=1000, pattern=NO_NUL)]
 Note = Annotated[str, Meta(max_length=20_000, pattern=NO_NUL)]
 Images = Annotated[tuple[AppId, ...], Meta(max_length=100)]
 Timestamp = Annotated[float, Meta(ge=EARLIEST_S, le=LATEST_S)]
+
+
+MOST_FILES = 100
+"""In one form."""
 
 
 class Kind(StrEnum):

@@ -12,6 +12,7 @@ import msgspec
 
 from backend.domain.errors import Refusal
 from backend.domain.events import (
+    MOST_FILES,
     Action,
     DutyFact,
     EndRoute,
@@ -29,6 +30,7 @@ from backend.domain.events import (
     StartTimeChanged,
     StatusSet,
     Success,
+    attachments_of,
 )
 from backend.domain.orders import FINISHED, Status
 from backend.domain.positions import Position
@@ -81,6 +83,8 @@ def check(action: Action, now_ms: int) -> None:
         raise Refusal("ERR_TIMESTAMP_FUTURE", text, "position.timestamp")
     if action.action in ABOUT_ORDERS and not (action.order_id or action.order_no):
         raise Refusal("ERR_ACTION_INVALID", f"{action.action} needs an orderId or an orderNo", "orderId")
+    if len(attachments_of(action.form)) > MOST_FILES:
+        raise Refusal("ERR_ACTION_INVALID", f"a form names up to {MOST_FILES} attachments", "form")
     if action.action == Kind.START_TIME_CHANGED and action.planned_start_time is None:
         text = "start_time_changed needs a plannedStartTime in Unix seconds"
         raise Refusal("ERR_ACTION_INVALID", text, "plannedStartTime")

@@ -13,7 +13,7 @@ import msgspec
 
 from backend.domain.accounts import Account, Device
 from backend.domain.errors import Refusal
-from backend.domain.events import Action, Fact, OrderFact, StatusSet, attachments_of
+from backend.domain.events import MOST_FILES, Action, Fact, OrderFact, StatusSet, attachments_of
 from backend.domain.orders import Status
 from backend.domain.progress import (
     ABOUT_ORDERS,
@@ -166,7 +166,7 @@ class _Known:
         numbers = {action.order_no for action in about if action.order_no and not action.order_id}
         self._orders = standing.own_orders(conn, account_id, driver_id, ids, numbers) if about else []
         self.said = facts.of_orders(conn, {order.id for order in self._orders}) if self._orders else {}
-        named = {name for action in actions for name in attachments_of(action.form)}
+        named = {name for action in about for name in attachments_of(action.form)[:MOST_FILES]}
         self._strangers = attachments.not_of(conn, account_id, driver_id, named) if named else frozenset()
         self._routes: dict[str, str | None] = {}
         self.rows: list[facts.Row] = []

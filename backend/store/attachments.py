@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, insert, select
 
+from backend.store.parts import parts
 from backend.store.tables import attachments
 
 
@@ -32,10 +33,13 @@ def by_ids(
     conn: Connection, account_id: str, ids: Iterable[str], driver_id: str | None = None
 ) -> dict[str, Attachment]:
     """Those of these that have arrived; of the one driver alone where given."""
-    statement = select(*_COLUMNS).where(attachments.c.account_id == account_id, attachments.c.id.in_(list(ids)))
-    if driver_id is not None:
-        statement = statement.where(attachments.c.driver_id == driver_id)
-    return {row["id"]: Attachment(**row) for row in conn.execute(statement).mappings()}
+    found = {}
+    for part in parts(ids):
+        statement = select(*_COLUMNS).where(attachments.c.account_id == account_id, attachments.c.id.in_(part))
+        if driver_id is not None:
+            statement = statement.where(attachments.c.driver_id == driver_id)
+        found |= {row["id"]: Attachment(**row) for row in conn.execute(statement).mappings()}
+    return found
 
 
 def not_of(conn: Connection, account_id: str, driver_id: str, ids: Iterable[str]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, and_, func, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from backend.domain.events import DutyFact, Fact, OrderFact, RouteFact, kind
+from backend.store.parts import parts
 from backend.store.tables import facts
 
 DUTY = ("on_duty", "off_duty")
@@ -95,39 +96,41 @@ def seen(conn: Connection, account_id: str, driver_id: str, ids: Iterable[str]) 
 
 def of_orders(conn: Connection, order_ids: Iterable[str]) -> dict[str, list[OrderFact]]:
     """All that was said of each of these orders, in no promised order."""
-    statement = select(facts.c.order_id, facts.c.document).where(facts.c.order_id.in_(list(order_ids)))
     found: dict[str, list[OrderFact]] = {}
-    for order_id, document in conn.execute(statement):
-        found.setdefault(order_id, []).append(_fact.decode(document))
+    for part in parts(order_ids):
+        statement = select(facts.c.order_id, facts.c.document).where(facts.c.order_id.in_(part))
+        for order_id, document in conn.execute(statement):
+            found.setdefault(order_id, []).append(_fact.decode(document))
     return found
 
 
 def of_routes(conn: Connection, route_ids: Iterable[str]) -> dict[str, list[RouteFact]]:
     """Starts, ends and changed starting times of each of these routes, in no promised order."""
-    statement = select(facts.c.route_id, facts.c.document).where(
-        facts.c.route_id.in_(list(route_ids)), facts.c.kind.in_(ROUTE)
-    )
     found: dict[str, list[RouteFact]] = {}
-    for route_id, document in conn.execute(statement):
-        found.setdefault(route_id, []).append(_fact.decode(document))
+    for part in parts(route_ids):
+        statement = select(facts.c.route_id, facts.c.document).where(
+            facts.c.route_id.in_(part), facts.c.kind.in_(ROUTE)
+        )
+        for route_id, document in conn.execute(statement):
+            found.setdefault(route_id, []).append(_fact.decode(document))
     return found
 
 
 def duty_of(conn: Connection, driver_ids: Iterable[str]) -> dict[str, list[DutyFact]]:
     """The last word of each of these drivers on duty, and what was said in the same millisecond."""
-    wanted = list(driver_ids)
-    latest = (
-        select(facts.c.driver_id, func.max(facts.c.at_ms).label("at_ms"))
-        .where(facts.c.driver_id.in_(wanted), facts.c.kind.in_(DUTY))
-        .group_by(facts.c.driver_id)
-        .subquery()
-    )
-    statement = select(facts.c.driver_id, facts.c.document).where(
-        facts.c.kind.in_(DUTY), facts.c.driver_id == latest.c.driver_id, facts.c.at_ms == latest.c.at_ms
-    )
     found: dict[str, list[DutyFact]] = {}
-    for driver_id, document in conn.execute(statement):
-        found.setdefault(driver_id, []).append(_fact.decode(document))
+    for part in parts(driver_ids):
+        latest = (
+            select(facts.c.driver_id, func.max(facts.c.at_ms).label("at_ms"))
+            .where(facts.c.driver_id.in_(part), facts.c.kind.in_(DUTY))
+            .group_by(facts.c.driver_id)
+            .subquery()
+        )
+        statement = select(facts.c.driver_id, facts.c.document).where(
+            facts.c.kind.in_(DUTY), facts.c.driver_id == latest.c.driver_id, facts.c.at_ms == latest.c.at_ms
+        )
+        for driver_id, document in conn.execute(statement):
+            found.setdefault(driver_id, []).append(_fact.decode(document))
     return found
 
 

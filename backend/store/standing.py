@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from backend.domain.orders import Status
 from backend.domain.progress import OrderState, RouteState
 from backend.domain.routes import Route
+from backend.store.parts import parts
 from backend.store.tables import orders, routes
 
 
@@ -90,19 +91,14 @@ def route_version(conn: Connection, account_id: str, driver_id: str, date: str) 
 
 def standing_routes(conn: Connection, route_ids: Iterable[str]) -> list[RouteStanding]:
     """Those of these routes that were sent."""
-    statement = select(routes.c.id, routes.c.date, routes.c.driver_id, routes.c.active, routes.c.progress).where(
-        routes.c.id.in_(list(route_ids)), routes.c.active.is_not(None)
-    )
-    return [
-        RouteStanding(
-            row.id,
-            row.date,
-            row.driver_id,
-            tuple(stop.order_id for stop in _route.decode(row.active).stops if stop.order_id),
-            _progress.decode(row.progress) if row.progress else RouteState(),
-        )
-        for row in conn.execute(statement)
-    ]
+    columns = (routes.c.id, routes.c.date, routes.c.driver_id, routes.c.active, routes.c.progress)
+    found = []
+    for part in parts(route_ids):
+        for row in conn.execute(select(*columns).where(routes.c.id.in_(part), routes.c.active.is_not(None))):
+            stops = _route.decode(row.active).stops
+            order_ids = tuple(stop.order_id for stop in stops if stop.order_id)
+            found.append(RouteStanding(row.id, row.date, row.driver_id, order_ids, progress_of(row.progress)))
+    return found
 
 
 def standing_orders(
@@ -110,13 +106,16 @@ def standing_orders(
 ) -> dict[str, OrderStanding]:
     """These orders, and all that stand on these sent routes."""
     names = ("id", "active_route_id", "planned_route_id", "status", "completion")
-    statement = select(*(orders.c[name] for name in names)).where(
-        or_(orders.c.id.in_(list(order_ids)), orders.c.active_route_id.in_(list(route_ids)))
-    )
-    return {
-        row.id: OrderStanding(row.id, row.active_route_id, row.planned_route_id, row.status, state_of(row.completion))
-        for row in conn.execute(statement)
-    }
+    chosen = select(*(orders.c[name] for name in names))
+    found = {}
+    for statement in (
+        *(chosen.where(orders.c.id.in_(part)) for part in parts(order_ids)),
+        *(chosen.where(orders.c.active_route_id.in_(part)) for part in parts(route_ids)),
+    ):
+        for row in conn.execute(statement):
+            state = state_of(row.completion)
+            found[row.id] = OrderStanding(row.id, row.active_route_id, row.planned_route_id, row.status, state)
+    return found
 
 
 def state_of(completion: bytes | None) -> OrderState:

@@ -1,6 +1,7 @@
 """What orders, routes and drivers are, from what is said of them in whatever order."""
 
 import itertools
+import uuid
 
 import pytest
 
@@ -13,6 +14,8 @@ from backend.domain.events import (
     Kind,
     OffDuty,
     OnDuty,
+    Scan,
+    ScanInfo,
     StartRoute,
     StartService,
     StatusSet,
@@ -165,6 +168,10 @@ def test_every_action_becomes_a_fact_of_its_own_time(kind: Kind):
     assert (fact.__struct_config__.tag, fact.id, fact.at_ms, fact.driver_id) == (kind, ID, NOW_MS - 1250, "d")
 
 
+def scan(number: int) -> Scan:
+    return Scan(info=ScanInfo(status="unscannable", images=(str(uuid.UUID(int=number)),)))
+
+
 def refused(so_far: SoFar, asked: Action) -> str:
     with pytest.raises(Refusal) as refusal:
         decide(so_far, asked, NOW_MS)
@@ -176,6 +183,8 @@ def test_what_does_not_fit_is_refused_by_name():
     nobodys = SoFar(driver_id="d")
     assert refused(nobodys, action(Kind.SUCCESS, order_no="ORD1")) == "ERR_ORDER_NOT_FOUND"
     assert refused(nobodys, action(Kind.SUCCESS)) == "ERR_ACTION_INVALID"
+    many = Form(images=("018f6f0e-0000-7000-8000-000000000001",), barcode=tuple(scan(n) for n in range(100)))
+    assert refused(mine, action(Kind.SUCCESS, order_id="o1", form=many)) == "ERR_ACTION_INVALID"
     assert refused(mine, action(Kind.START_TIME_CHANGED)) == "ERR_ACTION_INVALID"
     assert refused(mine, action(Kind.SUCCESS, NOW_MS + 301_000, order_id="o1")) == "ERR_TIMESTAMP_FUTURE"
     assert decide(mine, action(Kind.SUCCESS, NOW_MS + 299_000, order_id="o1"), NOW_MS).at_ms == NOW_MS + 299_000
