@@ -38,6 +38,12 @@ LISTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def anyone(server: Server) -> Company:
+    """One company for all the tests that leave nothing behind."""
+    return server.account()
+
+
 def told(answer: httpx.Response) -> dict:
     assert answer.status_code == 200, (answer.status_code, answer.text)
     assert answer.headers["content-type"].startswith("application/json")
@@ -62,37 +68,37 @@ def test_a_missing_key_and_a_wrong_one_are_told_apart(server: Server, method: st
 
 
 @pytest.mark.parametrize("method", [*GETS, *POSTS])
-def test_a_wrong_verb_is_a_malformed_request(company: Company, method: str) -> None:
-    url = f"{company.server.url}/v1/{method}"
+def test_a_wrong_verb_is_a_malformed_request(anyone: Company, method: str) -> None:
+    url = f"{anyone.server.url}/v1/{method}"
     right = {"GET"} if method in GETS else {"POST", "GET"} if method in EITHER else {"POST"}
-    assert httpx.head(url, params={"key": company.key}).status_code == 200
+    assert httpx.head(url, params={"key": anyone.key}).status_code == 200
     for verb in {"GET", "POST", "PUT", "PATCH", "DELETE"} - right:
-        answer = httpx.request(verb, url, params={"key": company.key}, content=b"{}")
+        answer = httpx.request(verb, url, params={"key": anyone.key}, content=b"{}")
         assert told(answer)["code"] == "MALFORMED_REQUEST", verb
 
 
 @pytest.mark.parametrize("where", ["?key=", "Authorization: Bearer", "X-API-Key"])
-def test_a_key_is_taken_from_wherever_it_stands(company: Company, where: str) -> None:
-    url = f"{company.server.url}/v1/get_events"
+def test_a_key_is_taken_from_wherever_it_stands(anyone: Company, where: str) -> None:
+    url = f"{anyone.server.url}/v1/get_events"
     given = {
-        "?key=": {"params": {"key": company.key}},
-        "Authorization: Bearer": {"headers": bearer(company.key)},
-        "X-API-Key": {"headers": {"X-API-Key": company.key}},
+        "?key=": {"params": {"key": anyone.key}},
+        "Authorization: Bearer": {"headers": bearer(anyone.key)},
+        "X-API-Key": {"headers": {"X-API-Key": anyone.key}},
     }[where]
     assert told(httpx.get(url, **given))["success"] is True
 
 
-def test_an_unknown_path_is_a_404(company: Company) -> None:
-    answer = httpx.get(f"{company.server.url}/v1/get_nothing", params={"key": company.key})
+def test_an_unknown_path_is_a_404(anyone: Company) -> None:
+    answer = httpx.get(f"{anyone.server.url}/v1/get_nothing", params={"key": anyone.key})
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", None])
-def test_the_content_type_is_not_looked_at(company: Company, content_type: str | None) -> None:
+def test_the_content_type_is_not_looked_at(anyone: Company, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     body = b'{"orders": [{"orderNo": "none"}]}'
-    url = f"{company.server.url}/v1/get_orders"
-    answer = told(httpx.post(url, params={"key": company.key}, content=body, headers=headers))
+    url = f"{anyone.server.url}/v1/get_orders"
+    answer = told(httpx.post(url, params={"key": anyone.key}, content=body, headers=headers))
     assert answer["orders"][0]["code"] == "ERR_ORD_NOT_FOUND"
 
 
@@ -118,15 +124,15 @@ NOT_JSON = {
 
 @pytest.mark.parametrize("method", POSTS)
 @pytest.mark.parametrize("body", list(NOT_JSON.values()), ids=list(NOT_JSON))
-def test_what_is_not_a_json_object_is_a_malformed_request(company: Company, method: str, body: bytes) -> None:
-    answer = told(httpx.post(f"{company.server.url}/v1/{method}", params={"key": company.key}, content=body))
+def test_what_is_not_a_json_object_is_a_malformed_request(anyone: Company, method: str, body: bytes) -> None:
+    answer = told(httpx.post(f"{anyone.server.url}/v1/{method}", params={"key": anyone.key}, content=body))
     assert answer["code"] == "MALFORMED_REQUEST"
 
 
 @pytest.mark.parametrize(("method", "name"), LISTS.items())
-def test_bulk_calls_need_their_list_and_take_so_many(company: Company, method: str, name: str) -> None:
+def test_bulk_calls_need_their_list_and_take_so_many(anyone: Company, method: str, name: str) -> None:
     def code(body: object) -> str | None:
-        return company.v1(method, body).get("code")
+        return anyone.v1(method, body).get("code")
 
     assert code({}) == "ERR_MISSING_MAND_FIELD"
     assert code({name: {}}) == "ERR_INVALID_PARAM_FORMAT"
@@ -158,8 +164,8 @@ ODD_ITEMS = [
 
 
 @pytest.mark.parametrize(("method", "name"), LISTS.items())
-def test_an_odd_item_is_refused_alone(company: Company, method: str, name: str) -> None:
-    answer = company.v1(method, {name: ODD_ITEMS})
+def test_an_odd_item_is_refused_alone(anyone: Company, method: str, name: str) -> None:
+    answer = anyone.v1(method, {name: ODD_ITEMS})
     parts = answer[name]
     assert len(parts) == len(ODD_ITEMS)
     assert {part.get("code") for part in parts} <= {
@@ -171,8 +177,8 @@ def test_an_odd_item_is_refused_alone(company: Company, method: str, name: str) 
     assert not any(part["success"] for part in parts) and answer["success"] is False
 
 
-def test_odd_queries_are_answered(company: Company) -> None:
-    url = f"{company.server.url}/v1/"
+def test_odd_queries_are_answered(anyone: Company) -> None:
+    url = f"{anyone.server.url}/v1/"
     queries = [
         "%ff",
         "&&&",
@@ -186,13 +192,13 @@ def test_odd_queries_are_answered(company: Company) -> None:
     ]
     for method in [*GETS, *EITHER]:
         for query in queries:
-            told(httpx.get(f"{url}{method}?key={company.key}&{query}"))
-    assert company.v1("get_events", unknown="parameter")["success"] is True
+            told(httpx.get(f"{url}{method}?key={anyone.key}&{query}"))
+    assert anyone.v1("get_events", unknown="parameter")["success"] is True
 
 
-def test_a_body_over_ten_mebibytes_is_refused_in_the_same_form(company: Company) -> None:
+def test_a_body_over_ten_mebibytes_is_refused_in_the_same_form(anyone: Company) -> None:
     body = b'{"orders": "' + b"x" * (11 << 20) + b'"}'
-    answer = httpx.post(f"{company.server.url}/v1/get_orders", params={"key": company.key}, content=body, timeout=30)
+    answer = httpx.post(f"{anyone.server.url}/v1/get_orders", params={"key": anyone.key}, content=body, timeout=30)
     assert told(answer)["code"] == "MALFORMED_REQUEST"
 
 

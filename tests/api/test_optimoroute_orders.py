@@ -205,6 +205,17 @@ def test_all_that_an_order_says_comes_back(stocked: Company) -> None:
     }
 
 
+@pytest.mark.parametrize("operation", ["SYNC", "MERGE", "UPDATE"])
+def test_what_was_read_can_be_sent_back_as_it_is(stocked: Company, operation: str) -> None:
+    (part,) = save(stocked, new(None, **FULL, location=PLACE | {"locationNo": "LF", "notes": "gate"}))
+    before = get(stocked, id=part["id"])
+    assert before["orderNo"] == "-"
+    assert saved(stocked, before | {"operation": operation}) == before
+    assert stocked.v1("get_orders", orderNo="-")["success"] is False
+    plain = get(stocked, orderNo="A")
+    assert saved(stocked, plain | {"operation": operation}) == plain
+
+
 @pytest.mark.parametrize("operation", [None, "MERGE", "UPDATE"])
 @pytest.mark.parametrize("by", ["id", "orderNo"])
 def test_an_update_keeps_what_it_does_not_give(stocked: Company, operation: str | None, by: str) -> None:

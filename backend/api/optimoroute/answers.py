@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from backend.api.optimoroute import wire
 from backend.domain.drivers import Driver, Vehicle
 from backend.domain.orders import Location, TimeWindow
 from backend.domain.routes import Stop
 from backend.service.days import Scheduled
 from backend.service.orders import Found
 
-NO_NUMBER = "-"  # what the document shows for an order without orderNo
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -18,7 +18,7 @@ def order(found: Found) -> dict[str, Any]:
     """The Order object."""
     this = found.record.order
     return {
-        "orderNo": this.order_no or NO_NUMBER,
+        "orderNo": this.order_no or wire.NO_NUMBER,
         "id": this.id,
         "relatedOrderNo": found.related_no,
         "relatedId": this.related_id,

@@ -167,7 +167,7 @@ def _stop(stop: DayStop, zone: ZoneInfo) -> Answer:
     answer: Answer = {"stopNumber": stop.stop.number}
     if stop.order is not None and stop.location is not None:
         answer |= {
-            "orderNo": stop.order.order_no or answers.NO_NUMBER,
+            "orderNo": stop.order.order_no or wire.NO_NUMBER,
             "id": stop.order.id,
             "locationNo": stop.location.location_no,
             "locationName": stop.location.name,
@@ -177,7 +177,7 @@ def _stop(stop: DayStop, zone: ZoneInfo) -> Answer:
         }
     else:
         where = {"latitude": stop.stop.latitude, "longitude": stop.stop.longitude}
-        blank = {"orderNo": answers.NO_NUMBER, "id": "", "locationNo": "", "locationName": "", "address": ""}
+        blank = {"orderNo": wire.NO_NUMBER, "id": "", "locationNo": "", "locationName": "", "address": ""}
         answer |= blank | where | {"type": stop.stop.type}
     return answer | answers.times(stop.stop, zone)
 

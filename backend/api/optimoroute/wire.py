@@ -16,6 +16,8 @@ from backend.domain.orders import DateTimeWindow, TimeWindow
 T = TypeVar("T")
 U = TypeVar("U")
 
+NO_NUMBER = "-"  # what the document shows for an order without orderNo; sent back, it means the same
+
 # Names that are searched by stand in an index, whose entries a database limits.
 Key = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(max_length=100_000)]
@@ -127,7 +129,7 @@ class Order(msgspec.Struct, frozen=True, rename="camel"):
             operation=Operation.DEFAULT if self.operation is UNSET else Operation(self.operation),
             accept_duplicate=self.accept_duplicate_order_no,
             id=self.id or None,
-            order_no=self.order_no or None,
+            order_no=None if self.order_no in ("", NO_NUMBER) else self.order_no,
             date=self.date if self.date is UNSET else date(self.date),
             location=self.location if self.location is UNSET else self.location.draft(),
             type=self.type,
