@@ -30,8 +30,7 @@ def planned(company: Company, orders: int = 3) -> dict[str, Any]:
     ]
     assert company.v1("create_or_update_orders", {"orders": listed})["success"]
     job = company.v1("start_planning", {"date": DATE})["planningId"]
-    finished = lambda: company.v1("get_planning_status", planningId=job)["status"] == "F"  # noqa: E731
-    eventually(finished, within_s=40, what="the plan")
+    eventually(lambda: company.v1("get_planning_status", planningId=job)["status"] == "F", within_s=40, what="the plan")
     sent = company.client.post(f"/api/plans/{DATE}/send").json()
     assert (sent["routes"], sent["orders"]) == (1, orders)
     route: dict[str, Any] = company.client.get("/api/routes", params={"date": DATE}).json()["items"][0]
