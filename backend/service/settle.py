@@ -66,10 +66,10 @@ def settle_office(conn: Connection, account: Account, said: Sequence[StatusSet],
 
 def sent(conn: Connection, account: Account, route_ids: Iterable[str]) -> None:
     """These routes were sent, or their stops changed: what drivers said of them before then counts from now on."""
-    wanted = list(route_ids)
+    wanted = set(route_ids)
     for route in standing.standing_routes(conn, wanted):
         begins_ms, ends_ms = local_day(account, route.date)
-        facts.adopt(conn, account.id, route.id, route.driver_id, begins_ms, ends_ms)
+        wanted |= facts.adopt(conn, account.id, route.id, route.driver_id, begins_ms, ends_ms)
     refold(conn, account, (), wanted)
 
 

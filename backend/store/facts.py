@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, and_, func, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, Select, and_, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from backend.domain.events import DutyFact, Fact, OrderFact, RouteFact, kind
@@ -134,20 +134,21 @@ def duty_of(conn: Connection, driver_ids: Iterable[str]) -> dict[str, list[DutyF
     return found
 
 
-def adopt(conn: Connection, account_id: str, route_id: str, driver_id: str, from_ms: int, to_ms: int) -> None:
-    """Gives a route what its driver said of it before it was sent: facts of ``from_ms`` until before ``to_ms``."""
-    conn.execute(
-        update(facts)
-        .where(
-            facts.c.account_id == account_id,
-            facts.c.driver_id == driver_id,
-            facts.c.route_id.is_(None),
-            facts.c.kind.in_(ROUTE),
-            facts.c.at_ms >= from_ms,
-            facts.c.at_ms < to_ms,
-        )
-        .values(route_id=route_id)
+def adopt(conn: Connection, account_id: str, route_id: str, driver_id: str, from_ms: int, to_ms: int) -> set[str]:
+    """Gives a route what its driver said from ``from_ms`` until before ``to_ms``, also what had been taken for another
+    day's because this route was not sent yet; answers the routes that lost something."""
+    elsewhere = (
+        facts.c.account_id == account_id,
+        facts.c.driver_id == driver_id,
+        facts.c.kind.in_(ROUTE),
+        facts.c.at_ms >= from_ms,
+        facts.c.at_ms < to_ms,
+        or_(facts.c.route_id.is_(None), facts.c.route_id != route_id),
     )
+    found = set(conn.scalars(select(facts.c.route_id).where(*elsewhere).distinct()))
+    if found:
+        conn.execute(update(facts).where(*elsewhere).values(route_id=route_id))
+    return {other for other in found if other is not None}
 
 
 def mark_out_of_order(conn: Connection, order_ids: Iterable[str], marked: Iterable[str]) -> None:

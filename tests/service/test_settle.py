@@ -169,6 +169,25 @@ async def test_a_route_that_was_started_before_it_was_sent_is_started_once_it_is
     assert await store.database.read(lambda conn: builders.statuses(conn, ids)) == ["on_route", "scheduled"]
 
 
+async def test_what_was_taken_for_another_days_route_moves_to_its_own_once_that_is_sent(store):
+    def yesterday(conn):
+        phone = builders.add_device(conn, builders.add_account(conn))
+        return phone, builders.add_route(conn, phone, 1, date="2026-03-01")
+
+    phone, before = await store.journal.transact(yesterday)
+    await do(store, phone, action(1, "start_route", 5))
+    assert await store.database.read(lambda conn: builders.statuses(conn, before)) == ["on_route"]
+
+    def send(conn):
+        ids = builders.add_route(conn, phone, 1)
+        settling.sent(conn, phone.account, [standing.standing_orders(conn, ids)[ids[0]].active_route_id])
+        return ids
+
+    today = await store.journal.transact(send)
+    shown = await store.database.read(lambda conn: builders.statuses(conn, [*before, *today]))
+    assert shown == ["scheduled", "on_route"]
+
+
 async def test_the_office_cancels_an_order_that_is_on_no_route(store):
     def build(conn):
         account = builders.add_account(conn)
