@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.files import hand_in, picture
 from tests.api.test_optimoroute_planning import DAY, fleet, orders, plan, quick
 from tests.serving import Company, Phone, Server
 
@@ -357,3 +358,24 @@ def test_two_updates_for_one_driver_are_both_refused_whatever_they_call_it(named
     by_serial = {"driver": {"serial": "S001"}, "positions": []}
     parts = update(named_drivers, by_id, by_serial, {"driver": {"externalId": "X"}, "positions": fixes()})
     assert [part["code"] for part in parts] == ["ERR_MULTIPLE_DRV_POS", "ERR_MULTIPLE_DRV_POS", "ERR_DRIVER_NOT_FOUND"]
+
+
+def test_files_are_linked_once_they_have_arrived(on_the_road: tuple[Company, Phone, list[str]]) -> None:
+    company, phone, ids = on_the_road
+    names = [str(uuid.uuid4()) for _ in range(3)]
+    unscannable = {"barcode": "345678", "scanInfo": {"status": "unscannable", "images": [names[2]]}}
+    form = {"signature": names[0], "images": [names[1]], "barcode": [unscannable]}
+    (outcome,) = act(phone, action("success", orderId=ids[0], form=form))
+    assert outcome["success"] is True
+    without = {"barcode": "345678", "scanInfo": {"status": "unscannable"}}
+    assert details(company, {"id": ids[0]})[0]["data"]["form"] == {"barcode": [without]}
+    bytes_of = {}
+    for name, kind, colour in zip(names, ("signature", "image", "barcode"), ("red", "green", "blue"), strict=True):
+        bytes_of[name] = picture(colour)
+        assert hand_in(phone, bytes_of[name], id=name, kind=kind).status_code == 201
+    shown = details(company, {"id": ids[0]})[0]["data"]["form"]
+    links = [shown["signature"], *shown["images"], *shown["barcode"][0]["scanInfo"]["images"]]
+    for name, link in zip(names, links, strict=True):
+        assert set(link) == {"type", "url"} and link["type"] == "image/png"
+        answer = httpx.get(link["url"])
+        assert answer.status_code == 200 and answer.content == bytes_of[name]
