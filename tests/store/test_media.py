@@ -104,7 +104,7 @@ async def test_what_was_abandoned_is_swept_at_start(tmp_path: Path) -> None:
     media = await Media.open(tmp_path)
     old, young = media.begin(), media.begin()
     kept = await media.keep(await arrived(media, b"kept"))
-    os.utime(old.path, (time.time() - 4000,) * 2)
+    os.utime(old.path, (time.time() - 25 * 3600,) * 2)
     await media.close()
     media = await Media.open(tmp_path)
     assert not old.path.exists()
