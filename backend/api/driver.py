@@ -1,6 +1,7 @@
 """``/driver/v1`` over HTTP: what a driver's phone sends and asks for, with its device token."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Meta
 from backend.api import auth, body, intake
 from backend.api.driver_day import DriverDayOut, driver_day_out
 from backend.api.intake import ActionBatch, MessageIn, PositionBatch
+from backend.api.straight import Connection, straight
 from backend.domain.accounts import Device
 from backend.domain.drivers import Driver
 from backend.domain.events import NO_NUL
@@ -127,14 +129,26 @@ def _matches(given: str | None, etag: str) -> bool:
     return given is not None and any(each.strip().removeprefix("W/") in (etag, "*") for each in given.split(","))
 
 
-@post("/driver/v1/positions", summary="Send positions", status_code=200, takes=PositionBatch, gives=field.Recorded)
+async def _record(connection: Connection, read: Callable[[], Awaitable[bytes]]) -> bytes:
+    device = await auth.device(connection)
+    recorded = await field.record(auth.desk_of(connection), device, *intake.JSON.positions(await read()))
+    return msgspec.json.encode(recorded)
+
+
+@post(
+    "/driver/v1/positions",
+    summary="Send positions",
+    status_code=200,
+    takes=PositionBatch,
+    gives=field.Recorded,
+    middleware=[straight(_record)],
+)
 async def post_positions(request: Call) -> Response[bytes]:
     """1 to 1000 positions, in any order and of any age: `{"positions": [{"timestamp", "latitude", "longitude", …}]}`.
 
     A bad one is rejected alone, by index and code; the rest is stored, each once however often it is sent.
     """
-    device = await auth.device(request)
-    return body.reply(await field.record(auth.desk_of(request), device, *intake.JSON.positions(await request.body())))
+    return Response(await _record(request, request.body), media_type="application/json")
 
 
 @post("/driver/v1/actions", summary="Report actions", status_code=200, takes=ActionBatch, gives=Outcomes)
