@@ -16,19 +16,18 @@ from backend.domain.positions import Position
 from backend.live import frames
 from backend.live.audience import Audience
 from backend.live.board import Board
-from backend.live.frames import Frame
 from backend.live.parcels import Parcels
 from backend.live.phones import Line
 from backend.live.readers import Readers
 from backend.live.rolls import Rolls
 from backend.live.sources import Sources
 from backend.live.tasks import AT_ONCE, Tasks
-from backend.live.watchers import Feed, Outlet, Subscription, Watcher, Wish
+from backend.live.ticker import TICK_S, Ticker
+from backend.live.watchers import Outlet, Watcher, Wish
 
 log = logging.getLogger("codriver.live")
 
 TOO_SLOW, REVOKED = 4408, 4409
-TICK_S = 0.05  # how long a change may wait for others to share its frame
 STUCK_S = 10.0  # a socket that takes no frame for so long is closed
 ALIVE_S = 15.0
 SWEEP_S = 1.0
@@ -44,20 +43,18 @@ class Hub:
         self._credentials: dict[str, set[Watcher | Line]] = defaultdict(set)
         self._lines: dict[str, set[Line]] = defaultdict(set)  # by driver
         self._parcels = Parcels(self.board)
-        self._moved: set[Audience] = set()  # audiences with changed drivers
-        self._due: set[Feed] = set()  # feeds with something to send
-        self._woken = asyncio.Event()
         self._watchers: set[Watcher] = set()
         self.dropped = 0  # closed for being too slow
         self._sources: Sources | None = None
         self._tasks = Tasks()
         self._rolls = Rolls(self.board, self._tasks, self.tell_positions)
+        self._ticker = Ticker(self._rolls, self._tasks)
         self._readers = Readers(self._tasks)
 
     def start(self, sources: Sources) -> None:
         """Begin to read and to write."""
         self._sources = sources
-        self._tasks.start(self._tick())
+        self._tasks.start(self._ticker.run(sources))
         self._tasks.start(self._sweep())
         self._tasks.start(self._parcels.run(sources))
 
@@ -76,9 +73,7 @@ class Hub:
             return
         audience = self._audiences.get(account_id)
         if audience is not None and audience.watchers:
-            audience.changed.add(driver_id)
-            self._moved.add(audience)
-            self._woken.set()
+            self._ticker.moved(audience, {driver_id})
         self._parcels.driver_moved(driver_id)
 
     def tell_facts(self, account_id: str, driver_id: str | None = None) -> None:
@@ -166,16 +161,14 @@ class Hub:
         except BaseException:
             audience.leave(subscription)
             raise
-        self._spread(audience)
+        self._ticker.spread(audience, sources)
         await _room(watcher)
         frame, moved = subscription.feed.snapshot(sources.now_s(), sources.clock_speed)
         if not watcher.write(frame):
             return
         subscription.ready = True
         if moved:
-            subscription.feed.miss(subscription, moved)
-            self._due.add(subscription.feed)
-            self._woken.set()
+            self._ticker.missed(subscription, moved)
         if events:
             audience.read_from(subscription, roll.sequence if after is None else min(after, roll.sequence))
             self._wake_readers(audience)
@@ -222,75 +215,6 @@ class Hub:
             holders.discard(held)
             if not holders:
                 del self._credentials[held.credential]
-
-    # Positions: one frame per feed and tick
-
-    def _spread(self, audience: Audience) -> None:
-        self._moved.discard(audience)
-        due, unknown = audience.spread()
-        self._due |= due
-        if unknown:
-            self._tasks.start(self._introduce(audience, unknown))
-
-    async def _introduce(self, audience: Audience, unknown: set[str]) -> None:
-        """Somebody moved who was not on the roll when it was read: read it again, and tell of those who are now."""
-        roll = await self._rolls.fresher(audience.account_id, self._running())
-        audience.ghosts |= unknown - roll.cards.keys()
-        audience.changed |= unknown & roll.cards.keys()
-        self._moved.add(audience)
-        self._woken.set()
-
-    async def _tick(self) -> None:
-        while True:
-            await self._woken.wait()
-            try:
-                for audience in tuple(self._moved):
-                    self._spread(audience)
-                now = time.monotonic()
-                for feed in [each for each in self._due if each.next_at <= now]:
-                    await self._flush(feed)
-            except Exception:
-                log.exception("positions could not be written")
-            if not self._due and not self._moved:
-                self._woken.clear()
-            await asyncio.sleep(TICK_S)
-
-    async def _flush(self, feed: Feed) -> None:
-        """One frame for each member: the shared one, or for those who missed something one with all that they missed.
-
-        Only those who were ready at the beginning: who becomes ready meanwhile has a newer snapshot already.
-        """
-        feed.next_at = time.monotonic() + 1 / feed.wish.max_hz
-        changed, feed.changed = feed.changed, set()
-        members = [each for each in feed.members if each.ready]
-        shared = feed.frame(changed) if changed else None
-        made: dict[frozenset[str], Frame] = {}
-        for number, subscription in enumerate(members, 1):
-            if subscription not in feed.members:
-                continue
-            if subscription.missed is not None:
-                self._catch_up(feed, subscription, changed, made)
-            elif shared is not None and not subscription.watcher.write(shared):
-                feed.miss(subscription, changed)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
-        if not feed.changed and not feed.behind:
-            self._due.discard(feed)
-
-    def _catch_up(
-        self, feed: Feed, subscription: Subscription, changed: set[str], made: dict[frozenset[str], Frame]
-    ) -> None:
-        assert subscription.missed is not None
-        subscription.missed |= changed
-        if subscription.watcher.full():
-            return
-        missed = frozenset(subscription.missed)
-        frame = made.get(missed)
-        if frame is None:
-            frame = made[missed] = feed.frame(missed)
-        if subscription.watcher.write(frame):
-            subscription.missed = None
-            feed.behind.discard(subscription)
 
     # Signs of life
 

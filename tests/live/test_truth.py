@@ -7,6 +7,7 @@ import pytest
 
 from backend.live import hub as hub_module
 from backend.live import readers as readers_module
+from backend.live import ticker as ticker_module
 from backend.live import watchers as watchers_module
 from backend.live.boxes import contains
 from backend.live.hub import Hub
@@ -66,10 +67,12 @@ async def test_everybody_sees_the_truth_in_the_end(
     round_: int, rng: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng.seed(rng.random() + round_)
+    monkeypatch.setattr(ticker_module, "TICK_S", 0.001)
     monkeypatch.setattr(hub_module, "TICK_S", 0.001)
     monkeypatch.setattr(readers_module, "RETRY_S", 0.001)
     monkeypatch.setattr(watchers_module, "SNAPSHOT_S", 0.02)
-    monkeypatch.setattr(hub_module, "AT_ONCE", 2)
+    monkeypatch.setattr(ticker_module, "AT_ONCE", 2)
+    monkeypatch.setattr(readers_module, "AT_ONCE", 2)
     shelf, hub = Shelf(*NAMES[:8]), Hub()
     hub.start(shelf)
     viewers = [Viewer(hub, rng) for _ in range(4)]
