@@ -107,10 +107,10 @@ def demo(report: Path | None, **given: Any) -> None:
     given["date"] = (given["date"].date() if given["date"] else datetime.now(UTC).date()).isoformat()
     try:
         shown = demonstration.Demo(**given)
-        told = asyncio.run(demonstration.run(shown, _console(), lambda found: _tell(found, report)))
+        clean = asyncio.run(demonstration.run(shown, _console(), lambda found: _tell(found, report)))
     except (SetupFailed, OSError, httpx.HTTPError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
-    sys.exit(0 if told["ok"] else 1)
+    sys.exit(0 if clean else 1)
 
 
 async def _interruptible(options: Options) -> dict[str, Any]:

@@ -39,8 +39,8 @@ async def log_in(options: Options, account: Account, client: httpx.AsyncClient, 
         if not options.resume and not options.verify:
             raise SetupFailed(f"{options.state} holds a run already: --resume goes on with it, --verify compares")
         return _known(options.state)
-    console.print("preparing the account …", style="dim")
     await prepare(options)
+    console.print("logging the drivers in …", style="dim")
     routes = [] if options.replay else [route for route in await account.routes(options.date) if route.sent]
     staff = [driver async for driver in account.drivers()]
     by_driver = {route.driverId: route for route in routes}

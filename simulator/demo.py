@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,9 +52,9 @@ class Demo(Struct, frozen=True, kw_only=True):
     data: Path | None = None
 
 
-async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """The whole demo; the report is told as soon as the day is over, and returned when the serving is. Ctrl-C ends the
-    day and then the serving, never the verification.
+async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], None]) -> bool:
+    """The whole demo; False where something was lost. The report is told as soon as the day is over. Ctrl-C ends the
+    planning, the day or the serving, whichever it meets, never the verification.
     """
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -80,7 +80,9 @@ async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], Non
         early = (datetime.fromisoformat(demo.date) + timedelta(hours=4)).replace(tzinfo=UTC).timestamp()
         console.print(f"planning {demo.orders} orders for {demo.drivers} drivers …", style="dim")
         async with _server(data, port, log, f"{iso(early)}@1"):
-            await prepare(options)
+            if not await _unless(ending, prepare(options)):
+                console.print("ended before anybody drove")
+                return True
             leaves = sorted(map(_leaves, await _routes(options)))
         async with _server(data, port, log, f"{iso(leaves[int(ALREADY_OUT * (len(leaves) - 1))])}@{demo.speed:g}"):
             await _show(options, console, demo.browser)
@@ -89,7 +91,20 @@ async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], Non
             if demo.seconds is None and not ending.is_set():
                 console.print("the day is over; the map is still served. Ctrl-C ends.")
                 await ending.wait()
-        return report
+        return bool(report["ok"])
+
+
+async def _unless(ending: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do it, or leave it where the end comes first; whether it was done."""
+    working, ended = asyncio.create_task(work), asyncio.create_task(ending.wait())
+    await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if working.done():
+        ended.cancel()
+        working.result()
+        return True
+    working.cancel()
+    await asyncio.wait({working})
+    return False
 
 
 async def _show(options: Options, console: Console, browser: bool) -> None:

@@ -71,7 +71,9 @@ async def _run(
         firsts = {driver: next(steps) for driver, steps in days.items()}
         clock = _clock(options, truth, watch, firsts)
         phones = [_phone(truth, diary, index, clock, watch) for index, diary in enumerate(truth.diaries.values())]
-        running = {phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)}
+        running: dict[Phone, Iterator[Step]] = {
+            phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)
+        }
         await _drive(running, clock, truth, options, console, ending)
         driven = max(phone.reached for phone in phones) - clock.start
         troubles += _undelivered(phones)

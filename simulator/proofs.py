@@ -46,7 +46,7 @@ class Proving:
         for photo in photos:
             (self.put_off if self._rng.random() < self._proof.later else files).append(photo)
         scans = self._scans(stop, files) if not failed and asked.get("barcode") != "off" else ()
-        collected = ()
+        collected: tuple[Scan, ...] = ()
         if not failed and asked.get("barcode") != "off" and self._rng.random() < self._proof.collected:
             collected = (Scan(None, ScanInfo("added", f"{self._rng.randrange(10**6):06}", "code-128")),)
         note = self._note(asked.get("note"), failed)

@@ -84,9 +84,7 @@ async def verify(account: Account, truth: Truth) -> Verdict:
         async with turns:
             await _positions(account, diary, truth.run.date, verdict.positions)
 
-    async with asyncio.TaskGroup() as group:
-        for diary in truth.diaries.values():
-            group.create_task(one(diary))
+    await asyncio.gather(*map(one, truth.diaries.values()))
     events = await account.events()
     compare_events(events[truth.run.events_before :], events[: truth.run.events_before], truth, verdict.actions)
     wanted = {order: status for diary in truth.diaries.values() for order, status in diary.statuses().items()}
@@ -259,14 +257,15 @@ async def _attachments(account: Account, truth: Truth, held: dict[str, dict[str,
             shown = await _shown(account, held.get(str(action.orderId), {}), tally)
             compare_files(action, files, shown, tally)
 
-    async with asyncio.TaskGroup() as group:
-        for diary in truth.diaries.values():
-            files = diary.attachments()
-            tally.sent += len(files)
-            tally.acknowledged += sum(acknowledged for _, acknowledged in files.values())
-            for action, acknowledged in diary.actions():
-                if acknowledged and action.form is not None and named_files(action):
-                    group.create_task(order(action, files))
+    comparing = []
+    for diary in truth.diaries.values():
+        files = diary.attachments()
+        tally.sent += len(files)
+        tally.acknowledged += sum(acknowledged for _, acknowledged in files.values())
+        for action, acknowledged in diary.actions():
+            if acknowledged and named_files(action):
+                comparing.append(order(action, files))
+    await asyncio.gather(*comparing)
 
 
 def named_files(action: Action) -> list[str]:
