@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -10,16 +10,15 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from backend.domain.accounts import Account, Office
-from backend.domain.drivers import Driver, DriverDay, Vehicle, loaded, on_date
 from backend.domain.errors import Refusal
-from backend.domain.orders import BEGUN, Status
-from backend.domain.plans import CannotPlan, PlanRequest, Scope
-from backend.domain.routes import Route, Stop
+from backend.domain.orders import BEGUN
+from backend.domain.plans import CannotPlan, PlanRequest
+from backend.domain.routes import Route
 from backend.planning import problem
-from backend.service import settle, workload
+from backend.service import selection, settle, workload
 from backend.service.desk import Desk
-from backend.service.workload import Calendar, Shift
-from backend.store import fleet, jobs, orders, routes
+from backend.service.selection import Draft
+from backend.store import jobs, orders, routes
 from backend.store.database import Connection
 from backend.store.orders import Record
 from backend.store.routes import RouteRecord
@@ -54,24 +53,12 @@ class _Live:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@dataclass(frozen=True)
-class _Draft:
-    """What a job was started with."""
-
-    job_id: int
-    days: Calendar
-    shifts: tuple[Shift, ...]
-    left_out: Mapping[str, tuple[str, str]]
-    problem: problem.Problem
-    scope: Scope
-
-
 _live: WeakKeyDictionary["Planner", dict[int, _Live]] = WeakKeyDictionary()
 
 
 async def start(desk: Desk, office: Office, request: PlanRequest) -> int:
     """Begins to plan and answers the job's id. Refuses as :class:`CannotPlan` what cannot be planned."""
-    draft = await desk.journal.transact(lambda conn: _prepare(conn, desk, office, request))
+    draft = await desk.journal.transact(lambda conn: selection.prepare(conn, desk, office, request))
 
     async def done(job: "Job") -> None:
         await _done(desk, office.account, draft, job)
@@ -163,145 +150,7 @@ def _sent(record: Record) -> Record:
     return msgspec.structs.replace(record, active_route_id=record.planned_route_id, tracking=tracking)
 
 
-def _prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) -> _Draft:
-    account = office.account
-    days = workload.calendar(account.settings, request.first, request.last)
-    records = orders.on_dates(conn, account.id, request.first, request.last)
-    drivers = _drivers(conn, account, request)
-    existing = routes.on_dates(conn, account.id, request.first, request.last)
-    chosen = _chosen(conn, account, request, records, drivers, existing)
-    places = orders.locations_by_ids(conn, {record.order.location_id for record in chosen})
-    if not any(places[record.order.location_id].valid for record in chosen):
-        raise CannotPlan("ERR_OPT_NO_REQUESTS", "No orders exist for the specified date.")
-    vehicles = {vehicle.id: vehicle for vehicle in fleet.all_vehicles(conn, account.id)}
-    different = fleet.days(conn, account.id, request.first, request.last)
-    by_id = {record.order.id: record for record in records}
-    shifts = _shifts(days, drivers, vehicles, different, existing, by_id)
-    if not shifts:
-        raise CannotPlan("ERR_OPT_NO_RESOURCES", "No drivers are available for this date.")
-    pairs = [(record.order, places[record.order.location_id]) for record in chosen]
-    stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()))
-    scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))
-    job_id = jobs.add(conn, account.id, request.first, request.last, scope, desk.clock.now_ms())
-    return _Draft(job_id, days, tuple(shifts), left_out, stated, scope)
-
-
-def _drivers(conn: Connection, account: Account, request: PlanRequest) -> list[Driver]:
-    """The drivers to plan with on the days on which they work: the named ones, or all."""
-    every = fleet.all_drivers(conn, account.id)
-    if not request.drivers:
-        return every
-    named = fleet.drivers_named(conn, account.id, request.drivers)
-    if missing := tuple(name for name, ids in named.items() if not ids):
-        raise CannotPlan("ERR_DRIVER_NOT_FOUND", "One or more drivers were not found.", drivers=missing)
-    if any(len(ids) > 1 for ids in named.values()):
-        raise CannotPlan("ERR_MULTIPLE_DRV", "Multiple drivers with the specified identifier have been found.")
-    wanted = {ids[0] for ids in named.values()}
-    return [driver for driver in every if driver.id in wanted]
-
-
-def _chosen(
-    conn: Connection,
-    account: Account,
-    request: PlanRequest,
-    records: Sequence[Record],
-    drivers: Sequence[Driver],
-    existing: Sequence[RouteRecord],
-) -> list[Record]:
-    """The orders to plan; refuses what is named and cannot be planned, and a planning that runs already."""
-    named = _named(request, records)
-    running = [
-        job for job in jobs.running(conn, account.id) if job.date <= request.last and job.last_date >= request.first
-    ]
-    for job in running:
-        if named is not None and named & set(job.scope.order_ids):
-            text = "Optimization is already running for one or more of these orders."
-            raise CannotPlan("ERR_OPT_RUNNING_FOR_ORDER", text, planning_id=job.id)
-    if running:
-        text = "Planning is already running for this date."
-        raise CannotPlan("ERR_OPT_RUNNING_FOR_DATE", text, planning_id=running[0].id)
-    if named is not None:
-        places = orders.locations_by_ids(conn, {r.order.location_id for r in records if r.order.id in named})
-        invalid = [r for r in records if r.order.id in named and not places[r.order.location_id].valid]
-        if invalid:
-            numbers = tuple(record.order.order_no or record.order.id for record in invalid)
-            raise CannotPlan("ERR_ORD_WITH_INVALID_LOC", "One or more orders have an invalid location.", orders=numbers)
-    used = {driver.id for driver in drivers}
-    ours = {route.id for route in existing if route.driver_id in used}
-    chosen = []
-    for record in records:
-        if record.status in BEGUN:
-            continue
-        on_ours = record.planned_route_id in ours
-        if named is None:
-            wanted = on_ours or record.planned_route_id is None or not request.drivers
-        else:
-            wanted = record.order.id in named or (on_ours and request.include_scheduled)
-        if wanted:
-            chosen.append(record)
-    return chosen
-
-
-def _named(request: PlanRequest, records: Sequence[Record]) -> set[str] | None:
-    """The ids of the orders that are asked for by name; None where all are meant."""
-    if not request.orders:
-        return None
-    by_id = {record.order.id for record in records}
-    by_number: dict[str, list[str]] = {}
-    for record in records:
-        by_number.setdefault(record.order.order_no or "", []).append(record.order.id)
-    found, missing = set(), []
-    for name in request.orders:
-        ids = ([name.id] if name.id in by_id else []) if name.id else by_number.get(name.order_no or "", [])
-        if len(ids) > 1:
-            raise CannotPlan("ERR_MULTIPLE_ORD_FOUND", "Multiple orders with the specified identifier have been found.")
-        if ids:
-            found.add(ids[0])
-        else:
-            missing.append(name.id or name.order_no or "")
-    if missing:
-        raise CannotPlan("ERR_ORD_NOT_FOUND", "One or more orders were not found.", orders=tuple(missing))
-    return found
-
-
-def _shifts(
-    days: Calendar,
-    drivers: Sequence[Driver],
-    vehicles: Mapping[str, Vehicle],
-    different: Mapping[tuple[str, str], DriverDay],
-    existing: Sequence[RouteRecord],
-    records: Mapping[str, Record],
-) -> list[Shift]:
-    """Every driver on every date on which the driver works."""
-    by_day = {(route.driver_id, route.date): route for route in existing}
-    shifts = []
-    for date in days.dates:
-        for usual in drivers:
-            day = different.get((usual.id, date))
-            driver = on_date(usual, day)
-            if not driver.enabled:
-                continue
-            route = by_day.get((driver.id, date))
-            vehicle = loaded(vehicles.get(driver.vehicle_id or ""), day)
-            planned = route and (route.planned or route.active)
-            shifts.append(Shift(driver, vehicle, date, _kept(route, records), planned))
-    return shifts
-
-
-def _kept(route: RouteRecord | None, records: Mapping[str, Record]) -> tuple[Stop, ...]:
-    """The stops that have begun; where the plan was sent, the sent one says where they stand."""
-    current = route and (route.active or route.planned)
-    if not current:
-        return ()
-    statuses = {stop.order_id: records[stop.order_id].status for stop in current.stops if stop.order_id in records}
-    return tuple(
-        stop
-        for stop in current.stops
-        if statuses.get(stop.order_id) in BEGUN and statuses.get(stop.order_id) != Status.CANCELLED
-    )
-
-
-async def _done(desk: Desk, account: Account, draft: _Draft, job: "Job") -> None:
+async def _done(desk: Desk, account: Account, draft: Draft, job: "Job") -> None:
     """The planner has ended a job: saves what it found, and whatever happens lets the job end."""
     try:
         saved = await desk.journal.transact(lambda conn: _save(conn, desk, account, draft, job))
@@ -317,7 +166,7 @@ async def _done(desk: Desk, account: Account, draft: _Draft, job: "Job") -> None
         desk.hub.tell_routes(account.id, date, [driver_id for day, driver_id in saved if day == date])
 
 
-def _save(conn: Connection, desk: Desk, account: Account, draft: _Draft, job: "Job") -> list[tuple[str, str]]:
+def _save(conn: Connection, desk: Desk, account: Account, draft: Draft, job: "Job") -> list[tuple[str, str]]:
     """Saves a plan as far as it still holds; the dates and drivers whose planned route is another one now."""
     if not jobs.end(conn, draft.job_id, job.status, job.percent, job.reason) or job.plan is None:
         return []
@@ -334,7 +183,7 @@ def _save(conn: Connection, desk: Desk, account: Account, draft: _Draft, job: "J
     added, changed, stands = [], [], dict[str, RouteRecord]()
     for shift in draft.shifts:
         old = by_day.get((shift.driver.id, shift.date))
-        shift = msgspec.structs.replace(shift, kept=_kept(old, every))
+        shift = msgspec.structs.replace(shift, kept=selection.kept(old, every))
         made = workload.route(shift, planned.get(shift.key), still, places, draft.days)
         if old is None and made is None:
             continue
@@ -357,7 +206,7 @@ def _save(conn: Connection, desk: Desk, account: Account, draft: _Draft, job: "J
 def _place(
     conn: Connection,
     account: Account,
-    draft: _Draft,
+    draft: Draft,
     plan: problem.Plan,
     every: Mapping[str, Record],
     stands: Mapping[str, RouteRecord],

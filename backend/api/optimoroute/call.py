@@ -153,17 +153,17 @@ def failure(refusal: Refusal) -> Answer:
 
 def no_nul(value: object) -> None:
     """Refuses texts with the character NUL, which not every database can hold."""
-    match value:
-        case str():
-            if "\0" in value:
-                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A text holds the character NUL.")
-        case list():
-            for each in value:
-                no_nul(each)
-        case dict():
-            for name, each in value.items():
-                no_nul(name)
-                no_nul(each)
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                if "\0" in text:
+                    raise Refusal("ERR_INVALID_PARAM_FORMAT", "A text holds the character NUL.")
+            case list() as items:
+                waiting.extend(items)
+            case dict() as fields:
+                waiting.extend(fields)
+                waiting.extend(fields.values())
 
 
 async def _answer(

@@ -1,0 +1,169 @@
+"""Which orders and which drivers a plan is for, and what of the day has begun already."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backend.domain.accounts import Account, Office
+from backend.domain.drivers import Driver, DriverDay, Vehicle, loaded, on_date
+from backend.domain.orders import BEGUN, Status
+from backend.domain.plans import CannotPlan, PlanRequest, Scope
+from backend.domain.routes import Stop
+from backend.planning import problem
+from backend.service import workload
+from backend.service.desk import Desk
+from backend.service.workload import Calendar, Shift
+from backend.store import fleet, jobs, orders, routes
+from backend.store.database import Connection
+from backend.store.orders import Record
+from backend.store.routes import RouteRecord
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a job is started with; ``left_out`` are orders that cannot be planned, each with a code and a sentence."""
+
+    job_id: int
+    days: Calendar
+    shifts: tuple[Shift, ...]
+    left_out: Mapping[str, tuple[str, str]]
+    problem: problem.Problem
+    scope: Scope
+
+
+def prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) -> Draft:
+    """A new job in the table, with its problem. Refuses as :class:`CannotPlan` what cannot be planned."""
+    account = office.account
+    days = workload.calendar(account.settings, request.first, request.last)
+    records = orders.on_dates(conn, account.id, request.first, request.last)
+    drivers = _drivers(conn, account, request)
+    existing = routes.on_dates(conn, account.id, request.first, request.last)
+    chosen = _chosen(conn, account, request, records, drivers, existing)
+    places = orders.locations_by_ids(conn, {record.order.location_id for record in chosen})
+    if not any(places[record.order.location_id].valid for record in chosen):
+        raise CannotPlan("ERR_OPT_NO_REQUESTS", "No orders exist for the specified date.")
+    vehicles = {vehicle.id: vehicle for vehicle in fleet.all_vehicles(conn, account.id)}
+    different = fleet.days(conn, account.id, request.first, request.last)
+    by_id = {record.order.id: record for record in records}
+    shifts = _shifts(days, drivers, vehicles, different, existing, by_id)
+    if not shifts:
+        raise CannotPlan("ERR_OPT_NO_RESOURCES", "No drivers are available for this date.")
+    pairs = [(record.order, places[record.order.location_id]) for record in chosen]
+    stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()))
+    scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))
+    job_id = jobs.add(conn, account.id, request.first, request.last, scope, desk.clock.now_ms())
+    return Draft(job_id, days, tuple(shifts), left_out, stated, scope)
+
+
+def kept(route: RouteRecord | None, records: Mapping[str, Record]) -> tuple[Stop, ...]:
+    """The stops that have begun; where the plan was sent, the sent one says where they stand."""
+    current = route and (route.active or route.planned)
+    if not current:
+        return ()
+    statuses = {stop.order_id: records[stop.order_id].status for stop in current.stops if stop.order_id in records}
+    return tuple(
+        stop
+        for stop in current.stops
+        if statuses.get(stop.order_id) in BEGUN and statuses.get(stop.order_id) != Status.CANCELLED
+    )
+
+
+def _drivers(conn: Connection, account: Account, request: PlanRequest) -> list[Driver]:
+    """The drivers to plan with on the days on which they work: the named ones, or all."""
+    every = fleet.all_drivers(conn, account.id)
+    if not request.drivers:
+        return every
+    named = fleet.drivers_named(conn, account.id, request.drivers)
+    if missing := tuple(name for name, ids in named.items() if not ids):
+        raise CannotPlan("ERR_DRIVER_NOT_FOUND", "One or more drivers were not found.", drivers=missing)
+    if any(len(ids) > 1 for ids in named.values()):
+        raise CannotPlan("ERR_MULTIPLE_DRV", "Multiple drivers with the specified identifier have been found.")
+    wanted = {ids[0] for ids in named.values()}
+    return [driver for driver in every if driver.id in wanted]
+
+
+def _chosen(
+    conn: Connection,
+    account: Account,
+    request: PlanRequest,
+    records: Sequence[Record],
+    drivers: Sequence[Driver],
+    existing: Sequence[RouteRecord],
+) -> list[Record]:
+    """The orders to plan; refuses what is named and cannot be planned, and a planning that runs already."""
+    named = _named(request, records)
+    running = [
+        job for job in jobs.running(conn, account.id) if job.date <= request.last and job.last_date >= request.first
+    ]
+    for job in running:
+        if named is not None and named & set(job.scope.order_ids):
+            text = "Optimization is already running for one or more of these orders."
+            raise CannotPlan("ERR_OPT_RUNNING_FOR_ORDER", text, planning_id=job.id)
+    if running:
+        text = "Planning is already running for this date."
+        raise CannotPlan("ERR_OPT_RUNNING_FOR_DATE", text, planning_id=running[0].id)
+    if named is not None:
+        places = orders.locations_by_ids(conn, {r.order.location_id for r in records if r.order.id in named})
+        invalid = [r for r in records if r.order.id in named and not places[r.order.location_id].valid]
+        if invalid:
+            numbers = tuple(record.order.order_no or record.order.id for record in invalid)
+            raise CannotPlan("ERR_ORD_WITH_INVALID_LOC", "One or more orders have an invalid location.", orders=numbers)
+    used = {driver.id for driver in drivers}
+    ours = {route.id for route in existing if route.driver_id in used}
+    chosen = []
+    for record in records:
+        if record.status in BEGUN:
+            continue
+        on_ours = record.planned_route_id in ours
+        if named is None:
+            wanted = on_ours or record.planned_route_id is None or not request.drivers
+        else:
+            wanted = record.order.id in named or (on_ours and request.include_scheduled)
+        if wanted:
+            chosen.append(record)
+    return chosen
+
+
+def _named(request: PlanRequest, records: Sequence[Record]) -> set[str] | None:
+    """The ids of the orders that are asked for by name; None where all are meant."""
+    if not request.orders:
+        return None
+    by_id = {record.order.id for record in records}
+    by_number: dict[str, list[str]] = {}
+    for record in records:
+        by_number.setdefault(record.order.order_no or "", []).append(record.order.id)
+    found, missing = set(), []
+    for name in request.orders:
+        ids = ([name.id] if name.id in by_id else []) if name.id else by_number.get(name.order_no or "", [])
+        if len(ids) > 1:
+            raise CannotPlan("ERR_MULTIPLE_ORD_FOUND", "Multiple orders with the specified identifier have been found.")
+        if ids:
+            found.add(ids[0])
+        else:
+            missing.append(name.id or name.order_no or "")
+    if missing:
+        raise CannotPlan("ERR_ORD_NOT_FOUND", "One or more orders were not found.", orders=tuple(missing))
+    return found
+
+
+def _shifts(
+    days: Calendar,
+    drivers: Sequence[Driver],
+    vehicles: Mapping[str, Vehicle],
+    different: Mapping[tuple[str, str], DriverDay],
+    existing: Sequence[RouteRecord],
+    records: Mapping[str, Record],
+) -> list[Shift]:
+    """Every driver on every date on which the driver works."""
+    by_day = {(route.driver_id, route.date): route for route in existing}
+    shifts = []
+    for date in days.dates:
+        for usual in drivers:
+            day = different.get((usual.id, date))
+            driver = on_date(usual, day)
+            if not driver.enabled:
+                continue
+            route = by_day.get((driver.id, date))
+            vehicle = loaded(vehicles.get(driver.vehicle_id or ""), day)
+            planned = route and (route.planned or route.active)
+            shifts.append(Shift(driver, vehicle, date, kept(route, records), planned))
+    return shifts
