@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 )
             except msgspec.ValidationError as error:
                 raise Refusal("ERR_SETTING_INVALID", f"{variable} is {value!r}: {error}.", variable) from error
-        settings = cls(**values)  # type: ignore[arg-type]
+        settings = cls(**values)
         settings._check()
         return settings
 

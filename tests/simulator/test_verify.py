@@ -98,7 +98,7 @@ def test_a_lost_fix_is_named(diary: Diary):
 def test_what_was_never_acknowledged_may_be_missing(diary: Diary):
     first = next(n for n, message in diary.messages.items() if n not in (0,) and hasattr(message, "positions"))
     del diary.acknowledged[first]
-    missing = {fix.at_ms for fix in diary.messages[first].positions}  # type: ignore[union-attr]
+    missing = {fix.at_ms for fix in diary.messages[first].positions}
     assert tally_positions(diary, [fix for fix in stored(diary) if fix.at_ms not in missing]).clean
     assert tally_positions(diary, stored(diary)).clean
 
