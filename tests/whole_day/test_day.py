@@ -135,6 +135,23 @@ def test_what_somebody_else_changed_afterwards_is_found(server, company, seed, t
 
 
 @pytest.mark.timeout(200)
+def test_photos_that_a_server_will_not_take_are_told_as_trouble(tmp_path: Path, seed):
+    server = Server(tmp_path / "data", environment={"CODRIVER_MAX_ATTACHMENT_BYTES": "4000"}).start()
+    try:
+        company = server.account()
+        options = ("--speed", "5000", "--seed", str(seed))
+        ended = subprocess.run(command(server, company, tmp_path, *options), cwd=ROOT, capture_output=True, timeout=150)
+    finally:
+        server.stop()
+    assert ended.returncode == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert not report["ok"] and report["attachments"]["lost"] == 0
+    assert report["attachments"]["acknowledged"] < report["attachments"]["sent"]
+    assert report["positions"]["stored"] == report["positions"]["sent"] and report["orderStatuses"]["wrong"] == 0
+    assert any("refused with" in trouble for trouble in report["troubles"])
+
+
+@pytest.mark.timeout(200)
 def test_the_demo_ends_by_itself_and_finds_nothing_lost(tmp_path: Path):
     report = tmp_path / "report.json"
     demo = (sys.executable, "-m", "backend.cli", "demo", "--for", "8", "--no-browser", "--port", "0")
