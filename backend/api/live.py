@@ -29,13 +29,14 @@ Latitude = Annotated[float, Meta(ge=-90, le=90)]
 
 class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe", rename="camel"):
     """``drivers`` external ids; ``bbox`` west, south, east, north in degrees, west greater than east across the
-    antimeridian; ``maxHz`` positions frames a second; ``after`` the sequence of the last event that the client has."""
+    antimeridian; ``maxHz`` at most so many positions frames a second (never more than 10); ``after`` the sequence of
+    the last event that the client has."""
 
     id: Id
     drivers: Literal["all"] | list[Annotated[str, Meta(max_length=200)]] = "all"
     bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
     events: bool = False
-    max_hz: Annotated[float, Meta(gt=0, le=MAX_HZ)] = 2.0
+    max_hz: Annotated[float, Meta(gt=0, le=1000)] = 2.0
     after: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 
@@ -125,7 +126,7 @@ def _wish(frame: Subscribe) -> Wish:
     if frame.bbox is not None and frame.bbox[1] > frame.bbox[3]:
         raise Refusal("ERR_INVALID", "bbox is west, south, east, north; south must not be north of north.", "bbox")
     drivers = None if frame.drivers == "all" else frozenset(frame.drivers)
-    return Wish(id=frame.id, drivers=drivers, box=frame.bbox, max_hz=frame.max_hz)
+    return Wish(id=frame.id, drivers=drivers, box=frame.bbox, max_hz=min(frame.max_hz, MAX_HZ))
 
 
 handlers = [live]
