@@ -186,11 +186,11 @@ class Codec:
             try:
                 fix = self._position.decode(item)
                 if fix.id is not None and "\x00" in fix.id:
-                    raise msgspec.ValidationError("the id holds the character NUL, which cannot be stored")
+                    raise msgspec.ValidationError("The id holds the character NUL, which cannot be stored")
                 fixes.append(fix)
             except msgspec.ValidationError as error:
                 code, message = diagnose(self._plain(item))
-                misfits.append(Rejected(index, code, str(error) if code == "ERR_POSITION_INVALID" else message))
+                misfits.append(Rejected(index, code, f"{error}." if code == "ERR_POSITION_INVALID" else message))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise self.malformed(error) from error
         return Read(fixes, misfits)
@@ -252,16 +252,16 @@ def _check_size(items: Sequence[Raw], name: str, most: int) -> None:
 def _unreadable(item: Any, error: msgspec.ValidationError) -> Outcome:
     """Why an action could not be read, under its id where that could be."""
     if not isinstance(item, dict):
-        return Outcome(None, success=False, code="ERR_ACTION_INVALID", message="an action is an object")
+        return Outcome(None, success=False, code="ERR_ACTION_INVALID", message="An action is an object.")
     given = item.get("id")
-    code, message = _fault(item) or ("ERR_ACTION_INVALID", str(error))
+    code, message = _fault(item) or ("ERR_ACTION_INVALID", f"{error}.")
     return Outcome(given if isinstance(given, str) else None, success=False, code=code, message=message)
 
 
 def _fault(item: dict[Any, Any]) -> tuple[str, str] | None:
     word = item.get("action")
     if isinstance(word, str) and word not in list(Kind):
-        return "ERR_ACTION_UNKNOWN", f"an action is one of {', '.join(Kind)}"
+        return "ERR_ACTION_UNKNOWN", f"An action is one of {', '.join(Kind)}."
     for name in ("timestamp", "plannedStartTime"):
         if name == "timestamp" or item.get(name) is not None:
             code, message = diagnose({"timestamp": item.get(name), "latitude": 0, "longitude": 0})
@@ -273,7 +273,7 @@ def _fault(item: dict[Any, Any]) -> tuple[str, str] | None:
             msgspec.convert(position, Position)
         except msgspec.ValidationError:
             code, message = diagnose(position)
-            return code, f"the position: {message}"
+            return code, f"position: {message}"
     return None
 
 

@@ -79,19 +79,19 @@ def sift(fixes: list[Position], now_s: float, oldest_s: float = EARLIEST_S) -> S
 def diagnose(item: Any) -> tuple[str, str]:
     """Code and sentence for an item that is not a ``Position``, given as plain JSON or MessagePack values."""
     if not isinstance(item, dict):
-        return "ERR_POSITION_INVALID", f"a position is an object, not {_kind(item)}"
+        return "ERR_POSITION_INVALID", f"A position is an object, not {_kind(item)}."
     if refused := _timestamp_fault(item.get("timestamp")):
         return refused
     for name, limit in (("latitude", 90), ("longitude", 180)):
         value = item.get(name)
         if not _is_number(value) or not -limit <= value <= limit:
-            text = f"{name} is a number of degrees from -{limit} to {limit}, not {_kind(value)}"
+            text = f"{name} is a number of degrees from -{limit} to {limit}, not {_kind(value)}."
             return f"ERR_{name.upper()}_INVALID", text
     try:
         msgspec.convert(item, Position)
     except msgspec.ValidationError as error:
-        return "ERR_POSITION_INVALID", str(error)
-    return "ERR_POSITION_INVALID", "the position could not be read"
+        return "ERR_POSITION_INVALID", f"{error}."
+    return "ERR_POSITION_INVALID", "The position could not be read."
 
 
 def doubts(previous: Position | None, fix: Position) -> tuple[Doubt, ...]:
@@ -214,9 +214,9 @@ def _pack_good(fixes: list[Position], latest_s: float, oldest_s: float) -> bytes
 def _untimely(fix: Position, latest_s: float, oldest_s: float) -> tuple[str, str] | None:
     if fix.timestamp > latest_s:
         ahead_s = fix.timestamp - latest_s + AHEAD_S
-        return "ERR_TIMESTAMP_FUTURE", f"the timestamp is {ahead_s:.0f} seconds ahead of the server's clock"
+        return "ERR_TIMESTAMP_FUTURE", f"The timestamp is {ahead_s:.0f} seconds ahead of the server's clock."
     if fix.timestamp < oldest_s:
-        return "ERR_TIMESTAMP_TOO_OLD", "the timestamp is before the time that positions are kept from"
+        return "ERR_TIMESTAMP_TOO_OLD", "The timestamp is before the time that positions are kept from."
     return None
 
 
@@ -241,16 +241,16 @@ def _known(value: float | None) -> float | None:
 
 def _timestamp_fault(value: Any) -> tuple[str, str] | None:
     if not _is_number(value):
-        return "ERR_TIMESTAMP_INVALID", f"the timestamp is a number of Unix seconds, not {_kind(value)}"
+        return "ERR_TIMESTAMP_INVALID", f"The timestamp is a number of Unix seconds, not {_kind(value)}."
     if EARLIEST_S <= value <= LATEST_S:
         return None
     if EARLIEST_S * 1000 <= value <= LATEST_S * 1000:
-        return "ERR_TIMESTAMP_MILLISECONDS", "the timestamp is in milliseconds; Unix seconds are expected"
+        return "ERR_TIMESTAMP_MILLISECONDS", "The timestamp is in milliseconds; Unix seconds are expected."
     if value < EARLIEST_S:
-        return "ERR_TIMESTAMP_TOO_OLD", "the timestamp is before 2015"
+        return "ERR_TIMESTAMP_TOO_OLD", "The timestamp is before 2015."
     if value < 1e11:
-        return "ERR_TIMESTAMP_FUTURE", "the timestamp is after 2100"
-    return "ERR_TIMESTAMP_INVALID", "the timestamp is a number of Unix seconds; this is no moment in seconds"
+        return "ERR_TIMESTAMP_FUTURE", "The timestamp is after 2100."
+    return "ERR_TIMESTAMP_INVALID", "The timestamp is a number of Unix seconds; this is no moment in seconds."
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

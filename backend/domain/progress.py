@@ -77,16 +77,16 @@ class RouteState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def check(action: Action, now_ms: int) -> None:
     """Refuse what no knowledge of orders and routes can mend."""
     if round(action.timestamp * 1000) > now_ms + AHEAD_MS:
-        raise Refusal("ERR_TIMESTAMP_FUTURE", "timestamp is more than 5 minutes ahead of the server", "timestamp")
+        raise Refusal("ERR_TIMESTAMP_FUTURE", "The timestamp is more than 5 minutes ahead of the server.", "timestamp")
     if action.position is not None and action.position.at_ms > now_ms + AHEAD_MS:
-        text = "the position's timestamp is more than 5 minutes ahead of the server"
+        text = "The position's timestamp is more than 5 minutes ahead of the server."
         raise Refusal("ERR_TIMESTAMP_FUTURE", text, "position.timestamp")
     if action.action in ABOUT_ORDERS and not (action.order_id or action.order_no):
-        raise Refusal("ERR_ACTION_INVALID", f"{action.action} needs an orderId or an orderNo", "orderId")
+        raise Refusal("ERR_ACTION_INVALID", f"{action.action} needs an orderId or an orderNo.", "orderId")
     if len(attachments_of(action.form)) > MOST_FILES:
-        raise Refusal("ERR_ACTION_INVALID", f"a form names up to {MOST_FILES} attachments", "form")
+        raise Refusal("ERR_ACTION_INVALID", f"A form names up to {MOST_FILES} attachments.", "form")
     if action.action == Kind.START_TIME_CHANGED and action.planned_start_time is None:
-        text = "start_time_changed needs a plannedStartTime in Unix seconds"
+        text = "start_time_changed needs a plannedStartTime in Unix seconds."
         raise Refusal("ERR_ACTION_INVALID", text, "plannedStartTime")
 
 
@@ -113,7 +113,7 @@ def decide(so_far: SoFar, action: Action, now_ms: int) -> Fact:
 def _about_order(so_far: SoFar, action: Action) -> OrderFact:
     if so_far.order_id is None:
         named = "orderId" if action.order_id else "orderNo"
-        raise Refusal("ERR_ORDER_NOT_FOUND", "this driver has no such order", named)
+        raise Refusal("ERR_ORDER_NOT_FOUND", "This driver has no such order.", named)
     told = {**_told(so_far, action), "order_id": so_far.order_id, "form": action.form}
     match action.action:
         case Kind.START_SERVICE:

@@ -104,7 +104,7 @@ async def _store(desk: Desk, device: Device, part: Part, said: Claim, sha256: st
 def _look(conn: Connection, device: Device, said: Claim) -> Attachment | None:
     """What is stored under this id. Refuses an order that is not the driver's, and never was."""
     if said.order_id is not None and not _own_order(conn, device, said.order_id):
-        raise Refusal("ERR_ORDER_NOT_FOUND", "this driver has no such order", "orderId")
+        raise Refusal("ERR_ORDER_NOT_FOUND", "This driver has no such order.", "orderId")
     return attachments.by_id(conn, device.account.id, said.id)
 
 

@@ -179,14 +179,14 @@ class _Known:
         except Exception:
             log.exception("an action could not be settled")
             return Outcome(
-                action.id, success=False, code="ERR_INTERNAL", message="the server could not store this action"
+                action.id, success=False, code="ERR_INTERNAL", message="The server could not store this action."
             )
 
     def _settle(self, action: Action, now_ms: int) -> Outcome:
         content = digest(action)
         if earlier := self._seen.get(action.id):
             if earlier.digest != content:
-                raise Refusal("ERR_ACTION_ID_REUSED", "another action with this id was received before", "id")
+                raise Refusal("ERR_ACTION_ID_REUSED", "Another action with this id was received before.", "id")
             return Outcome(action.id, success=True, duplicate=True, status=earlier.status)
         order = self._order(action)
         route_id = order.route_id if order else self._route_of_day(action)
@@ -221,7 +221,7 @@ class _Known:
     def _own_attachments(self, action: Action) -> None:
         for name in attachments_of(action.form):
             if name in self._strangers:
-                raise Refusal("ERR_ACTION_INVALID", f"the attachment {name} is not this driver's", "form")
+                raise Refusal("ERR_ACTION_INVALID", f"The attachment {name} is not this driver's.", "form")
 
     def _status_after(self, fact: Fact) -> str | None:
         if not isinstance(fact, OrderFact):

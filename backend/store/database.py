@@ -83,7 +83,7 @@ class Database:
         Refusal ``ERR_OVERLOADED`` where too many wait, or where its queries last over some seconds.
         """
         if self._waiting >= READS_WAITING:
-            raise Refusal("ERR_OVERLOADED", "too many requests are waiting for the database; try again in a moment")
+            raise Refusal("ERR_OVERLOADED", "Too many requests are waiting for the database; try again in a moment.")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, fn)
@@ -120,13 +120,13 @@ def refusal_of(error: BaseException) -> Refusal | None:
     code = getattr(origin, "sqlite_errorcode", None)
     match code and code & 0xFF:  # the rest says more than is needed
         case sqlite3.SQLITE_FULL:
-            return Refusal("ERR_STORAGE_FULL", "the disk is full; nothing was stored")
+            return Refusal("ERR_STORAGE_FULL", "The disk is full; nothing was stored.")
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return Refusal("ERR_STORAGE", "the disk does not work as it should; nothing was stored")
+            return Refusal("ERR_STORAGE", "The disk does not work as it should; nothing was stored.")
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
-            return Refusal("ERR_STORAGE", "the database cannot be written; nothing was stored")
+            return Refusal("ERR_STORAGE", "The database cannot be written; nothing was stored.")
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_INTERRUPT:
-            return Refusal("ERR_OVERLOADED", "the database took too long to answer; try again in a moment")
+            return Refusal("ERR_OVERLOADED", "The database took too long to answer; try again in a moment.")
     return None
 
 
@@ -136,7 +136,7 @@ def _path_of(where: str | Path) -> Path:
     if where.startswith("sqlite:///"):
         return Path(where.removeprefix("sqlite:///"))
     scheme = where.partition("://")[0]
-    raise Refusal("ERR_STORAGE_UNKNOWN", f"a database of the kind {scheme}:// is not supported; sqlite:///… is")
+    raise Refusal("ERR_STORAGE_UNKNOWN", f"A database of the kind {scheme}:// is not supported; sqlite:///… is.")
 
 
 def _engine(path: Path, begin: str, mode: str) -> Engine:
@@ -182,7 +182,7 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise Refusal(
             "ERR_STORAGE_LOCKED",
-            f"{path.parent} is used by another process (its number: {holder}); stop that one first",
+            f"{path.parent} is used by another process (its number: {holder}); stop that one first.",
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -193,7 +193,7 @@ def _make(path: Path) -> None:
     """A new database, whole before it has its name: whatever bears the name later and is empty has lost something."""
     log_of_a_lost_one = path.with_name(path.name + "-wal")
     if log_of_a_lost_one.exists() and log_of_a_lost_one.stat().st_size:
-        raise Refusal("ERR_STORAGE_DAMAGED", f"{path} is missing although its log {log_of_a_lost_one.name} is there")
+        raise Refusal("ERR_STORAGE_DAMAGED", f"{path} is missing although its log {log_of_a_lost_one.name} is there.")
     new = path.with_name(path.name + ".new")
     for leftover in (new, new.with_name(new.name + "-wal"), new.with_name(new.name + "-shm")):
         leftover.unlink(missing_ok=True)
@@ -215,7 +215,7 @@ def _inspect(path: Path) -> None:
 
     def damaged(what: str) -> Refusal:
         advice = "it is left as it is: restore it from a backup, or move it away"
-        return Refusal("ERR_STORAGE_DAMAGED", f"{path} {what}; {advice}")
+        return Refusal("ERR_STORAGE_DAMAGED", f"{path} {what}; {advice}.")
 
     with path.open("rb") as file:
         start = file.read(len(MAGIC))

@@ -110,9 +110,9 @@ class Journal:
 
     def _enter(self, work: Callable[[Connection], Any] | Batch, size: int) -> "asyncio.Future[Any]":
         if self._closed:
-            raise Refusal("ERR_OVERLOADED", "the server is stopping; try again in a moment")
+            raise Refusal("ERR_OVERLOADED", "The server is stopping; try again in a moment.")
         if self._waiting >= MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES:
-            raise Refusal("ERR_OVERLOADED", "too much waits to be stored; try again in a moment")
+            raise Refusal("ERR_OVERLOADED", "Too much waits to be stored; try again in a moment.")
         loop = asyncio.get_running_loop()
         entry = _Entry(work, size, loop.create_future())
         self._waiting += 1

@@ -89,7 +89,7 @@ class Media:
         """The unfinished file of that name. Refuses with ``ERR_NOT_FOUND`` what is no longer there."""
         path = self._uploads / f"{name}.part"
         if not _PART.fullmatch(name) or not path.is_file():
-            raise Refusal("ERR_NOT_FOUND", "there is no such unfinished upload")
+            raise Refusal("ERR_NOT_FOUND", "There is no such unfinished upload.")
         return Part(name, path)
 
     async def extend(self, part: Part, pieces: AsyncIterable[bytes], most_bytes: int) -> int:
@@ -104,7 +104,7 @@ class Media:
             async for piece in pieces:
                 size += len(piece)
                 if size > most_bytes:
-                    raise Refusal("ERR_TOO_LARGE", f"a file may have up to {most_bytes} bytes")
+                    raise Refusal("ERR_TOO_LARGE", f"A file may have up to {most_bytes} bytes.")
                 waiting += piece
                 if len(waiting) >= PIECE_BYTES:
                     whole, waiting = bytes(waiting), bytearray()
@@ -182,7 +182,7 @@ def _key(sha256: str) -> str:
 
 
 def _not_found() -> Refusal:
-    return Refusal("ERR_NOT_FOUND", "this file is not stored")
+    return Refusal("ERR_NOT_FOUND", "This file is not stored.")
 
 
 async def _pieces(result: Any) -> AsyncIterator[bytes]:
@@ -206,7 +206,7 @@ def _write(path: Path, piece: bytes, last: bool = False) -> None:
                 os.fsync(file.fileno())
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise Refusal("ERR_STORAGE_FULL", "the disk is full; the file was not stored") from error
+            raise Refusal("ERR_STORAGE_FULL", "The disk is full; the file was not stored.") from error
         raise
 
 

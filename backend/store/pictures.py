@@ -40,10 +40,10 @@ def examine(path: Path) -> str:
         found = type_of(file.read(256))
     match found:
         case None:
-            raise _invalid("the file is no JPEG, PNG, WebP or HEIC picture and no PDF")
+            raise _invalid("The file is no JPEG, PNG, WebP or HEIC picture and no PDF.")
         case "application/pdf":
             if b"%%EOF" not in path.read_bytes()[-2048:]:
-                raise _invalid("the PDF is cut off")
+                raise _invalid("The PDF is cut off.")
         case _:
             _decode(path, found)
     return found
@@ -65,8 +65,8 @@ def without_location(content: bytes, type_: str) -> bytes:
             case "image/heic":
                 return _plain_heic(content)
     except (struct.error, IndexError, ValueError) as error:
-        raise _invalid("the picture's parts could not be told apart") from error
-    raise _invalid("this is not a picture")
+        raise _invalid("The picture's parts could not be told apart.") from error
+    raise _invalid("This is not a picture.")
 
 
 def _invalid(text: str) -> Refusal:
@@ -85,13 +85,13 @@ def _decode(path: Path, type_: str) -> None:
             with Image.open(path, formats=[_FORMATS[type_]]) as picture:
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
-                    raise _invalid(f"the picture has {width} x {height} pixels; up to 50 megapixels are accepted")
+                    raise _invalid(f"The picture has {width} x {height} pixels; up to 50 megapixels are accepted.")
                 picture.draft(picture.mode, (1, 1))  # JPEG: every byte is read, at an eighth of the size
                 picture.load()
         except Refusal:
             raise
         except Exception as error:
-            raise _invalid("the picture does not decode: it is damaged or cut off") from error
+            raise _invalid("The picture does not decode: it is damaged or cut off.") from error
 
 
 # JPEG (ITU T.81): segments FF, marker, length; after a start of scan, data up to the next marker that is no restart.
