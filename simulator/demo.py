@@ -64,7 +64,7 @@ async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], Non
         data.mkdir(parents=True, exist_ok=True)
         log = data / "demo.log"
         port = _free_port(demo.port)
-        key = await _new_account(data, log)
+        key = await _new_account(data, log, fresh=demo.data is None)
         options = Options(
             url=f"http://127.0.0.1:{port}",
             key=key,
@@ -140,9 +140,10 @@ def _leaves(route: Route) -> float:
     return unix(next((time for time in known if time), f"{route.date}T07:00:00Z"))
 
 
-async def _new_account(data: Path, log: Path) -> str:
-    """An account of this demo's own; returns its key, which is printed this once."""
-    name = f"Demo {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+async def _new_account(data: Path, log: Path, *, fresh: bool) -> str:
+    """An account of this demo's own; returns its key, which is printed this once. A folder that was used before has
+    one of that name already."""
+    name = "Demo Deliveries" if fresh else f"Demo Deliveries {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     with log.open("ab") as trouble:
         made = await asyncio.create_subprocess_exec(
             *_codriver("account", "create", name),
