@@ -1,6 +1,7 @@
 """Reading what came and writing what goes, for all of our own dialects: strict JSON, and errors that say where."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -87,3 +88,8 @@ def number(request: Request[Any, Any, Any], name: str, default: int, least: int,
     if not re.fullmatch(r"\d{1,9}", given, re.ASCII) or not least <= int(given) <= most:
         raise Refusal("ERR_INVALID", f"{name} takes a whole number from {least} to {most}.", name)
     return int(given)
+
+
+def page(items: Sequence[object], limit: int, cursor: str) -> dict[str, object]:
+    """A list's page out of up to ``limit + 1`` things that were found: ``cursor`` is told where there are more."""
+    return {"items": items[:limit]} | ({"cursor": cursor} if len(items) > limit else {})

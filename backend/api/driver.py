@@ -178,10 +178,8 @@ async def get_messages(request: Call) -> Response[bytes]:
     limit = body.number(request, "limit", 100, 1, 500)
     after = body.number(request, "cursor", 0, 0, 999_999_999)
     found = await messages.of_driver(auth.desk_of(request), device, device.driver_id, after, limit + 1)
-    page: dict[str, object] = {"items": [message for _, message in found[:limit]]}
-    if len(found) > limit:
-        page["cursor"] = str(found[limit - 1][0])
-    return body.reply(page)
+    cursor = str(found[limit - 1][0]) if len(found) > limit else ""
+    return body.reply(body.page([message for _, message in found], limit, cursor))
 
 
 handlers = [pair, get_route, post_positions, post_actions, post_message, get_messages]

@@ -1,6 +1,6 @@
 """Moments and days, between the forms that people and programs write them in. UTC inside, time zones at the edges."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -26,13 +26,13 @@ def moment_ms(text: str, where: str) -> int:
 
 
 def day(text: str, where: str) -> str:
-    """A date ``YYYY-MM-DD``, as it is. Refuses with ``ERR_INVALID`` what is none."""
+    """A date ``YYYY-MM-DD`` from 1970 to 2100, as it is. Refuses with ``ERR_INVALID`` what is none."""
     try:
-        if len(text) == 10 and date.fromisoformat(text).isoformat() == text:
+        if "1970" <= text < "2101" and date.fromisoformat(text).isoformat() == text:
             return text
     except ValueError:
         pass
-    raise Refusal("ERR_INVALID", f"{where} takes a date like 2026-03-02.", where)
+    raise Refusal("ERR_INVALID", f"{where} takes a date from 1970 to 2100, like 2026-03-02.", where)
 
 
 @lru_cache(maxsize=1024)
@@ -44,6 +44,12 @@ def zone(name: str) -> ZoneInfo:
         raise Refusal("ERR_TIME_ZONE", f"{name!r} is not an IANA time zone like Europe/Zagreb.", "timeZone") from error
 
 
-def local_day(ms: int, zone_name: str) -> str:
+def local_date(ms: int, zone_name: str) -> str:
     """The date in a time zone at a moment."""
     return datetime.fromtimestamp(ms / 1000, zone(zone_name)).date().isoformat()
+
+
+def local_day_ms(text: str, zone_name: str) -> tuple[int, int]:
+    """When a date begins and ends in a time zone, Unix milliseconds; it may have 23 or 25 hours."""
+    midnight = datetime.fromisoformat(text).replace(tzinfo=zone(zone_name))
+    return round(midnight.timestamp() * 1000), round((midnight + timedelta(days=1)).timestamp() * 1000)

@@ -10,7 +10,7 @@ from backend.domain.progress import OrderState
 from backend.service import days, files, history
 from backend.service.days import DayRoute, DayStop
 from backend.service.desk import Desk
-from backend.store import attachments, orders, present
+from backend.store import attachments, orders, present, standing
 from backend.store.database import Connection
 from backend.store.orders import Record
 from backend.store.present import Tracked
@@ -128,7 +128,7 @@ async def _unrouted(desk: Desk, tracked: Tracked) -> Delivery | None:
     record, place = await desk.database.read(read)
     if record is None or place is None:
         return None
-    state = msgspec.json.decode(record.completion, type=OrderState) if record.completion else OrderState()
+    state = standing.state_of(record.completion)
     found = Delivery(
         account_id=tracked.account.id,
         company=tracked.account.name,

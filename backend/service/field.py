@@ -13,11 +13,12 @@ from backend.domain.drivers import Driver
 from backend.domain.errors import Refusal
 from backend.domain.events import Action
 from backend.domain.positions import EARLIEST_S, Position, Rejected, sift
+from backend.domain.times import local_date
 from backend.live.phones import HungUp, Line, MessageSent, RouteChanged
 from backend.service.days import DayRoute, day_routes
 from backend.service.desk import Desk
 from backend.service.identity import digest
-from backend.service.settle import Outcome, local_date, settle
+from backend.service.settle import Outcome, settle
 from backend.store import fleet, standing
 from backend.store.database import Connection
 from backend.store.facts import Doubled
@@ -118,7 +119,7 @@ async def driver(desk: Desk, device: Device) -> Driver:
 
 async def driver_day(desk: Desk, device: Device, date: str | None) -> tuple[str, DayRoute | None]:
     """The driver's route of a date as it was sent; of today in the account's time zone where none is given."""
-    date = date or local_date(device.account, desk.clock.now_ms())
+    date = date or local_date(desk.clock.now_ms(), device.account.settings.time_zone)
     found = await day_routes(desk, device.account, date, device.driver_id, active=True)
     return date, found[0] if found else None
 

@@ -9,8 +9,7 @@ from backend.domain.accounts import Account
 from backend.domain.drivers import Driver
 from backend.domain.events import Fact
 from backend.domain.orders import Location
-from backend.domain.times import zone
-from backend.service import settle
+from backend.domain.times import local_day_ms, zone
 from backend.service.desk import Desk
 from backend.store import facts, fleet, orders, people
 from backend.store.database import Connection
@@ -56,7 +55,7 @@ async def since(desk: Desk, account_id: str, after: int, limit: int) -> Events:
 
 async def newest(desk: Desk, account: Account, limit: int, date: str | None = None) -> list[Event]:
     """The last events to arrive first; of one day in the account's time zone, by their own time, where given."""
-    between = settle.local_day(account, date) if date is not None else (None, None)
+    between = local_day_ms(date, account.settings.time_zone) if date is not None else (None, None)
 
     def read(conn: Connection) -> list[Event]:
         found = [each for each in facts.newest(conn, account.id, limit, *between) if each.fact.driver_id is not None]

@@ -7,7 +7,6 @@ that a fact that comes late changes them exactly as if it had come in time.
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 
 import msgspec
 
@@ -25,7 +24,7 @@ from backend.domain.progress import (
     out_of_order,
     shown_status,
 )
-from backend.domain.times import zone
+from backend.domain.times import local_date, local_day_ms
 from backend.store import attachments, facts, standing
 from backend.store.database import Connection
 
@@ -68,7 +67,7 @@ def sent(conn: Connection, account: Account, route_ids: Iterable[str]) -> None:
     """These routes were sent, or their stops changed: what drivers said of them before then counts from now on."""
     wanted = set(route_ids)
     for route in standing.standing_routes(conn, wanted):
-        begins_ms, ends_ms = local_day(account, route.date)
+        begins_ms, ends_ms = local_day_ms(route.date, account.settings.time_zone)
         wanted |= facts.adopt(conn, account.id, route.id, route.driver_id, begins_ms, ends_ms)
     refold(conn, account, (), wanted)
 
@@ -119,19 +118,6 @@ def _refolded(
     if order.id not in touched:
         return order
     return msgspec.structs.replace(order, state=fold_order(said.get(order.id, ())))
-
-
-def local_day(account: Account, date: str) -> tuple[int, int]:
-    """When this date begins and ends in the account's time zone, Unix milliseconds."""
-    there = zone(account.settings.time_zone)
-    begins = datetime.fromisoformat(date).replace(tzinfo=there)
-    ends = (datetime.fromisoformat(date) + timedelta(days=1)).replace(tzinfo=there)
-    return round(begins.timestamp() * 1000), round(ends.timestamp() * 1000)
-
-
-def local_date(account: Account, at_ms: int) -> str:
-    """The date at this moment in the account's time zone."""
-    return datetime.fromtimestamp(at_ms / 1000, zone(account.settings.time_zone)).date().isoformat()
 
 
 def digest(content: msgspec.Struct) -> str:
@@ -206,13 +192,13 @@ class _Known:
             fitting = [order for order in self._orders if order.id == action.order_id]
         else:
             fitting = [order for order in self._orders if order.order_no == action.order_no]
-        date = local_date(self._device.account, round(action.timestamp * 1000))
+        date = local_date(round(action.timestamp * 1000), self._device.account.settings.time_zone)
         return min(fitting, key=lambda order: (standing.days_between(order.date, date), order.id), default=None)
 
     def _route_of_day(self, action: Action) -> str | None:
         if action.action not in ABOUT_ROUTES:
             return None
-        date = local_date(self._device.account, round(action.timestamp * 1000))
+        date = local_date(round(action.timestamp * 1000), self._device.account.settings.time_zone)
         if date not in self._routes:
             found = standing.nearest_route(self._conn, self._device.account.id, self._device.driver_id, date)
             self._routes[date] = found and found[1]

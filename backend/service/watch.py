@@ -7,7 +7,7 @@ from backend.domain.accounts import Office
 from backend.domain.errors import Refusal
 from backend.domain.positions import Position
 from backend.domain.progress import fold_duty
-from backend.domain.times import local_day
+from backend.domain.times import local_date
 from backend.live import frames
 from backend.live.audience import Entry, Page
 from backend.live.board import Card, Roll
@@ -166,9 +166,9 @@ def _current_routes(
     A day's work may have begun yesterday, or, where what phones report is replayed, on any day: ``began`` is since when
     each driver is on duty.
     """
-    today = local_day(now_ms, zone)
+    today = local_date(now_ms, zone)
     yesterday = (date.fromisoformat(today) - timedelta(days=1)).isoformat()
-    days = sorted({local_day(at_ms, zone) for at_ms in began.values()}, reverse=True)[:_MOST_DAYS]
+    days = sorted({local_date(at_ms, zone) for at_ms in began.values()}, reverse=True)[:_MOST_DAYS]
     found: dict[str, present.SentRoute] = {}
     for route in present.sent_routes(conn, account_id, {today, yesterday, *days}):
         progress = route.progress

@@ -16,7 +16,6 @@ from backend.store.tables import facts
 
 DUTY = ("on_duty", "off_duty")
 ROUTE = ("start_route", "end_route", "start_time_changed")
-ORDER = ("start_service", "success", "failed", "rejected", "status_set")
 ONE_WRITER = 0x0C0D_F0C7  # the advisory lock under which facts are numbered where several processes write
 
 

@@ -164,10 +164,6 @@ def places_among(
     return found
 
 
-def locations_by_id(conn: Connection, account_id: str, ids: Iterable[str]) -> list[Location]:
-    return [_location(row) for row in _in(conn, locations, locations.c.id, account_id, ids)]
-
-
 def locations_by_number(conn: Connection, account_id: str, numbers: Iterable[str]) -> list[Location]:
     return [_location(row) for row in _in(conn, locations, locations.c.location_no, account_id, numbers)]
 

@@ -79,7 +79,7 @@ async def get_keys(request: Call) -> Response[bytes]:
     caller = await auth.office(request)
     limit = body.number(request, "limit", 100, 1, 500)
     found = await identity.keys(auth.desk_of(request), caller, request.query_params.get("cursor", ""), limit + 1)
-    return body.reply(wire.page(found, limit, str(found[limit - 1]["id"]) if len(found) > limit else ""))
+    return body.reply(body.page(found, limit, str(found[limit - 1]["id"]) if len(found) > limit else ""))
 
 
 @delete("/api/keys/{key_id:str}", status_code=204, summary="Take an API key back")
@@ -126,7 +126,7 @@ async def get_messages(request: Call, driver_id: str) -> Response[bytes]:
     after = body.number(request, "cursor", 0, 0, 10**9 - 1)
     found = await messages.of_driver(auth.desk_of(request), caller, driver_id, after, limit + 1)
     cursor = str(found[limit - 1][0]) if len(found) > limit else ""
-    return body.reply(wire.page([message for _, message in found], limit, cursor))
+    return body.reply(body.page([message for _, message in found], limit, cursor))
 
 
 handlers = [

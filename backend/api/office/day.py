@@ -38,7 +38,7 @@ async def get_orders(request: Call) -> Response[bytes]:
     limit = body.number(request, "limit", 100, 1, 500)
     found = await listing.orders(desk, caller, date, query.get("q", ""), query.get("cursor", ""), limit + 1)
     cursor = found[limit - 1].order.id if len(found) > limit else ""
-    return body.reply(wire.page([wire.order_out(each, desk.public_url) for each in found], limit, cursor))
+    return body.reply(body.page([wire.order_out(each, desk.public_url) for each in found], limit, cursor))
 
 
 @get("/api/orders/{order_id:str}", summary="An order, and what became of it")

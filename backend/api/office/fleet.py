@@ -53,7 +53,7 @@ async def get_drivers(request: Call) -> Response[bytes]:
     found = await fleet.drivers(desk, caller, request.query_params.get("cursor", ""), limit + 1)
     names = await fleet.vehicle_names(desk, caller, found)
     told = [wire.driver_out(each, names, contact=caller.role is not Role.VIEWER) for each in found]
-    return body.reply(wire.page(told, limit, found[limit - 1].id if len(found) > limit else ""))
+    return body.reply(body.page(told, limit, found[limit - 1].id if len(found) > limit else ""))
 
 
 @post("/api/drivers", summary="Create a driver", takes=wire.DriverIn)
@@ -91,7 +91,7 @@ async def get_vehicles(request: Call) -> Response[bytes]:
     limit = body.number(request, "limit", 100, 1, 500)
     found = await fleet.vehicles(auth.desk_of(request), caller, request.query_params.get("cursor", ""), limit + 1)
     cursor = found[limit - 1].id if len(found) > limit else ""
-    return body.reply(wire.page([wire.vehicle_out(each) for each in found], limit, cursor))
+    return body.reply(body.page([wire.vehicle_out(each) for each in found], limit, cursor))
 
 
 @post("/api/vehicles", summary="Create a vehicle", takes=wire.VehicleIn)
@@ -130,7 +130,7 @@ async def get_locations(request: Call) -> Response[bytes]:
     limit = body.number(request, "limit", 100, 1, 500)
     found = await fleet.locations(auth.desk_of(request), caller, request.query_params.get("cursor", ""), limit + 1)
     cursor = found[limit - 1].id if len(found) > limit else ""
-    return body.reply(wire.page([wire.location_out(each) for each in found], limit, cursor))
+    return body.reply(body.page([wire.location_out(each) for each in found], limit, cursor))
 
 
 @post("/api/locations", summary="Create a location", takes=wire.LocationIn)

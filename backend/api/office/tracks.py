@@ -52,13 +52,13 @@ async def get_track(request: Call, driver_id: str) -> Response[Any]:
 
 async def _json(request: Call, driver_id: str, from_ms: int, to_ms: int, limit: int) -> Response[bytes]:
     caller, desk = await auth.office(request, *Role), auth.desk_of(request)
-    cursor = request.query_params.get("cursor")
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 15):
+    given = request.query_params.get("cursor")
+    if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 15):
         raise Refusal("ERR_INVALID", "cursor is what an earlier page told, as it was.", "cursor")
-    after_ms = int(cursor) if cursor is not None else None
+    after_ms = int(given) if given is not None else None
     found = await tracks.page(desk, caller, driver_id, from_ms, to_ms, after_ms, limit + 1)
-    more = {"cursor": str(found[limit - 1].at_ms)} if len(found) > limit else {}
-    return body.reply({"items": found[:limit], **more})
+    cursor = str(found[limit - 1].at_ms) if len(found) > limit else ""
+    return body.reply(body.page(found, limit, cursor))
 
 
 async def _csv(pages: Pages, name: str) -> AsyncIterator[bytes]:

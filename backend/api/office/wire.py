@@ -198,10 +198,5 @@ def contact_out(order: Order) -> dict[str, object]:
     return {"notes": order.notes, "email": order.email, "phone": order.phone, "barcodes": order.barcodes}
 
 
-def page(items: list[Any], limit: int, cursor: str) -> dict[str, object]:
-    """A list's page out of up to ``limit + 1`` things that were found: ``cursor`` is told where there are more."""
-    return {"items": items[:limit]} | ({"cursor": cursor} if len(items) > limit else {})
-
-
 def _given(value: msgspec.Struct) -> dict[str, Any]:
     return {name: each for name, each in msgspec.structs.asdict(value).items() if each is not UNSET}

@@ -11,8 +11,6 @@ from backend.domain.routes import Stop
 from backend.service.days import Scheduled
 from backend.service.orders import Found
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 
 def order(found: Found) -> dict[str, Any]:
     """The Order object."""
@@ -30,9 +28,7 @@ def order(found: Found) -> dict[str, Any]:
         "assignedTo": found.driver
         and {"externalId": found.driver.external_id or "", "serial": found.driver.serial or ""},
         "location": location(found.location),
-        "timeWindows": [
-            {"twFrom": each.opens or "00:00", "twTo": each.closes or "23:59"} for each in this.time_windows
-        ],
+        "timeWindows": [_window(each) for each in this.time_windows],
         "allowedWeekdays": list(this.allowed_weekdays),
         "allowedDates": _range(this.allowed_from, this.allowed_to),
         "allowedDateTimes": [_range(each.opens, each.closes) for each in this.allowed_date_times],

@@ -8,7 +8,7 @@ from msgspec import UNSET
 from backend.api.optimoroute import answers, wire
 from backend.api.optimoroute.call import BULK, Answer, Call, failure, method
 from backend.domain.accounts import Role
-from backend.domain.drafts import OrderDraft, OrderName
+from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
 from backend.service import orders
 from backend.service.orders import Found, Saved
@@ -37,7 +37,7 @@ async def create_or_update_orders(call: Call) -> Answer:
     items = call.items("orders")
     drafts = [wire.order_draft(item) for item in items]
     saved = await orders.save(call.desk, call.office, drafts)
-    parts = [_saved(item, draft, each) for item, draft, each in zip(items, drafts, saved, strict=True)]
+    parts = [_saved(item, each) for item, each in zip(items, saved, strict=True)]
     return {"success": any(part["success"] for part in parts), "orders": parts}
 
 
@@ -76,7 +76,7 @@ async def find(call: Call, items: Sequence[object]) -> list[Found | Refusal]:
     return [each if isinstance(each, Refusal) else next(found) for each in names]
 
 
-def _saved(item: object, draft: OrderDraft | Refusal, saved: Saved | Refusal) -> Answer:
+def _saved(item: object, saved: Saved | Refusal) -> Answer:
     if isinstance(saved, Refusal):
         of_location = {"locationNo": saved.where} if saved.code.startswith("ERR_LOC") and saved.where else {}
         return failure(saved) | wire.echo(item, "orderNo", "id") | of_location
