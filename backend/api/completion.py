@@ -1,14 +1,9 @@
 """What became of an order, in the shape of the OptimoRoute document's completion details."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
+from backend.api.moments import moment_out, position_out
 from backend.domain.events import Form, Scan
-from backend.domain.orders import Location
-from backend.domain.positions import Position, distance_m
-from backend.domain.times import zone
 from backend.service.completions import Completion
 from backend.service.desk import Desk
 from backend.service.files import file_url
@@ -25,42 +20,19 @@ def completion_out(desk: Desk, completion: Completion, *, plain: bool = False) -
     record, state = completion.record, completion.state
     answer: dict[str, Any] = {"status": record.status}
     if record.status in _BEGUN and state.started_ms is not None:
-        answer["startTime"] = moment(state.started_ms, completion.zone)
+        answer["startTime"] = moment_out(state.started_ms, completion.zone)
         if state.start_position is not None:
-            answer["startPosition"] = position(state.start_position, completion.place)
+            answer["startPosition"] = position_out(state.start_position, completion.place)
     if record.status in _ENDED and state.finished_ms is not None:
-        answer["endTime"] = moment(state.finished_ms, completion.zone)
+        answer["endTime"] = moment_out(state.finished_ms, completion.zone)
         if state.end_position is not None:
-            answer["endPosition"] = position(state.end_position, completion.place)
+            answer["endPosition"] = position_out(state.end_position, completion.place)
     if state.form is not None and (form := _form(desk, completion, state.form, plain)):
         answer["form"] = form
         # The document's table has the barcodes in the form and its example beside it: whoever reads either finds them.
         answer |= {name: form[name] for name in ("barcode", "barcode_collections") if name in form}
     if completion.tracking is not None:
         answer["tracking_url"] = f"{desk.public_url}/t/{completion.tracking}"
-    return answer
-
-
-def moment(at_ms: int, zone_name: str) -> dict[str, Any]:
-    """The Time object: one moment in three ways."""
-    utc = datetime.fromtimestamp(at_ms // 1000, UTC)
-    local = utc.astimezone(zone(zone_name))
-    return {
-        "unixTimestamp": at_ms // 1000,
-        "utcTime": f"{utc:%Y-%m-%dT%H:%M:%S}",
-        "localTime": f"{local:%Y-%m-%dT%H:%M:%S}",
-    }
-
-
-def position(fix: Position, place: Location | None) -> dict[str, Any]:
-    """The Position object, with the metres to the order's location where that is known."""
-    answer: dict[str, Any] = {"timestamp": int(fix.timestamp), "latitude": fix.latitude, "longitude": fix.longitude}
-    for name in ("accuracy", "speed", "heading"):
-        if (value := getattr(fix, name)) is not None:
-            answer[name] = value
-    if place is not None and place.valid:
-        there = msgspec.structs.replace(fix, latitude=place.latitude, longitude=place.longitude)
-        answer["distanceToLocation"] = round(distance_m(fix, there), 1)
     return answer
 
 

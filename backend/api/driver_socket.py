@@ -14,7 +14,7 @@ import msgspec
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketException
 
-from backend.api import auth
+from backend.api import auth, sockets
 from backend.api.intake import JSON, MSGPACK, Actions, Codec, MessageFrame, Misfit, Positions
 from backend.domain.accounts import Device
 from backend.domain.errors import Refusal
@@ -27,7 +27,6 @@ from backend.service.settle import Outcome
 log = logging.getLogger("codriver.phones")
 Socket = WebSocket[Any, Any, Any]
 
-UNKNOWN_CALLER = 4401
 JSON_PROTOCOL, MSGPACK_PROTOCOL = "codriver.v1.json", "codriver.v1.msgpack"
 FRAMES_PER_S = 100.0  # on the average; a phone that comes back with hours of backlog sends some hundred at once
 FRAMES_AT_ONCE = 500.0
@@ -97,7 +96,7 @@ class Call:
             await self._slow_down()
             device = await identity.device(self._desk, self._secret)
             if device is None:
-                await self._socket.close(UNKNOWN_CALLER, "This device token was taken back.")
+                await self._socket.close(sockets.NOT_ALLOWED, "This device token was taken back.")
                 return
             await self._say(await self._answer(device, event))
 
@@ -174,7 +173,7 @@ async def driver_socket(socket: Socket) -> None:
     try:
         device = await auth.device(socket)
     except Refusal as refusal:
-        await socket.close(UNKNOWN_CALLER, refusal.text[:100])
+        await sockets.refuse(socket, refusal)
         return
     desk, secret = auth.desk_of(socket), auth.presented(socket) or ""
     call = Call(socket, desk, secret, MSGPACK if chosen == MSGPACK_PROTOCOL else JSON)

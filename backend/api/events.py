@@ -1,35 +1,12 @@
 """An event as `get_events` and the live map tell it: names, the moment in three forms, and where it was."""
 
-from datetime import UTC, datetime
-
 import msgspec
 
+from backend.api.moments import MomentOut, PositionOut, moment_out, position_out
 from backend.domain.events import Failed, StartService, StartTimeChanged, Success, kind
-from backend.domain.positions import distance_m
-from backend.domain.times import zone
 from backend.service.history import Event
 
 AT_THE_PLACE = (StartService, Success, Failed)  # an order may be rejected from anywhere
-
-
-class Moment(msgspec.Struct, frozen=True, rename="camel"):
-    """One moment: Unix seconds, UTC without an offset, local without an offset."""
-
-    unix_timestamp: int
-    utc_time: str
-    local_time: str
-
-
-class EventPosition(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """``distanceToLocation`` metres from the order's place."""
-
-    timestamp: int
-    latitude: float
-    longitude: float
-    accuracy: float | None = None
-    speed: float | None = None
-    heading: float | None = None
-    distance_to_location: float | None = None
 
 
 class EventOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -44,8 +21,8 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     driver_external_id: str | None = None
     order_no: str | None = None
     order_id: str | None = None
-    planned_start_time: Moment | None = None
-    position: EventPosition | None = None
+    planned_start_time: MomentOut | None = None
+    position: PositionOut | None = None
     sequence: int
     route_id: str | None = None
     status: str | None = None
@@ -75,27 +52,7 @@ def event_out(event: Event) -> EventOut:
     )
 
 
-def moment_out(ms: int, zone_name: str) -> Moment:
-    utc = datetime.fromtimestamp(ms // 1000, UTC)
-    local = utc.astimezone(zone(zone_name))
-    return Moment(ms // 1000, f"{utc:%Y-%m-%dT%H:%M:%S}", f"{local:%Y-%m-%dT%H:%M:%S}")
-
-
-def _position(event: Event) -> EventPosition | None:
+def _position(event: Event) -> PositionOut | None:
     """Where it was; only events say so at which the driver was to be at an order's place."""
-    position, place = event.fact.position, event.place
-    if position is None or not isinstance(event.fact, AT_THE_PLACE):
-        return None
-    away = None
-    if place is not None and place.valid:
-        there = msgspec.structs.replace(position, latitude=place.latitude, longitude=place.longitude)
-        away = round(distance_m(position, there), 1)
-    return EventPosition(
-        timestamp=int(position.timestamp),
-        latitude=position.latitude,
-        longitude=position.longitude,
-        accuracy=position.accuracy,
-        speed=position.speed,
-        heading=position.heading,
-        distance_to_location=away,
-    )
+    position = event.fact.position
+    return position_out(position, event.place) if position and isinstance(event.fact, AT_THE_PLACE) else None
