@@ -19,10 +19,8 @@ The files, from the values outwards:
 * ``matrix``    travel times and distances between all places; polylines
 * ``timetable`` the times of one route whose order is fixed, and what a dropped stop costs
 * ``fitness``   why a stop can never be served by a vehicle, even alone
-* ``insertion`` stops put into routes one by one: the first plan, and what every repair is made of
-* ``objective`` what a search makes small, balance included
-* ``ruin``      the search: ruin and recreate
-* ``solver``    the whole of it within a budget, with a polish by the constraint solver
+* ``insertion`` stops put into routes one by one: the plan that a search begins with, and the one that is always there
+* ``solver``    the search: the problem as a routing model of OR-Tools, within a budget
 * ``draft``     between the problem and its plan: locks, existing routes, orders of stops made into a plan
 * ``explain``   the cause of each dropped stop, by name
 * ``checker``   every hard rule once more, computed from the problem alone
@@ -30,6 +28,6 @@ The files, from the values outwards:
 
 Invariants: integers only (seconds from midnight of the day, metres, load units times 1000), degrees excepted; a plan
 that breaks a hard rule never leaves this room; a crash, a hang or an exhausted memory is a failed job and nothing else;
-only ``solver`` imports the constraint solver, and only worker processes import ``solver``.
+only ``solver`` imports OR-Tools, and only worker processes import ``solver``.
 Deliberately absent: orders, drivers, dates and time zones, SQL, sockets.
 """

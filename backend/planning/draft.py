@@ -7,14 +7,16 @@ from backend.planning import explain, fitness, insertion
 from backend.planning.insertion import Orders
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Plan, Problem, pairs
-from backend.planning.timetable import penalties, timetable, travelled
+from backend.planning.timetable import FAR, penalties, timetable, travelled
 
 
 def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
     """For each stop the vehicles that may serve it: able to, and not forbidden by a lock on what is planned."""
     able = fitness.candidates(problem, matrix)
-    for pickup, delivery in pairs(problem).values():
-        able[pickup] = able[delivery] = [vehicle for vehicle in able[pickup] if vehicle in able[delivery]]
+    empty = insertion.trips(problem, matrix)
+    for pickup, delivery in set(pairs(problem).values()):
+        shared = [vehicle for vehicle in able[pickup] if vehicle in able[delivery]]
+        able[pickup] = able[delivery] = [v for v in shared if empty[v].best_pair(pickup, delivery, FAR)]
     if problem.options.lock == "NONE":
         return able
     home = {stop: vehicle for vehicle, order in enumerate(planned(problem)) for stop in order}
@@ -50,8 +52,11 @@ def planned(problem: Problem) -> Orders:
 
 
 def greedy(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> Orders:
-    """Orders by insertion alone, beginning with what is planned."""
-    return insertion.insert(problem, matrix, choices, planned(problem))
+    """Orders by insertion alone, beginning with what is planned: the hardest stops first or the farthest, whichever
+    costs less."""
+    begun = planned(problem)
+    tried = [insertion.insert(problem, matrix, choices, begun, far_first=far) for far in (False, True)]
+    return min(tried, key=lambda orders: cost(problem, matrix, orders))
 
 
 def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:

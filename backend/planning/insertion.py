@@ -2,27 +2,27 @@
 
 A check of one position costs constant time, by keeping each visit's earliest and latest start (Savelsbergh 1992, "The
 vehicle routing problem with time windows: minimizing route duration"). The first plan is made this way: the hardest
-stops go first, by priority, then by how few vehicles can serve them, then by the nearest deadline.
+stops go first, by priority, then by how few vehicles can serve them, then by the nearest deadline; or the farthest do,
+which makes shorter ways where there is room for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Problem, Stop, pairs
 from backend.planning.timetable import FAR, Ranges, aboard, delivered, earliest, latest, picked_up, ranges, travelled
 
-BLINK = 0.01
-"""How often a search overlooks a position, so that it does not always do the same."""
-
 Order = list[int]
 Orders = list[Order]
 """For each vehicle the stops of its route in order, as indices into the problem."""
 
 
-def insert(problem: Problem, matrix: Matrix, choices: list[list[int]], planned: Sequence[Order]) -> Orders:
+def insert(
+    problem: Problem, matrix: Matrix, choices: list[list[int]], planned: Sequence[Order], far_first: bool = False
+) -> Orders:
     """Orders with as many stops as fit. ``choices``: for each stop the vehicles that may serve it.
 
     The ``planned`` orders are kept as far as they can be: a stop that no longer fits at its place is inserted anew.
@@ -32,7 +32,7 @@ def insert(problem: Problem, matrix: Matrix, choices: list[list[int]], planned: 
     for trip, order in zip(routes, planned, strict=True):
         _follow(problem, choices, paired, trip, [i for i in order if i not in placed])
         placed.update(trip.order)
-    for i in sorted(range(len(problem.stops)), key=lambda i: _hardness(problem, choices, i)):
+    for i in _sorted(problem, matrix, choices, far_first):
         if i not in placed:
             found = cheapest(routes, choices[i], i, problem.stops[i], paired.get(i))
             if found is not None:
@@ -88,12 +88,11 @@ class Trip:
         starts: Ranges,
         bound: float,
         within: range | None = None,
-        luck: Callable[[], float] | None = None,
     ) -> tuple[float, int] | None:
         """The least travel seconds below ``bound`` that the stop with index i adds, and where; None if it cannot be.
 
-        ``starts`` are the stop's ranges. Positions out of ``within`` are left out, and those where ``luck`` draws a
-        number below :data:`BLINK`. This loop is where a search spends its time, hence the plain style.
+        ``starts`` are the stop's ranges. Positions out of ``within`` are left out. This loop is where insertion
+        spends its time, hence the plain style.
         """
         travel_s, lead_s = self._matrix.travel_s, self._matrix.lead_s
         order, free, due = self.order, self._free, self._due
@@ -107,7 +106,7 @@ class Trip:
             ready_s = free[position] + lead_s[before][i]
             if free[position] > deadline_s:
                 break
-            if cost < bound and ready_s <= deadline_s and (luck is None or luck() >= BLINK):
+            if cost < bound and ready_s <= deadline_s:
                 for opens, closes in starts:
                     if ready_s <= closes:
                         ready_s = max(ready_s, opens)
@@ -118,16 +117,14 @@ class Trip:
             before = after
         return (bound, place) if place >= 0 else None
 
-    def best_pair(
-        self, pickup: int, delivery: int, bound: float, luck: Callable[[], float] | None = None
-    ) -> tuple[float, Order] | None:
+    def best_pair(self, pickup: int, delivery: int, bound: float) -> tuple[float, Order] | None:
         """The least travel seconds below ``bound`` that a pair adds, and the order with it; None if it cannot be."""
         first, second = self._problem.stops[pickup], self._problem.stops[delivery]
         found: tuple[float, Order] | None = None
         for position in range(len(self.order) + 1):
             trip = Trip(self._problem, self._matrix, self._starts, self.vehicle)
             trip.replace(self.with_stop(pickup, position))
-            if not trip.in_time or (luck is not None and luck() < BLINK):
+            if not trip.in_time:
                 continue
             spent = travelled(self._matrix, self.vehicle, trip.order) - travelled(
                 self._matrix, self.vehicle, self.order
@@ -221,7 +218,17 @@ def _follow(
             trip.replace(trip.with_stop(i, end))
 
 
-def _hardness(problem: Problem, choices: list[list[int]], i: int) -> tuple[int, int, int]:
-    stop = problem.stops[i]
-    deadline = max((closes for _, closes in stop.windows), default=FAR)
-    return -stop.priority, len(choices[i]), deadline
+def _sorted(problem: Problem, matrix: Matrix, choices: list[list[int]], far_first: bool) -> list[int]:
+    """The stops in the order in which they are inserted."""
+    depots = set(matrix.starts)
+
+    def far(i: int) -> int:
+        return -max((matrix.travel_s[depot][i] for depot in depots), default=0)
+
+    def hard(i: int) -> tuple[int, int, int]:
+        stop = problem.stops[i]
+        deadline = max((closes for _, closes in stop.windows), default=FAR)
+        return -stop.priority, len(choices[i]), deadline
+
+    stops = range(len(problem.stops))
+    return sorted(stops, key=far) if far_first else sorted(stops, key=hard)
