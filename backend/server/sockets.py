@@ -111,6 +111,14 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
         elif not self.leaving:
             super().handle_cont(event)
 
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not _is_utf8(self.frames):
+            self.frames = []
+            self.conn.fail(1007, "a text message is UTF-8")
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
+
     def handle_ping(self) -> None:
         super().handle_ping()
         if self.transport.get_write_buffer_size() > FLOOD_BYTES:
@@ -169,3 +177,13 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
             self.transport.write_eof()
         self.transport.resume_reading()
         self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+
+def _is_utf8(frames: list[bytes]) -> bool:
+    """Whether the frames are UTF-8 together: a character may be parted. uvicorn would log other text as a bug."""
+    data = b"".join(frames)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

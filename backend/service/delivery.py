@@ -38,6 +38,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     driver_id: str | None = None
     first_name: str | None = None
     since_ms: int = 0
+    elsewhere: bool = False
     window_s: tuple[int, int] | None = None
     eta_s: int | None = None
     stops_before: int | None = None
@@ -50,7 +51,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shows_driver(self) -> bool:
         """The driver is on the way to this stop, or at it."""
-        return self.driver_id is not None and self.status in _ON_THE_WAY
+        return self.driver_id is not None and self.status in _ON_THE_WAY and not self.elsewhere
 
     def visible(self, position: Position | None) -> Position | None:
         """The driver's position as far as the recipient may see it."""
@@ -87,6 +88,7 @@ def _on_route(tracked: Tracked, route: DayRoute, stop: DayStop) -> Delivery:
     driven = route.progress.ended_ms is None and not finished
     before = [each for each in route.stops if each.order is not None and each.stop.number < stop.stop.number]
     freed = [each.finished_ms for each in route.stops if each is not stop and each.finished_ms is not None]
+    elsewhere = any(each.status == Status.SERVICING for each in route.stops if each is not stop)
     under_way = route.progress.started_ms is not None or bool(freed)
     return Delivery(
         account_id=tracked.account.id,
@@ -98,6 +100,7 @@ def _on_route(tracked: Tracked, route: DayRoute, stop: DayStop) -> Delivery:
         driver_id=route.driver.id,
         first_name=(route.driver.name.split() or [None])[0],
         since_ms=max([*freed, route.progress.started_ms or 0], default=0),
+        elsewhere=elsewhere and stop.status != Status.SERVICING,
         window_s=None if finished else _promise(stop),
         eta_s=stop.eta_s if driven and stop.status != Status.SERVICING else None,
         stops_before=sum(each.status not in FINISHED for each in before) if driven and under_way else None,

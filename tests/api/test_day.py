@@ -64,6 +64,17 @@ def test_a_sent_plan_is_seen_with_its_stops_and_an_order_with_what_became_of_it(
     assert feed[0]["orderNo"] == stop["orderNo"]
 
 
+@pytest.mark.parametrize("date", ["9999-12-31", "0001-01-01", "2026-W10-1", "2026-3-2", "", "2026-02-30"])
+def test_a_day_that_cannot_be_planned_is_refused(company: Company, date: str) -> None:
+    for answer in [
+        *(company.client.get(f"/api/{what}", params={"date": date}) for what in ("events", "orders", "routes")),
+        company.client.get(f"/api/plans/{date or '-'}"),
+        company.client.post(f"/api/plans/{date or '-'}/send"),
+    ]:
+        assert answer.status_code == 400 and answer.json()["code"] == "ERR_INVALID", answer.text
+    assert company.v1("start_planning", {"date": date})["code"] == "ERR_INVALID_PARAM_FORMAT"
+
+
 def test_orders_are_listed_by_day_searched_by_word_and_paged(company: Company) -> None:
     planned(company)
     found = company.client.get("/api/orders", params={"date": DATE, "q": "ilica 1"}).json()["items"]

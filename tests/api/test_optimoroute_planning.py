@@ -319,7 +319,7 @@ def test_a_planning_that_was_never_started_is_not_found(server: Server, company:
 
 def test_get_routes_wants_a_date_and_clear_answers(company: Company) -> None:
     assert company.v1("get_routes")["code"] == "ERR_MISSING_MAND_FIELD"
-    for date in ("today", "2026-02-30", "2026-3-2", "20260302", "9999-12-31"):
+    for date in ("today", "2026-02-30", "2026-3-2", "20260302", "2026-W10-1", "9999-12-31"):
         assert company.v1("get_routes", date=date)["code"] == "ERR_INVALID_PARAM_FORMAT"
     assert company.v1("get_routes", date=DAY, includeRoutePolyline="maybe")["code"] == "ERR_INVALID_PARAM_FORMAT"
     assert company.v1("get_routes", date=DAY) == {"success": True, "routes": []}

@@ -114,6 +114,19 @@ def test_the_driver_is_seen_only_between_the_stop_before_and_the_end_of_this_one
     assert "driver" not in seen and "eta" not in seen and "window" not in seen
 
 
+def test_a_driver_who_serves_another_stop_out_of_turn_is_not_seen(day: Day) -> None:
+    day.act("start_route")
+    day.drive(45.801, 15.971)
+    assert "driver" in day.seen(0)
+    day.act("start_service", 2)
+    day.drive(45.802, 15.972)
+    assert day.seen(0)["status"] == "on_route" and day.seen(2)["status"] == "servicing"
+    assert "driver" in day.seen(2) and "driver" not in day.seen(0), "where the driver is, is another stop's address"
+    day.act("success", 2)
+    day.drive(45.803, 15.973)
+    assert day.seen(0)["driver"]["latitude"] == 45.803
+
+
 async def test_a_photo_that_follows_later_joins_the_proof_without_telling_where_it_was_taken(day: Day) -> None:
     photo, exif = Image.new("RGB", (64, 48), "orange"), Image.Exif()
     exif.get_ifd(0x8825)[1] = "N"

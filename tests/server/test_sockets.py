@@ -66,8 +66,12 @@ def test_a_message_in_too_many_fragments_is_refused(serving: Serving) -> None:
 
 def test_text_that_is_not_utf8_is_refused(serving: Serving) -> None:
     with socket_at(serving, "/") as one:
+        one.send([b"\xc3", b"\xa4"], text=True)
+        assert one.recv(timeout=10) == "\u00e4"
         one.send(b"\xff\xfe", text=True)
         assert closed(one) == 1007
+    serving.stop()
+    assert "Traceback" not in "\n".join(serving.seen)
 
 
 @pytest.mark.parametrize(

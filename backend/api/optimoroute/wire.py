@@ -12,6 +12,7 @@ from backend.domain import drafts as domain
 from backend.domain.drafts import DriverName, LocationDraft, Operation, OrderDraft
 from backend.domain.errors import Refusal
 from backend.domain.orders import DateTimeWindow, TimeWindow
+from backend.domain.times import day
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -26,7 +27,6 @@ Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Moment = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$")]
 Weekday = Literal["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-_FIRST, _LAST = datetime.date(1970, 1, 2), datetime.date(2199, 12, 31)
 
 
 class Driver(msgspec.Struct, frozen=True, rename="camel"):
@@ -218,12 +218,10 @@ ORDER_NUMBERS = {"orderNo": "The orders' numbers; may be repeated, up to 500 tim
 def date(text: str) -> str:
     """The same, where it is a day of the calendar that can be planned."""
     try:
-        day = datetime.date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or len(text) != 10 or not _FIRST <= day <= _LAST:
-        raise Refusal("ERR_INVALID_PARAM_FORMAT", "A date is written YYYY-MM-DD, for example 2013-12-20.")
-    return text
+        return day(text, "date")
+    except Refusal as error:
+        said = "A date is written YYYY-MM-DD, for example 2013-12-20."
+        raise Refusal("ERR_INVALID_PARAM_FORMAT", said) from error
 
 
 def order_draft(item: object) -> OrderDraft | Refusal:
