@@ -19,7 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``database_url``: empty means SQLite in the data folder, which needs nothing and suits one machine.
     ``redis_url``: empty means in-process; needed as soon as more than one process serves.
     ``blob_url``: where photos lie; empty means a folder in the data folder.
-    ``public_url``: the address that recipients and photo links are given; empty means the address of the request.
+    ``public_url``: the address that recipients and photo links are given; empty means the one it serves on.
     ``secret_key``: signs photo links; empty means one that is made at the first start and kept in the data folder.
     ``map_style_url``: a MapLibre style for the map pages; empty means a plain built-in one that needs no network.
     ``max_concurrent_requests``: for each key of ``/v1``, where its account does not say otherwise; 0 is no limit.
