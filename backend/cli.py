@@ -45,11 +45,11 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
         moment = datetime.fromisoformat(start)
         factor = float(speed or 1)
     except ValueError as error:
-        raise click.BadParameter("takes START@SPEED, like 2026-03-02T07:00:00Z@30") from error
+        raise click.BadParameter("It takes START@SPEED, like 2026-03-02T07:00:00Z@30.") from error
     if moment.tzinfo is None:
-        raise click.BadParameter("START needs its offset, like 2026-03-02T07:00:00Z")
+        raise click.BadParameter("START needs its offset, like 2026-03-02T07:00:00Z.")
     if not 0 < factor <= 10_000:
-        raise click.BadParameter("SPEED is over 0 and at most 10000")
+        raise click.BadParameter("SPEED is over 0 and at most 10000.")
     return moment.timestamp(), factor
 
 
@@ -83,15 +83,17 @@ def serve(
     from backend.service.desk import Clock
 
     if workers > 1:
-        raise click.BadParameter("this version serves with one process", param_hint="--workers")
+        raise click.BadParameter("This version serves with one process.", param_hint="--workers")
     if clock and host not in ("127.0.0.1", "::1", "localhost"):
-        raise click.BadParameter("is for demonstrations and tests, on a loopback address only", param_hint="--clock")
+        raise click.BadParameter(
+            "It is for demonstrations and tests, on a loopback address only.", param_hint="--clock"
+        )
     settings = _settings(data_dir=data, public_url=public_url, log_level=log_level)
     _log_to_stderr(settings.log_level)
     try:
         listener = server.bind(host, port)
     except OSError as error:
-        raise click.ClickException(f"cannot serve on {host}:{port}: {error.strerror}") from error
+        raise click.ClickException(f"Cannot serve on {host}:{port}: {error.strerror}.") from error
     app = create_app(settings, Clock(*clock) if clock else Clock(), server.address(listener))
     with operator.serving_at(settings, server.address(listener)):
         server.run(app, listener)

@@ -65,7 +65,7 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
 def simulate(report: Path | None, scenario: Path | None, **given: Any) -> None:
     """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""
     if given["resume"] and given["state"] is None:
-        raise click.UsageError("--resume needs --state FILE")
+        raise click.UsageError("--resume needs --state FILE.")
     try:
         text = scenario.read_text(encoding="utf-8") if scenario else ""
         read_scenario(text)

@@ -32,37 +32,39 @@ class Form:
         self.came = False
         self._boundary = boundary
         self._texts: dict[str, bytearray] = {}
+        self._part: str | None = None  # whose bytes come next
 
     async def file(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         """The bytes of the part ``file``; other parts are fields. Refuses with ``ERR_MALFORMED`` what is no form."""
-        segment: MultipartSegment | None = None
         try:
             with PushMultipartParser(
                 self._boundary, max_segment_count=PARTS, max_header_size=4096, max_header_count=8, strict=True
             ) as parser:
                 async for chunk in body:
-                    if not chunk:
-                        continue
-                    for event in parser.parse(chunk):
-                        match event:
-                            case MultipartSegment():
-                                segment = event
-                                self._begin(segment)
-                            case None:
-                                segment = None
-                            case data if segment is not None:
-                                if segment.name == "file":
-                                    yield bytes(data)
-                                else:
-                                    self._add(segment.name or "", data)
+                    for event in parser.parse(chunk) if chunk else ():
+                        if piece := self._take(event):
+                            yield piece
         except ParserLimitReached as error:
             raise Refusal("ERR_MALFORMED", f"The form is larger than a form for a file has to be: {error}.") from error
         except (MultipartError, LookupError, TypeError, ValueError) as error:
             raise Refusal("ERR_MALFORMED", f"The body is no multipart form: {error}.") from error
         self._finish()
 
-    def _begin(self, segment: MultipartSegment) -> None:
-        name = segment.name or ""
+    def _take(self, event: MultipartSegment | bytes | bytearray | None) -> bytes | None:
+        """What the parser found: a part's head, some of its bytes, or its end (None). Gives the bytes of the file."""
+        match event:
+            case MultipartSegment():
+                self._part = event.name or ""
+                self._begin(self._part)
+            case None:
+                self._part = None
+            case data if self._part == "file":
+                return bytes(data)
+            case data if self._part is not None:
+                self._add(self._part, data)
+        return None
+
+    def _begin(self, name: str) -> None:
         if name == "file":
             if self.came:
                 raise Refusal("ERR_INVALID", "One file in one request.", "file")

@@ -77,26 +77,6 @@ def polyline(points: Iterable[tuple[float, float]]) -> str:
     return "".join(letters)
 
 
-def unfold(line: str) -> list[tuple[float, float]]:
-    """The points of an encoded polyline. Raises ValueError where the text ends in the middle of a number."""
-    numbers: list[int] = []
-    bits = shift = 0
-    for letter in line:
-        chunk = ord(letter) - 63
-        bits |= (chunk & 0x1F) << shift
-        shift += 5
-        if chunk < 0x20:
-            numbers.append(~(bits >> 1) if bits & 1 else bits >> 1)
-            bits = shift = 0
-    if shift or len(numbers) % 2:
-        raise ValueError("The polyline is cut short.")
-    points, latitude, longitude = [], 0, 0
-    for down, across in zip(numbers[::2], numbers[1::2], strict=True):
-        latitude, longitude = latitude + down, longitude + across
-        points.append((latitude / 1e5, longitude / 1e5))
-    return points
-
-
 def _tables(places: Sequence[Place], options: Options) -> tuple[list[list[int]], list[list[int]]]:
     """Distances and times between all places, with a last row and column of zeros for nowhere."""
     vectors = [_vector(place) for place in places]

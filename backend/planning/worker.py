@@ -138,7 +138,7 @@ class Planner:
             if inspect.isawaitable(answer):
                 await answer
         except Exception:
-            log.exception("The plan of job %d could not be saved.", job.number)
+            log.exception("the plan of job %d could not be saved", job.number)
             job.status, job.plan, job.reason = "E", None, "The plan could not be saved."
             job.percent = run.job.percent
         vars(run.job).update(vars(job))

@@ -41,6 +41,7 @@ def save_settings(conn: Connection, account_id: str, settings: Settings) -> None
 
 
 def add_key(conn: Connection, office: Office, name: str, digest: str, now_ms: int) -> None:
+    """A new API key, by the digest of its secret; the secret itself is not kept."""
     conn.execute(
         insert(api_keys).values(
             id=office.key_id,
@@ -71,6 +72,7 @@ def revoke_key(conn: Connection, account_id: str, key_id: str, now_ms: int) -> s
 
 
 def office_by_hash(conn: Connection, digest: str) -> Office | None:
+    """Who calls with the key of this digest; None where there is none, or it was taken back."""
     row = conn.execute(
         select(api_keys, accounts.c.name.label("account_name"), accounts.c.settings)
         .join(accounts, accounts.c.id == api_keys.c.account_id)
@@ -102,6 +104,7 @@ def use_pairing(conn: Connection, digest: str, now_ms: int) -> tuple[Account, st
 def add_device(
     conn: Connection, device: Device, digest: str, *, platform: str, model: str, app_version: str, now_ms: int
 ) -> None:
+    """A phone that was paired, by the digest of its token."""
     conn.execute(
         insert(devices).values(
             id=device.id,
@@ -117,6 +120,7 @@ def add_device(
 
 
 def device_by_hash(conn: Connection, digest: str) -> Device | None:
+    """Whose phone calls with the token of this digest; None where it is not known, or the driver is gone."""
     row = conn.execute(
         select(devices.c.id, devices.c.account_id, devices.c.driver_id, accounts.c.name, accounts.c.settings)
         .join(accounts, accounts.c.id == devices.c.account_id)
