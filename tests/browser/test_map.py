@@ -203,6 +203,7 @@ def test_a_driver_who_is_new_to_the_fleet_appears(day: Sent, open_map: OpenMap) 
     window = open_map(day.company)
     newcomer = day.company.driver("Zora", externalId="D2")
     position = {"timestamp": time.time(), "latitude": 45.81, "longitude": 15.99}
-    newcomer.client.post("/driver/v1/positions", json={"positions": [position]})
+    answer = newcomer.client.post("/driver/v1/positions", json={"positions": [position]})
+    assert answer.json()["accepted"] == 1, answer.text
     expect(window.page.get_by_test_id("driver").filter(has_text="Zora")).to_be_visible()
     eventually(lambda: window.drawn()["vehicles"] == 1, what="the new van")
