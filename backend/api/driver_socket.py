@@ -178,11 +178,14 @@ async def driver_socket(socket: Socket) -> None:
     desk, secret = auth.desk_of(socket), auth.presented(socket) or ""
     call = Call(socket, desk, secret, MSGPACK if chosen == MSGPACK_PROTOCOL else JSON)
     with field.listen(desk, device, secret) as line:
-        await _first_of(call.hear(), call.tell(device, line))
+        try:
+            await _first_of(call.hear(), call.tell(device, line))
+        except Refusal as refusal:  # what the server has to look up in between may be refused for a while
+            await sockets.refuse(socket, refusal)
 
 
 async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
-    """Until one of these ends; the others are ended with it. That the phone is gone is no error."""
+    """Until one of these ends; the others are ended with it. A phone that is gone is no error; a refusal is raised."""
     tasks = [asyncio.ensure_future(way) for way in ways]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -192,6 +195,8 @@ async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         error = task.exception()
+        if isinstance(error, Refusal):
+            raise error
         if error is not None and not isinstance(error, (WebSocketException, OSError)):
             log.error("bug in the driver's socket", exc_info=error)
 
