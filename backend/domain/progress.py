@@ -280,3 +280,9 @@ def fold_duty(facts: Iterable[DutyFact]) -> bool:
     """Whether the driver is on duty: the latest word on it."""
     ordered = by_own_time(facts)
     return bool(ordered) and isinstance(ordered[-1], OnDuty)
+
+
+def off_duty_since(facts: Iterable[DutyFact]) -> int | None:
+    """When the driver went off duty, Unix milliseconds; None on duty, and where nothing was said of it."""
+    ordered = by_own_time(facts)
+    return ordered[-1].at_ms if ordered and not isinstance(ordered[-1], OnDuty) else None

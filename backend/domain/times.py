@@ -35,10 +35,15 @@ def day(text: str, where: str) -> str:
     raise Refusal("ERR_INVALID", f"{where} takes a date from 1970 to 2100, like 2026-03-02.", where)
 
 
+_NO_ZONES = ("localtime", "posixrules", "Factory")  # files beside those of the zones, as ``right/`` with leap seconds
+
+
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     """An IANA time zone. Refuses with ``ERR_TIME_ZONE`` what is none."""
     try:
+        if name in _NO_ZONES or name.startswith(("posix/", "right/")):
+            raise ValueError(name)
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise Refusal("ERR_TIME_ZONE", f"{name!r} is not an IANA time zone like Europe/Zagreb.", "timeZone") from error

@@ -6,8 +6,9 @@ import msgspec
 
 from backend.domain.accounts import Account, ProofPolicy
 from backend.domain.drivers import Driver, Place, Vehicle
+from backend.domain.events import DutyFact
 from backend.domain.orders import BEGUN, Location, Order, Status
-from backend.domain.progress import OrderState, RouteState, fold_duty
+from backend.domain.progress import OrderState, RouteState, fold_duty, off_duty_since
 from backend.domain.proof import missing
 from backend.domain.routes import Route, Stop, Underway, estimate
 from backend.service import workload
@@ -59,6 +60,7 @@ class DayRoute(msgspec.Struct, frozen=True, kw_only=True):
     sent: bool
     sent_ms: int | None
     on_duty: bool
+    off_duty_ms: int | None = None  # when the driver went off duty, and is since
     progress: RouteState
     stops: tuple[DayStop, ...]
 
@@ -141,9 +143,9 @@ def _read(
             for stop in route.stops
             if stop.order_id is None or _still_on(record.id, records.get(stop.order_id))
         ]
-        on_duty = fold_duty(duty.get(record.driver_id, ()))
+        said = duty.get(record.driver_id, ())
         vehicle = vehicles.get(route.vehicle_id or "")
-        built.append(_route(record, route, drivers[record.driver_id], vehicle, on_duty, stops, now_s))
+        built.append(_route(record, route, drivers[record.driver_id], vehicle, said, stops, now_s))
     return sorted(built, key=lambda each: (each.driver.name, each.driver.id))
 
 
@@ -152,7 +154,7 @@ def _route(
     route: Route,
     driver: Driver,
     vehicle: Vehicle | None,
-    on_duty: bool,
+    duty: Sequence[DutyFact],
     stops: Sequence[DayStop],
     now_s: int,
 ) -> DayRoute:
@@ -168,7 +170,8 @@ def _route(
         version=record.version,
         sent=record.active is not None and route == record.active,
         sent_ms=record.sent_ms,
-        on_duty=on_duty,
+        on_duty=fold_duty(duty),
+        off_duty_ms=off_duty_since(duty),
         progress=progress,
         stops=tuple(msgspec.structs.replace(stop, eta_s=eta_s) for stop, eta_s in zip(stops, estimates, strict=True)),
     )

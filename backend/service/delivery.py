@@ -88,7 +88,10 @@ def _on_route(tracked: Tracked, route: DayRoute, stop: DayStop) -> Delivery:
     driven = route.progress.ended_ms is None and not finished
     before = [each for each in route.stops if each.order is not None and each.stop.number < stop.stop.number]
     freed = [each.finished_ms for each in route.stops if each is not stop and each.finished_ms is not None]
-    elsewhere = any(each.status == Status.SERVICING for each in route.stops if each is not stop)
+    went_ms, off_ms = route.progress.started_ms, route.off_duty_ms
+    off_duty = off_ms is not None and went_ms is not None and off_ms >= went_ms
+    serving = next((each for each in route.stops if each.status == Status.SERVICING), stop)
+    elsewhere = off_duty or (serving is not stop and stop.status != Status.SERVICING)
     under_way = route.progress.started_ms is not None or bool(freed)
     return Delivery(
         account_id=tracked.account.id,
@@ -100,7 +103,7 @@ def _on_route(tracked: Tracked, route: DayRoute, stop: DayStop) -> Delivery:
         driver_id=route.driver.id,
         first_name=(route.driver.name.split() or [None])[0],
         since_ms=max([*freed, route.progress.started_ms or 0], default=0),
-        elsewhere=elsewhere and stop.status != Status.SERVICING,
+        elsewhere=elsewhere,
         window_s=None if finished else _promise(stop),
         eta_s=stop.eta_s if driven and stop.status != Status.SERVICING else None,
         stops_before=sum(each.status not in FINISHED for each in before) if driven and under_way else None,

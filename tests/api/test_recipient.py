@@ -127,6 +127,17 @@ def test_a_driver_who_serves_another_stop_out_of_turn_is_not_seen(day: Day) -> N
     assert day.seen(0)["driver"]["latitude"] == 45.803
 
 
+def test_a_driver_who_went_off_duty_on_the_way_is_not_seen(day: Day) -> None:
+    day.act("start_route")
+    day.drive(45.801, 15.971)
+    assert "driver" in day.seen(0), "an app need not say when duty begins"
+    day.act("off_duty")
+    day.drive(45.802, 15.972)
+    assert "driver" not in day.seen(0)
+    day.act("on_duty")
+    assert "driver" in day.seen(0)
+
+
 async def test_a_photo_that_follows_later_joins_the_proof_without_telling_where_it_was_taken(day: Day) -> None:
     photo, exif = Image.new("RGB", (64, 48), "orange"), Image.Exif()
     exif.get_ifd(0x8825)[1] = "N"

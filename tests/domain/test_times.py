@@ -3,7 +3,7 @@
 import pytest
 
 from backend.domain.errors import Refusal
-from backend.domain.times import day, local_date, local_day_ms
+from backend.domain.times import day, local_date, local_day_ms, zone
 
 HOUR_MS = 3_600_000
 
@@ -27,3 +27,10 @@ def test_a_local_day_is_as_long_as_the_clocks_make_it(date: str, hours: int) -> 
     begins_ms, ends_ms = local_day_ms(date, "Europe/Zagreb")
     assert ends_ms - begins_ms == hours * HOUR_MS
     assert local_date(begins_ms, "Europe/Zagreb") == local_date(ends_ms - 1, "Europe/Zagreb") == date
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Base", "localtime", "posixrules", "right/Europe/Zagreb", "../etc/passwd"])
+def test_what_is_no_time_zone_on_every_machine_is_refused(name: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        zone(name)
+    assert refused.value.code == "ERR_TIME_ZONE"
