@@ -9,7 +9,7 @@ from litestar import Request, Response, get
 from litestar.response import Stream
 
 from backend.api import auth, body
-from backend.domain.accounts import Role
+from backend.domain.accounts import Office, Role
 from backend.domain.errors import Refusal
 from backend.domain.positions import Position
 from backend.domain.times import iso, moment_ms
@@ -39,8 +39,7 @@ async def get_track(request: Call, driver_id: str) -> Response[Any]:
     to_ms = moment_ms(query["to"], "to") if "to" in query else END_OF_TIME_MS
     form = query.get("format", "json")
     if form == "json":
-        after = body.number(request, "limit", tracks.PAGE, 1, tracks.PAGE)
-        return await _json(request, driver_id, from_ms, to_ms, after)
+        return await _json(request, caller, driver_id, from_ms, to_ms)
     if form not in _WRITERS:
         raise Refusal("ERR_INVALID", "format is one of json, csv, geojson, gpx.", "format")
     driver = await fleet.driver(desk, caller, driver_id)
@@ -50,13 +49,13 @@ async def get_track(request: Call, driver_id: str) -> Response[Any]:
     return Stream(pieces, media_type=media_type, headers=headers)
 
 
-async def _json(request: Call, driver_id: str, from_ms: int, to_ms: int, limit: int) -> Response[bytes]:
-    caller, desk = await auth.office(request, *Role), auth.desk_of(request)
+async def _json(request: Call, caller: Office, driver_id: str, from_ms: int, to_ms: int) -> Response[bytes]:
+    limit = body.number(request, "limit", tracks.PAGE, 1, tracks.PAGE)
     given = request.query_params.get("cursor")
     if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 15):
         raise Refusal("ERR_INVALID", "cursor is what an earlier page told, as it was.", "cursor")
     after_ms = int(given) if given is not None else None
-    found = await tracks.page(desk, caller, driver_id, from_ms, to_ms, after_ms, limit + 1)
+    found = await tracks.page(auth.desk_of(request), caller, driver_id, from_ms, to_ms, after_ms, limit + 1)
     cursor = str(found[limit - 1].at_ms) if len(found) > limit else ""
     return body.reply(body.page(found, limit, cursor))
 
