@@ -45,9 +45,10 @@ class Unsubscribe(msgspec.Struct, frozen=True, tag_field="type", tag="unsubscrib
 
 
 class _Named(msgspec.Struct):
-    """What an unreadable frame may still have: the id to answer to."""
+    """What an unreadable frame may still have: the id to answer to, and what it would be."""
 
     id: Any = None
+    type: Any = None
 
 
 _decode = msgspec.json.Decoder(Subscribe | Unsubscribe).decode
@@ -107,11 +108,19 @@ def _read(text: str | None) -> Subscribe | Unsubscribe:
     if text is None:
         raise Refusal("ERR_MALFORMED", "Send JSON in text messages; this one was binary.")
     try:
-        return _decode(text)
-    except msgspec.ValidationError as error:
-        raise Refusal("ERR_INVALID", f"This is no frame of this socket: {error}.") from error
+        try:
+            return _decode(text)
+        except msgspec.ValidationError as error:
+            raise _misfit(text, error) from error
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise Refusal("ERR_MALFORMED", "This message is not JSON.") from error
+
+
+def _misfit(text: str, error: msgspec.ValidationError) -> Refusal:
+    """What to say of a frame that does not fit; raises as a decoder does where it is not JSON to its end."""
+    if text.lstrip().startswith("{") and _decode_name(text).type not in ("subscribe", "unsubscribe"):
+        return Refusal("ERR_TYPE_UNKNOWN", "The type is one of subscribe, unsubscribe.", "type")
+    return Refusal("ERR_INVALID", f"This is no frame of this socket: {error}.")
 
 
 def _name(text: str | None) -> str | None:
