@@ -1,0 +1,97 @@
+"""Input that is odd and not broken: packed bodies, phones with an old GPS chip, names in any script."""
+
+import gzip
+import time
+
+import pytest
+
+from tests.serving import Company
+
+NAMES = [
+    "Željko Đurđević",
+    "李小龍",
+    "محمد علي",
+    "\u202egnirts desrever",
+    "Z̷̡̢a̵l̶g̸o̷ ̴t̵e̵x̶t̷",
+    "👩‍🚚🏽 e\u0301 vs é",
+    "<script>alert(1)</script>",
+    "'; DROP TABLE drivers; --",
+    '=HYPERLINK("http://example.com")',
+    "line\nbreak\ttab",
+]
+WEEKS_OF_GPS_S = 1024 * 7 * 86_400  # after so many weeks the counter of an old chip begins anew
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_kept_to_the_letter(company: Company, name: str) -> None:
+    made = company.client.post("/api/drivers", json={"name": name, "serial": name[:20]}).json()
+    assert made["name"] == name
+    assert company.client.get(f"/api/drivers/{made['id']}").json()["name"] == name
+    order = {
+        "orderNo": name,
+        "date": "2026-03-02",
+        "notes": name,
+        "location": {"locationName": name, "latitude": 1, "longitude": 2},
+    }
+    assert company.v1("create_or_update_orders", {"orders": [order]})["success"]
+    stored = company.v1("get_orders", {"orders": [{"orderNo": name}]})["orders"][0]["data"]
+    assert (stored["notes"], stored["location"]["locationName"]) == (name, name)
+
+
+def test_a_packed_body_is_not_unpacked(company: Company) -> None:
+    """Ten mebibytes of JSON in ten kilobytes; nothing of it is taken, and the server goes on."""
+    phone = company.driver()
+    packed = gzip.compress(b'{"positions": [' + b" " * (10 << 20) + b"]}")
+    assert len(packed) < 20_000
+    for client, method, path in [
+        (phone.client, "POST", "/driver/v1/positions"),
+        (phone.client, "POST", "/driver/v1/actions"),
+        (company.client, "PUT", "/api/fleet"),
+    ]:
+        answer = client.request(method, path, content=packed, headers={"Content-Encoding": "gzip"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "ERR_MALFORMED")
+    assert company.client.get("/healthz").status_code == 200
+
+
+def test_a_phone_whose_gps_counts_weeks_from_anew_is_told_so_and_the_rest_is_stored(company: Company) -> None:
+    phone = company.driver()
+    now = time.time()
+    fixes = [
+        {"timestamp": now - 20, "latitude": 45.8, "longitude": 16.0},
+        {"timestamp": now - 10 - WEEKS_OF_GPS_S, "latitude": 45.8, "longitude": 16.0},
+        {"timestamp": now, "latitude": 45.8001, "longitude": 16.0},
+    ]
+    answer = phone.client.post("/driver/v1/positions", json={"positions": fixes}).json()
+    assert answer["accepted"] == 2
+    assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(1, "ERR_TIMESTAMP_TOO_OLD")]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "code"),
+    [
+        (1_420_070_400, None),
+        (1_420_070_399, "ERR_TIMESTAMP_TOO_OLD"),
+        ("in four minutes", None),
+        ("in six minutes", "ERR_TIMESTAMP_FUTURE"),
+        ("in a day", "ERR_TIMESTAMP_FUTURE"),
+        ("in milliseconds", "ERR_TIMESTAMP_MILLISECONDS"),
+        (2_147_483_648, "ERR_TIMESTAMP_FUTURE"),
+        (4_294_967_296, "ERR_TIMESTAMP_FUTURE"),
+        (0, "ERR_TIMESTAMP_TOO_OLD"),
+        (-1, "ERR_TIMESTAMP_TOO_OLD"),
+        ("2026-03-02T08:00:00Z", "ERR_TIMESTAMP_INVALID"),
+        (True, "ERR_TIMESTAMP_INVALID"),
+    ],
+)
+def test_a_time_is_believed_or_refused_by_name_at_its_boundaries(
+    company: Company, stamp: object, code: str | None
+) -> None:
+    ahead = {"in four minutes": 240.0, "in six minutes": 360.0, "in a day": 86_400.0}
+    if stamp in ahead:
+        stamp = time.time() + ahead[str(stamp)]
+    elif stamp == "in milliseconds":
+        stamp = time.time() * 1000
+    fix = {"timestamp": stamp, "latitude": 45.8, "longitude": 16.0}
+    answer = company.driver().client.post("/driver/v1/positions", json={"positions": [fix]}).json()
+    assert [each["code"] for each in answer["rejected"]] == ([code] if code else []), answer
+    assert answer["accepted"] == (0 if code else 1)
