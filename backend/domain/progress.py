@@ -215,8 +215,11 @@ def _set(state: OrderState, fact: StatusSet) -> OrderState:
             )
 
 
-def fold_route(facts: Iterable[RouteFact], stops: Sequence[tuple[str, Status | None]]) -> RouteState:
-    """What a route is. ``stops`` are its orders in route order, each with the status of its own facts.
+def fold_route(
+    facts: Iterable[RouteFact], stops: Sequence[tuple[str, Status | None]], driven: bool = False
+) -> RouteState:
+    """What a route is. ``stops`` are its orders in route order, each with the status of its own facts; ``driven`` is
+    whether its driver ever ended a stop of it, whatever the office made of that stop since.
 
     From the first ``start_route`` or the first ending of a stop, the driver is on the way to the first stop that has
     not ended, until an ``end_route`` that is later than the last ``start_route``.
@@ -232,7 +235,7 @@ def fold_route(facts: Iterable[RouteFact], stops: Sequence[tuple[str, Status | N
                 ended = fact
             case StartTimeChanged():
                 planned_ms = fact.planned_start_ms
-    under_way = started is not None or any(status in ENDED_BY_DRIVER for _, status in stops)
+    under_way = driven or started is not None or any(status in ENDED_BY_DRIVER for _, status in stops)
     return RouteState(
         started_ms=started and started.at_ms,
         ended_ms=ended and ended.at_ms,

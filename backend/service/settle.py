@@ -94,10 +94,11 @@ def refold(
     shown = {order_id: order.state.status or order.planned for order_id, order in now.items()}
     progress = {}
     routes_said = facts.of_routes(conn, routes) if routes else {}
+    driven = facts.driven(conn, routes) if routes else frozenset()
     for route in standing.standing_routes(conn, routes) if routes else ():
         stops = [order_id for order_id in route.order_ids if order_id in now]
         own = [(order_id, now[order_id].state.status) for order_id in stops]
-        state = fold_route(routes_said.get(route.id, ()), own)
+        state = fold_route(routes_said.get(route.id, ()), own, route.id in driven)
         if state != route.progress:
             progress[route.id] = state
         shown |= {id: shown_status(status, id, state, now[id].planned) for id, status in own}

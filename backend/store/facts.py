@@ -15,6 +15,7 @@ from backend.store.parts import parts
 from backend.store.tables import facts
 
 DUTY = ("on_duty", "off_duty")
+ENDINGS = ("success", "failed", "rejected")
 ROUTE = ("start_route", "end_route", "start_time_changed")
 ONE_WRITER = 0x0C0D_F0C7  # the advisory lock under which facts are numbered where several processes write
 
@@ -112,6 +113,15 @@ def of_routes(conn: Connection, route_ids: Iterable[str]) -> dict[str, list[Rout
         )
         for route_id, document in conn.execute(statement):
             found.setdefault(route_id, []).append(_fact.decode(document))
+    return found
+
+
+def driven(conn: Connection, route_ids: Iterable[str]) -> set[str]:
+    """Those of these routes of which a driver ever ended a stop."""
+    found: set[str] = set()
+    for part in parts(route_ids):
+        ended = (facts.c.route_id.in_(part), facts.c.kind.in_(ENDINGS))
+        found.update(conn.scalars(select(facts.c.route_id).where(*ended).distinct()))
     return found
 
 

@@ -128,6 +128,11 @@ def test_from_the_first_ending_the_next_stop_is_on_route_without_a_start_of_the_
     assert fold_route([], [("o1", Status.SUCCESS), *STOPS[1:]]).on_route == "o2"
 
 
+def test_a_route_stays_under_way_when_the_office_changes_what_the_driver_ended():
+    assert fold_route([], [("o1", Status.CANCELLED), *STOPS[1:]], driven=True).on_route == "o2"
+    assert fold_route([], STOPS, driven=True).on_route == "o1"
+
+
 def test_a_stop_that_the_office_cancelled_before_the_day_does_not_start_the_route():
     assert fold_route([], [("o1", Status.CANCELLED), *STOPS[1:]]).on_route is None
 

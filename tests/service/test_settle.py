@@ -342,7 +342,7 @@ class Model:
 
     def on_route(self) -> int | None:
         route = [kind for _, _, kind, _ in self.said if kind in ("start_route", "end_route")]
-        driven = any(self.own_status(order) in ("success", "failed", "rejected") for order in range(4))
+        driven = any(kind in ("success", "failed", "rejected") for _, _, kind, _ in self.said)
         if not ("start_route" in route or driven) or route[-1:] == ["end_route"]:
             return None
         unfinished = [order for order in range(4) if not self.endings(order)]
