@@ -10,6 +10,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 BIN := .venv/bin
 WEB := backend/web
+CLIENT := tests/optimoroute/client
 WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -name '*.html' -o -name '*.json' -o -name '*.svg' \) \
 	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -19,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .make/venv .make/web ## the .venv with the project and all that its commands and tests need; the web page built
+install: .make/venv .make/web .make/client ## the .venv with the project and all that its commands and tests need; the web page built
 
 demo: install ## a simulated day of driving on a server of its own, with the live map in the browser
 	@$(BIN)/codriver demo
@@ -45,7 +46,7 @@ lock: .make/venv ## requirements.lock anew, from pyproject.toml and the newest r
 		--generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
 
 clean: ## remove all that was made
-	@rm -rf .venv .make .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static
+	@rm -rf .venv .make .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static $(CLIENT)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: # the programs beside Python that the tests drive
@@ -61,4 +62,8 @@ system: # the programs beside Python that the tests drive
 .make/web: .make/venv $(WEB_SOURCES)
 	@scripts/npm ci --silent
 	@scripts/npm run --silent build
+	@mkdir -p $(@D) && touch $@
+
+.make/client: .make/venv $(CLIENT)/package.json $(CLIENT)/package-lock.json
+	@scripts/npm --prefix "$(CURDIR)/$(CLIENT)" ci --silent --ignore-scripts
 	@mkdir -p $(@D) && touch $@

@@ -62,7 +62,7 @@ async def get_events(call: Call) -> Answer:
     """Up to 500 events after `after_tag` (all, where it is left out), in order of arrival, and how many remain."""
     account_id = call.office.account.id
     tag = call.optional("after_tag")
-    after = _sequence(account_id, tag) if tag else 0
+    after = _sequence(account_id, tag) if tag else _by_other_name(account_id, call.optional("afterTag"))
     page = await history.since(call.desk, account_id, after, EVENTS)
     return {
         "success": True,
@@ -136,6 +136,14 @@ def _parsed(text: str) -> datetime:
     if parsed.tzinfo is not None or not EARLIEST_S <= parsed.replace(tzinfo=UTC).timestamp() <= LATEST_S:
         raise Refusal("ERR_INVALID_PARAM_FORMAT", "A time is written YYYY-MM-DDTHH:MM:SS, from 2015 on.")
     return parsed
+
+
+def _by_other_name(account_id: str, tag: str | None) -> int:
+    """From where a client reads on that says ``afterTag``. The document has no such name, so it can do no harm."""
+    try:
+        return _sequence(account_id, tag) if tag else 0
+    except Refusal:
+        return 0
 
 
 def _tag(account_id: str, sequence: int) -> str:
