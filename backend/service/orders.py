@@ -13,21 +13,18 @@ from msgspec import UNSET
 from backend.domain.accounts import Office, Settings
 from backend.domain.drafts import (
     DriverName,
-    LocationDraft,
     Operation,
     OrderDraft,
     OrderName,
     amend,
-    amend_location,
     blank,
     custom_values,
-    found_nowhere,
-    new_location,
 )
 from backend.domain.errors import Refusal
 from backend.domain.orders import BEGUN, Location, Order
 from backend.service import settle
 from backend.service.desk import Desk
+from backend.service.locating import Places
 from backend.store import fleet, jobs, routes
 from backend.store import orders as store
 from backend.store.database import Connection
@@ -170,15 +167,8 @@ class _Ledger:
         by_id = store.by_ids(conn, account_id, _ids(drafts), customer)
         self._by_number = store.by_numbers(conn, account_id, _numbers(drafts), customer)
         self._orders = by_id | {record.order.id: record for many in self._by_number.values() for record in many}
-        places = [draft.location for draft in drafts if isinstance(draft.location, LocationDraft)]
-        self._by_location_no = store.locations_by_number(conn, account_id, _texts(places, "location_no"), customer)
-        wanted = _texts([draft.location for draft in drafts if draft.find_by_address and draft.location], "address")
-        self._by_address = store.locations_by_address(conn, account_id, wanted, customer) if wanted else {}
-        known = {
-            place.id: place for many in (*self._by_location_no.values(), *self._by_address.values()) for place in many
-        }
-        others = {record.order.location_id for record in self._orders.values()} - known.keys()
-        self._places = known | store.locations_by_ids(conn, others)
+        also = {record.order.location_id for record in self._orders.values()}
+        self._places = Places(conn, account_id, customer, drafts, also, desk.new_id)
         self._drivers = fleet.drivers_named(
             conn, account_id, {draft.assigned_to for draft in drafts if draft.assigned_to}
         )
@@ -186,8 +176,6 @@ class _Ledger:
         self._busy = jobs.busy_orders(conn, account_id) if self._orders else {}
         self._new: dict[str, None] = {}
         self._changed: dict[str, None] = {}
-        self._new_places: dict[str, None] = {}
-        self._changed_places: dict[str, None] = {}
         self._left: dict[str, str] = {}  # order → the date it was on when it left its routes
         self._left_routes: set[str] = set()
         self.changed_routes: list[routes.RouteRecord] = []
@@ -201,7 +189,7 @@ class _Ledger:
         if draft.custom_fields is not UNSET:
             values = custom_values(self._settings.custom_fields, draft.custom_fields)
             draft = msgspec.structs.replace(draft, custom_fields=values)
-        place = self._place(draft, old)
+        place = self._places.find(draft, old and self._places.at(old.order.location_id))
         if old is None:
             if draft.date is UNSET:
                 raise Refusal("ERR_INVALID_PARAM_FORMAT", "A new order needs a date.", "date")
@@ -225,8 +213,7 @@ class _Ledger:
     def write(self) -> None:
         """Everything that was settled, in a handful of statements."""
         account_id = self._office.account.id
-        store.insert_locations(self._conn, account_id, [self._places[key] for key in self._new_places])
-        store.update_locations(self._conn, [self._places[key] for key in self._changed_places])
+        self._places.write()
         store.insert_orders(self._conn, account_id, [self._orders[key] for key in self._new])
         store.update_orders(self._conn, [self._orders[key].order for key in self._changed])
         if self._left_routes:
@@ -273,39 +260,6 @@ class _Ledger:
         if draft.customer and self._office.customer not in (None, draft.customer):
             raise Refusal("ERR_INVALID_PARAM_FORMAT", "This key is for the orders of another customer.", "customer")
 
-    def _place(self, draft: OrderDraft, old: Record | None) -> Location:
-        """The order's place after this draft; refused with the location number as ``where``."""
-        given = draft.location
-        if given is UNSET:
-            if old is None:
-                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A new order needs a location.", "location")
-            return self._places[old.order.location_id]
-        try:
-            matching = self._matching(given, old, draft.find_by_address)
-            if matching is None:
-                return new_location(given, self._desk.new_id(), by_address=draft.find_by_address)
-            place = amend_location(matching, given, replace=draft.operation is Operation.SYNC)
-            if draft.find_by_address and place.address != matching.address and given.latitude is UNSET:
-                return found_nowhere(place, given)
-            return place
-        except Refusal as refusal:
-            raise Refusal(refusal.code, refusal.text, given.location_no or None) from refusal
-
-    def _matching(self, given: LocationDraft, old: Record | None, by_address: bool) -> Location | None:
-        if given.location_no and (found := self._by_location_no.get(given.location_no, [])):
-            if len(found) > 1:
-                raise Refusal(
-                    "ERR_LOC_MULTIPLE_LOC", "Multiple locations with the specified locationNo have been found."
-                )
-            return self._places[found[0].id]
-        if old is not None and not given.location_no:
-            return self._places[old.order.location_id]
-        if by_address and given.address and given.latitude is UNSET:
-            named = [self._places[place.id] for place in self._by_address.get(given.address, [])]
-            fitting = [place for place in named if place.valid and given.name in (UNSET, place.name)]
-            return next((place for place in fitting if not given.location_no or not place.location_no), None)
-        return None
-
     def _assigned(self, draft: OrderDraft, order: Order) -> str | None:
         if draft.assigned_to is UNSET:
             return order.assigned_driver_id
@@ -339,15 +293,7 @@ class _Ledger:
         return other.id
 
     def _remember(self, old: Record | None, order: Order, place: Location) -> None:
-        if place.id not in self._places:
-            self._new_places[place.id] = None
-            if place.location_no:
-                self._by_location_no.setdefault(place.location_no, []).append(place)
-            if place.address:
-                self._by_address.setdefault(place.address, []).append(place)
-        elif place != self._places[place.id] and place.id not in self._new_places:
-            self._changed_places[place.id] = None
-        self._places[place.id] = place
+        self._places.remember(place)
         record = Record(order) if old is None else self._moved(old, order)
         if old is None:
             self._new[order.id] = None
@@ -377,8 +323,3 @@ def _ids(drafts: Iterable[OrderDraft]) -> set[str]:
 def _numbers(drafts: Iterable[OrderDraft]) -> set[str]:
     """Every order number that is named anywhere."""
     return {text for draft in drafts for text in (draft.order_no, draft.related_no) if text and text is not UNSET}
-
-
-def _texts(places: Iterable[LocationDraft | msgspec.UnsetType], field: str) -> set[str]:
-    """One field of these places, where it is given and not empty."""
-    return {text for place in places if (text := getattr(place, field, UNSET)) and text is not UNSET}

@@ -1,0 +1,138 @@
+"""Where an order is for: the locations that a call names, found, made or changed."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import UNSET, UnsetType
+
+from backend.domain.drafts import LocationDraft, Operation, OrderDraft, amend_location, found_nowhere, new_location
+from backend.domain.errors import Refusal
+from backend.domain.orders import Location
+from backend.store import orders as store
+from backend.store.database import Connection
+
+
+class Places:
+    """What is known of the locations that these drafts name, and what the call has changed of them so far."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        account_id: str,
+        customer: str | None,
+        drafts: Sequence[OrderDraft],
+        also: Iterable[str],
+        new_id: Callable[[], str],
+    ) -> None:
+        """``also`` are the ids of further locations that will be asked for."""
+        self._conn, self._account_id, self._new_id = conn, account_id, new_id
+        given = [draft.location for draft in drafts if isinstance(draft.location, LocationDraft)]
+        self._by_number = store.locations_by_number(conn, account_id, _texts(given, "location_no"), customer)
+        wanted = _texts([draft.location for draft in drafts if draft.find_by_address], "address")
+        self._by_address = store.locations_by_address(conn, account_id, wanted, customer) if wanted else {}
+        known = {place.id: place for many in (*self._by_number.values(), *self._by_address.values()) for place in many}
+        self._places = known | store.locations_by_ids(conn, set(also) - known.keys())
+        self._new: dict[str, None] = {}
+        self._changed: dict[str, None] = {}
+
+    def at(self, location_id: str) -> Location:
+        return self._places[location_id]
+
+    def find(self, draft: OrderDraft, current: Location | None) -> Location:
+        """The order's place after this draft, of an order that is at ``current`` now; nothing is remembered yet.
+
+        Refused with the location number as ``where``.
+        """
+        given = draft.location
+        if given is UNSET:
+            if current is None:
+                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A new order needs a location.", "location")
+            return current
+        try:
+            if draft.find_by_address:
+                return self._defined(given, current)
+            return self._updated(given, current, replace=draft.operation is Operation.SYNC)
+        except Refusal as refusal:
+            raise Refusal(refusal.code, refusal.text, given.location_no or None) from refusal
+
+    def remember(self, place: Location) -> None:
+        """The place as it is from now on, for the next draft and for ``write``."""
+        if place.id not in self._places:
+            self._new[place.id] = None
+            if place.location_no:
+                self._by_number.setdefault(place.location_no, []).append(place)
+            if place.address:
+                self._by_address.setdefault(place.address, []).append(place)
+        elif place != self._places[place.id] and place.id not in self._new:
+            self._changed[place.id] = None
+        self._places[place.id] = place
+
+    def write(self) -> None:
+        """Everything that was remembered, in two statements."""
+        store.insert_locations(self._conn, self._account_id, [self._places[key] for key in self._new])
+        store.update_locations(self._conn, [self._places[key] for key in self._changed])
+
+    def _updated(self, given: LocationDraft, current: Location | None, *, replace: bool) -> Location:
+        """A location is updated: the one with the number, without a number the order's own; or a new one is made."""
+        place = self._numbered(given)
+        if place is None and not given.location_no:
+            place = current
+        if place is None:
+            return new_location(given, self._new_id())
+        return amend_location(place, given, replace=replace)
+
+    def _defined(self, given: LocationDraft, current: Location | None) -> Location:
+        """A location is defined by a known number, by coordinates, or by an address, and else stays what it is."""
+        place = self._numbered(given)
+        if place is not None:
+            amended = amend_location(place, given)
+            known = given.address in (UNSET, "", place.address) and place.valid
+            return amended if known or _has_coordinates(given) else found_nowhere(amended, given)
+        if _has_coordinates(given):
+            same = current is not None and _same(current, given)
+            return amend_location(current, given) if current and same else new_location(given, self._new_id())
+        if given.address:
+            place = self._addressed(given, current)
+            if place is None:
+                return new_location(given, self._new_id(), by_address=True)
+            amended = amend_location(place, given)
+            return amended if place.valid else found_nowhere(amended, given)
+        if current is None or given.location_no:
+            return new_location(given, self._new_id())
+        return amend_location(current, given)
+
+    def _numbered(self, given: LocationDraft) -> Location | None:
+        found = self._by_number.get(given.location_no, []) if given.location_no else []
+        if len(found) > 1:
+            raise Refusal("ERR_LOC_MULTIPLE_LOC", "Multiple locations with the specified locationNo have been found.")
+        return self._places[found[0].id] if found else None
+
+    def _addressed(self, given: LocationDraft, current: Location | None) -> Location | None:
+        """The location with this address, and with this name where one is given: the order's own before any other."""
+        named = [self._places[place.id] for place in self._by_address.get(given.address or "", [])]
+        fitting = [
+            place
+            for place in named
+            if place.address == given.address
+            and given.name in (UNSET, "", place.name)
+            and not (given.location_no and place.location_no)
+        ]
+        return min(fitting, key=lambda place: (not place.valid, place != current), default=None)
+
+
+def _has_coordinates(given: LocationDraft) -> bool:
+    return given.latitude is not UNSET and given.longitude is not UNSET
+
+
+def _same(place: Location, given: LocationDraft) -> bool:
+    """Whether these coordinates, with this name and this address, are where the place is already."""
+    return (
+        (place.latitude, place.longitude) == (given.latitude, given.longitude)
+        and given.name in (UNSET, place.name)
+        and given.address in (UNSET, place.address)
+        and given.location_no in (UNSET, place.location_no)
+    )
+
+
+def _texts(places: Iterable[LocationDraft | UnsetType], field: str) -> set[str]:
+    """One field of these places, where it is given and not empty."""
+    return {text for place in places if (text := getattr(place, field, UNSET)) and text is not UNSET}
