@@ -146,6 +146,26 @@ def _custom_value(field: CustomField | None, key: str, value: Any) -> Any:
     raise Refusal("ERR_INVALID_PARAM_FORMAT", f"{value!r} does not fit the custom field {key!r}.", "customFields")
 
 
+def demand(draft: OrderDraft) -> None:
+    """Refuses a new order that lacks what it cannot be without; a single one says its type too."""
+    single = draft.find_by_address
+    for name in ("date", "type", "location") if single else ("date", "location"):
+        if getattr(draft, name) is UNSET:
+            code = "ERR_MISSING_MAND_FIELD" if single else "ERR_INVALID_PARAM_FORMAT"
+            raise Refusal(code, f"A new order needs a {name}.", name)
+
+
+def pair(order: Order, other: Order | None) -> None:
+    """Refuses with ``ERR_RELATED_ORD_LINK`` two orders that are not a pickup and a delivery, or that have others."""
+    if other is None:
+        return
+    if {order.type, other.type} != {"P", "D"} or other.id == order.id:
+        raise Refusal("ERR_RELATED_ORD_LINK", "Only a pickup and a delivery can be linked.")
+    for one, two in ((order, other), (other, order)):
+        if one.linked_by not in (None, two.id) or one.related_id not in (None, two.id):
+            raise Refusal("ERR_RELATED_ORD_LINK", "One of the two orders is linked to a third one.")
+
+
 def blank(settings: Settings, order_id: str, order_no: str | None, date: str, location_id: str) -> Order:
     """An order of which nothing but this is known: what new ones and replaced ones start from."""
     return Order(order_id, order_no, date, location_id, duration_min=settings.default_duration_minutes)

@@ -71,7 +71,10 @@ class Order(msgspec.Struct, frozen=True):
     skills: tuple[str, ...] = ()
     vehicle_features: tuple[str, ...] = ()
     assigned_driver_id: str | None = None
-    related_id: str | None = None
+    related_id: str | None = (
+        None  # the order that this one was related to: it brings what that one takes up, or the reverse
+    )
+    linked_by: str | None = None  # the order that was related to this one
     notes: str = ""
     email: str = ""
     phone: str = ""
@@ -80,3 +83,8 @@ class Order(msgspec.Struct, frozen=True):
     custom: tuple[str, str, str, str, str] = ("", "", "", "", "")
     custom_fields: dict[str, Any] = {}
     customer: str | None = None
+
+    @property
+    def partner_id(self) -> str | None:
+        """The other order of the pair, whichever of the two was related to the other."""
+        return self.related_id or self.linked_by

@@ -40,12 +40,11 @@ class Places:
     def find(self, draft: OrderDraft, current: Location | None) -> Location:
         """The order's place after this draft, of an order that is at ``current`` now; nothing is remembered yet.
 
-        Refused with the location number as ``where``.
+        A new order's draft gives a location. Refused with the location number as ``where``.
         """
         given = draft.location
         if given is UNSET:
-            if current is None:
-                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A new order needs a location.", "location")
+            assert current is not None, "a new order without a location"
             return current
         try:
             if draft.find_by_address:

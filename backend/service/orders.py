@@ -19,6 +19,8 @@ from backend.domain.drafts import (
     amend,
     blank,
     custom_values,
+    demand,
+    pair,
 )
 from backend.domain.errors import Refusal
 from backend.domain.orders import BEGUN, Location, Order
@@ -45,7 +47,7 @@ class Found(msgspec.Struct, frozen=True):
     record: Record
     location: Location
     driver: DriverName | None = None  # to whom it is assigned by the shipper
-    related_no: str | None = None
+    related: Order | None = None  # the other one of a pickup and a delivery
 
 
 async def save(desk: Desk, office: Office, drafts: Sequence[OrderDraft | Refusal]) -> list[Saved | Refusal]:
@@ -138,14 +140,15 @@ def one(found: Sequence[Record]) -> Record | Refusal:
 
 def _complete(conn: Connection, office: Office, records: Sequence[Record]) -> list[Found]:
     places = store.locations_by_ids(conn, {record.order.location_id for record in records})
-    related = store.by_ids(conn, office.account.id, {r.order.related_id for r in records if r.order.related_id})
+    partners = {record.order.partner_id or "" for record in records} - {""}
+    related = store.by_ids(conn, office.account.id, partners) if partners else {}
     named = fleet.driver_names(conn, {r.order.assigned_driver_id for r in records if r.order.assigned_driver_id})
     return [
         Found(
             record,
             places[record.order.location_id],
             named.get(record.order.assigned_driver_id or ""),
-            related[record.order.related_id].order.order_no if record.order.related_id in related else None,
+            related[record.order.partner_id].order if record.order.partner_id in related else None,
         )
         for record in records
     ]
@@ -167,6 +170,8 @@ class _Ledger:
         by_id = store.by_ids(conn, account_id, _ids(drafts), customer)
         self._by_number = store.by_numbers(conn, account_id, _numbers(drafts), customer)
         self._orders = by_id | {record.order.id: record for many in self._by_number.values() for record in many}
+        partners = {each for r in self._orders.values() for each in (r.order.related_id, r.order.linked_by) if each}
+        self._orders |= store.by_ids(conn, account_id, partners - self._orders.keys(), customer)
         also = {record.order.location_id for record in self._orders.values()}
         self._places = Places(conn, account_id, customer, drafts, also, desk.new_id)
         self._drivers = fleet.drivers_named(
@@ -189,15 +194,15 @@ class _Ledger:
         if draft.custom_fields is not UNSET:
             values = custom_values(self._settings.custom_fields, draft.custom_fields)
             draft = msgspec.structs.replace(draft, custom_fields=values)
+        if old is None:
+            demand(draft)
         place = self._places.find(draft, old and self._places.at(old.order.location_id))
         if old is None:
-            if draft.date is UNSET:
-                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A new order needs a date.", "date")
             order_id = self._desk.new_id()
             start = blank(self._settings, order_id, draft.order_no, draft.date, place.id)
         elif draft.operation is Operation.SYNC:
             start = blank(self._settings, old.order.id, old.order.order_no, old.order.date, place.id)
-            start = msgspec.structs.replace(start, customer=old.order.customer)
+            start = msgspec.structs.replace(start, customer=old.order.customer, linked_by=old.order.linked_by)
         else:
             start = msgspec.structs.replace(old.order, location_id=place.id)
         order = amend(start, draft)
@@ -207,6 +212,8 @@ class _Ledger:
             related_id=self._related(draft, order),
             customer=self._office.customer or order.customer,
         )
+        for partner_id in {order.related_id, order.linked_by} - {None}:
+            pair(order, self._known(partner_id))
         self._remember(old, order, place)
         return Saved(order, place, old is None)
 
@@ -247,7 +254,16 @@ class _Ledger:
             return None
         if isinstance(found, Refusal):
             raise found
-        return self._orders[found.order.id]
+        old = self._orders[found.order.id]
+        renamed = draft.order_no is not None and draft.order_no != old.order.order_no
+        if (
+            renamed
+            and draft.find_by_address
+            and not draft.accept_duplicate
+            and self._by_number.get(draft.order_no or "")
+        ):
+            raise Refusal("ERR_ORD_EXISTS", "An order with the specified orderNo already exists.")
+        return old
 
     def _check_names(self, draft: OrderDraft) -> None:
         for codes, known, code, noun in (
@@ -288,12 +304,29 @@ class _Ledger:
                 "ERR_RELATED_ORD_MULTIPLE", "Multiple orders with the orderNo passed in relatedOrderNo exist."
             )
         other = self._orders[found[0].order.id].order
-        if {order.type, other.type} != {"P", "D"} or other.id == order.id:
-            raise Refusal("ERR_RELATED_ORD_LINK", "Only a pickup and a delivery can be linked.")
-        return other.id
+        # Where the other was related to this one, and both are sent back as they were read, that is the same link.
+        return order.related_id if order.linked_by == other.id else other.id
+
+    def _known(self, order_id: str | None) -> Order | None:
+        return self._orders[order_id].order if order_id in self._orders else None
+
+    def _link(self, old: Order | None, order: Order) -> None:
+        """Lets the order that this one was related to until now forget it, and the one that it is related to know."""
+        before = old and self._known(old.related_id)
+        after = self._known(order.related_id)
+        if before and before.linked_by == order.id and before != after:
+            self._change(msgspec.structs.replace(before, linked_by=None))
+        if after and after.linked_by != order.id:
+            self._change(msgspec.structs.replace(after, linked_by=order.id))
+
+    def _change(self, order: Order) -> None:
+        self._orders[order.id] = msgspec.structs.replace(self._orders[order.id], order=order)
+        if order.id not in self._new:
+            self._changed[order.id] = None
 
     def _remember(self, old: Record | None, order: Order, place: Location) -> None:
         self._places.remember(place)
+        self._link(old and old.order, order)
         record = Record(order) if old is None else self._moved(old, order)
         if old is None:
             self._new[order.id] = None

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from backend.domain.accounts import Office
 from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
@@ -74,8 +76,18 @@ def _take_away(conn: Connection, office: Office, gone: dict[str, Record]) -> lis
     on = {route_id for r in gone.values() for route_id in (r.planned_route_id, r.active_route_id) if route_id}
     changed = routes.take_out(conn, office.account.id, lambda order_id, _date: order_id not in gone, on)
     store.delete_orders(conn, office.account.id, gone)
+    _let_go(conn, office, gone)
     settle.refold(conn, office.account, (), [record.id for record in changed])
     return changed
+
+
+def _let_go(conn: Connection, office: Office, gone: dict[str, Record]) -> None:
+    """The other one of a pickup and a delivery is an order by itself again."""
+    partners = {record.order.partner_id or "" for record in gone.values()} - {""} - gone.keys()
+    left = store.by_ids(conn, office.account.id, partners) if partners else {}
+    store.update_orders(
+        conn, [msgspec.structs.replace(r.order, related_id=None, linked_by=None) for r in left.values()]
+    )
 
 
 def _tell(desk: Desk, office: Office, changed: Sequence[RouteRecord]) -> None:

@@ -18,8 +18,8 @@ def order(found: Found) -> dict[str, Any]:
     return {
         "orderNo": this.order_no or wire.NO_NUMBER,
         "id": this.id,
-        "relatedOrderNo": found.related_no,
-        "relatedId": this.related_id,
+        "relatedOrderNo": found.related and found.related.order_no,
+        "relatedId": found.related and found.related.id,
         "date": this.date,
         "duration": number(this.duration_min),
         "priority": this.priority,

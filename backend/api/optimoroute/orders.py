@@ -18,7 +18,7 @@ from backend.service.orders import Found, Saved
 async def create_order(call: Call) -> Answer:
     """Creates or updates one order; `operation` is mandatory. Only addresses of known locations are found."""
     wire.no_nul(call.body)
-    draft = call.read(wire.SingleOrder).draft()
+    draft = wire.single_order(call.body).draft()
     (saved,) = await orders.save(call.desk, call.office, [draft])
     if isinstance(saved, Refusal):
         return failure(saved)

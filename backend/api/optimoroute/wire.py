@@ -26,7 +26,8 @@ Amount = Annotated[float, Meta(ge=0, le=1e9)]
 Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Moment = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$")]
-Weekday = Literal["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Driver(msgspec.Struct, frozen=True, rename="camel"):
@@ -140,8 +141,10 @@ class Order(msgspec.Struct, frozen=True, rename="camel"):
             load3=self.load3,
             load4=self.load4,
             time_windows=_each(self.time_windows, lambda window: TimeWindow(window.tw_from, window.tw_to)),
-            allowed_weekdays=_each(self.allowed_weekdays, str),
-            allowed_dates=self.allowed_dates if self.allowed_dates is UNSET else self.allowed_dates.bounds(),
+            allowed_weekdays=self.allowed_weekdays if self.allowed_weekdays is UNSET else _week(self.allowed_weekdays),
+            allowed_dates=self.allowed_dates
+            if self.allowed_dates is UNSET
+            else _in_order(*self.allowed_dates.bounds()),
             allowed_date_times=_each(self.allowed_date_times, _moments),
             skills=_each(self.skills, str),
             vehicle_features=_each(self.vehicle_features, str),
@@ -195,6 +198,13 @@ class SingleOrder(Order, frozen=True, kw_only=True, rename="camel"):
         if self.time_windows is UNSET and (self.tw_from is not UNSET or self.tw_to is not UNSET):
             changes["time_windows"] = (TimeWindow(self.tw_from or None, self.tw_to or None),)
         return msgspec.structs.replace(draft, **changes)
+
+
+def single_order(body: dict[str, Any]) -> SingleOrder:
+    """The body of create_order. What is deprecated is not looked at where there is what took its place."""
+    if "timeWindows" in body:
+        body = {name: value for name, value in body.items() if name not in ("twFrom", "twTo")}
+    return convert(body, SingleOrder)
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -256,11 +266,22 @@ def _each(given: list[T] | UnsetType, make: Callable[[T], U]) -> tuple[U, ...] |
     return given if given is UNSET else tuple(make(each) for each in given)
 
 
+def _week(allowed: list[Weekday]) -> tuple[str, ...]:
+    """In the order of the week; no day at all is no restriction."""
+    return tuple(day for day in _WEEK if day in allowed or not allowed)
+
+
+def _in_order(first: str | None, last: str | None) -> tuple[str | None, str | None]:
+    if first is not None and last is not None and last < first:
+        raise Refusal("ERR_INVALID_PARAM_FORMAT", f"The range from {first} to {last} ends before it begins.")
+    return first, last
+
+
 def _moments(window: MomentRange) -> DateTimeWindow:
     for text in (window.first, window.last):
         if text is not None:
             _moment(text)
-    return DateTimeWindow(window.first, window.last)
+    return DateTimeWindow(*_in_order(window.first, window.last))
 
 
 def _moment(text: str) -> None:
