@@ -116,6 +116,33 @@ async def schedules(desk: Desk, account: Account, records: Sequence[Record]) -> 
     return await desk.database.read(read)
 
 
+async def live_estimates(desk: Desk, account: Account, records: Sequence[Record]) -> dict[str, int]:
+    """When the service of these orders is expected to begin, Unix seconds, by order.
+
+    Of those alone that stand on a route that was sent, and have not begun.
+    """
+    waiting = {record.order.id: record.active_route_id for record in records if record.status not in BEGUN}
+    ids = {route_id for route_id in waiting.values() if route_id}
+    if not ids:
+        return {}
+    now_s = int(desk.clock.now_s())
+
+    def read(conn: Connection) -> dict[str, int]:
+        by_date: dict[str, list[tuple[RouteRecord, Route]]] = {}
+        for record in routes.by_ids(conn, account.id, ids).values():
+            if record.active is not None:
+                by_date.setdefault(record.date, []).append((record, record.active))
+        return {
+            stop.order.id: stop.eta_s
+            for date, shown in by_date.items()
+            for day in _built(conn, account, date, shown, now_s)
+            for stop in day.stops
+            if stop.order is not None and stop.eta_s is not None and waiting.get(stop.order.id) == day.id
+        }
+
+    return await desk.database.read(read)
+
+
 def _read(
     conn: Connection, account: Account, date: str, driver_id: str | None, active: bool, now_s: int
 ) -> list[DayRoute]:
@@ -124,6 +151,12 @@ def _read(
         for record in routes.on_dates(conn, account.id, date, date, driver_id)
         if (route := record.active if active else record.planned or record.active)
     ]
+    return _built(conn, account, date, shown, now_s)
+
+
+def _built(
+    conn: Connection, account: Account, date: str, shown: Sequence[tuple[RouteRecord, Route]], now_s: int
+) -> list[DayRoute]:
     ids = {stop.order_id for _, route in shown for stop in route.stops if stop.order_id}
     records = orders.by_ids(conn, account.id, ids)
     places = orders.locations_by_ids(conn, {record.order.location_id for record in records.values()})

@@ -110,14 +110,19 @@ async def recover(desk: Desk) -> None:
     await desk.journal.transact(lambda conn: jobs.end_all(conn, "The server was restarted during planning."))
 
 
-async def send(desk: Desk, office: Office, date: str) -> Sent:
-    """Sends the plan of a date: from now on it is the active one, and every order on it can be tracked."""
+async def send(desk: Desk, office: Office, date: str, *, only_news: bool = False) -> Sent:
+    """Sends the plan of a date: from now on it is the active one, and every order on it can be tracked.
+
+    ``only_news`` refuses with ``ERR_NOTHING_TO_SEND`` where the drivers have it like this already, or there is none.
+    """
     now_ms = desk.clock.now_ms()
 
     def activate(conn: Connection) -> tuple[Sent, list[str]]:
         account = office.account
         records = routes.on_dates(conn, account.id, date, date)
         changed = [record for record in records if record.planned != record.active]
+        if only_news and not changed:
+            raise Refusal("ERR_NOTHING_TO_SEND", "There is nothing that the drivers do not have already.")
         routes.update_routes(
             conn,
             [

@@ -43,6 +43,12 @@ def by_ids(conn: Connection, account_id: str, ids: Iterable[str]) -> dict[str, R
     return {row["id"]: _record(row) for row in found}
 
 
+def last_sent(conn: Connection, account_id: str) -> str | None:
+    """The date whose plan was sent last, of those that drivers have; None where there is none."""
+    sent = select(routes.c.date).where(routes.c.account_id == account_id, routes.c.active.is_not(None))
+    return conn.execute(sent.order_by(routes.c.sent_ms.desc(), routes.c.date.desc()).limit(1)).scalar()
+
+
 def of_subcontractor(conn: Connection, account_id: str, ids: Iterable[str], subcontractor: str) -> set[str]:
     """Those of these routes that are driven by drivers of this subcontractor."""
     statement = (

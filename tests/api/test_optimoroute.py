@@ -9,7 +9,7 @@ import pytest
 
 from tests.serving import Company, Server, bearer
 
-GETS = ["get_routes", "get_planning_status", "get_events", "get_scheduling_info"]
+GETS = ["get_routes", "get_planning_status", "get_events", "get_scheduling_info", "get_dispatch_status"]
 POSTS = [
     "create_order",
     "create_or_update_orders",
@@ -23,6 +23,7 @@ POSTS = [
     "update_completion_details",
     "start_planning",
     "stop_planning",
+    "send_routes",
     "get_completion_details",
     "update_drivers_positions",
 ]

@@ -4,7 +4,7 @@ Invariants: no input gives a 5xx; what is refused is refused by the code that th
 Deliberately absent: rules. They are the service's; here are shapes and words.
 """
 
-from backend.api.optimoroute import deleting, drivers, orders, planning, positions, progress, search
+from backend.api.optimoroute import deleting, dispatch, drivers, orders, planning, positions, progress, search
 from backend.api.optimoroute.call import handlers
 
-__all__ = ["deleting", "drivers", "handlers", "orders", "planning", "positions", "progress", "search"]
+__all__ = ["deleting", "dispatch", "drivers", "handlers", "orders", "planning", "positions", "progress", "search"]

@@ -59,9 +59,10 @@ def location(place: Location) -> dict[str, Any]:
     }
 
 
-def schedule(where: Scheduled, zone: ZoneInfo) -> dict[str, Any]:
-    """The Order Scheduling Information object."""
-    return who(where.driver, where.vehicle) | {"stopNumber": where.stop.number} | times(where.stop, zone)
+def schedule(where: Scheduled, zone: ZoneInfo, expected_s: int | None = None) -> dict[str, Any]:
+    """The Order Scheduling Information object; ``expected_s`` is when the service is now expected to begin."""
+    told = who(where.driver, where.vehicle) | {"stopNumber": where.stop.number} | times(where.stop, zone)
+    return told if expected_s is None else told | {"liveEstimate": _begins(expected_s, zone)}
 
 
 def who(driver: Driver, vehicle: Vehicle | None) -> dict[str, Any]:
@@ -77,10 +78,7 @@ def who(driver: Driver, vehicle: Vehicle | None) -> dict[str, Any]:
 
 def times(stop: Stop, zone: ZoneInfo) -> dict[str, Any]:
     """When a stop is planned, in this time zone, and the way to it."""
-    start = datetime.fromtimestamp(stop.start_s, zone)
-    return {
-        "scheduledAt": f"{start:%H:%M}",
-        "scheduledAtDt": f"{start:%Y-%m-%d %H:%M:%S}",
+    return _begins(stop.start_s, zone) | {
         "arrivalTimeDt": f"{datetime.fromtimestamp(stop.arrival_s, zone):%Y-%m-%d %H:%M:%S}",
         "travelTime": stop.travel_s,
         "distance": stop.distance_m,
@@ -90,6 +88,11 @@ def times(stop: Stop, zone: ZoneInfo) -> dict[str, Any]:
 def number(value: float) -> float | int:
     """Without a fraction where there is none, as the document writes them."""
     return int(value) if value == int(value) else value
+
+
+def _begins(at_s: int, zone: ZoneInfo) -> dict[str, Any]:
+    start = datetime.fromtimestamp(at_s, zone)
+    return {"scheduledAt": f"{start:%H:%M}", "scheduledAtDt": f"{start:%Y-%m-%d %H:%M:%S}"}
 
 
 def _window(window: TimeWindow) -> dict[str, str]:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import datetime
 import hashlib
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,10 +14,13 @@ from backend.api.optimoroute.call import BULK, Answer, Call, method
 from backend.domain.accounts import Role
 from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
-from backend.domain.orders import Status
 from backend.service import days, orders
 
 LONGEST_DAYS = 35
+# The statuses of an order, and one of the vendor's own that no order has here.
+Wanted = Literal[
+    "unscheduled", "scheduled", "on_route", "servicing", "success", "failed", "rejected", "cancelled", "unfinished"
+]
 
 
 class Search(msgspec.Struct, frozen=True, rename="camel"):
@@ -25,7 +28,7 @@ class Search(msgspec.Struct, frozen=True, rename="camel"):
 
     orders: list[Any] | None = None
     date_range: wire.DateRange | None = None
-    order_status: list[Status] = []
+    order_status: list[Wanted] = []
     include_order_data: bool = False
     include_schedule_information: bool = False
     after_tag: wire.Key | None = msgspec.field(default=None, name="after_tag")
@@ -73,8 +76,9 @@ async def get_scheduling_info(call: Call) -> Answer:
     where = (await days.schedules(call.desk, account, [found.record])).get(found.record.order.id)
     if where is None:
         return {"success": True, "orderScheduled": False}
-    zone = ZoneInfo(account.settings.time_zone)
-    return {"success": True, "orderScheduled": True, "scheduleInformation": answers.schedule(where, zone)}
+    expected = (await days.live_estimates(call.desk, account, [found.record])).get(found.record.order.id)
+    told = answers.schedule(where, ZoneInfo(account.settings.time_zone), expected)
+    return {"success": True, "orderScheduled": True, "scheduleInformation": told}
 
 
 @method("search_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER), takes=Search)
@@ -96,8 +100,12 @@ async def search_orders(call: Call) -> Answer:
     if asked.include_schedule_information:
         zone = ZoneInfo(account.settings.time_zone)
         where = await days.schedules(call.desk, account, page)
+        expected = await days.live_estimates(call.desk, account, page)
         for part in parts:
-            part["scheduleInformation"] = answers.schedule(where[part["id"]], zone) if part["id"] in where else None
+            id_ = part["id"]
+            part["scheduleInformation"] = (
+                answers.schedule(where[id_], zone, expected.get(id_)) if id_ in where else None
+            )
     answer: Answer = {"success": True, "orders": parts}
     return answer | ({"after_tag": _tag(account.id, page[-1].order.date, page[-1].order.id)} if more else {})
 
