@@ -4,6 +4,8 @@ from typing import Any
 
 from backend.api.moments import moment_out, position_out
 from backend.domain.events import Form, Scan
+from backend.domain.orders import Status
+from backend.domain.proof import asked_for
 from backend.service.completions import Completion
 from backend.service.desk import Desk
 from backend.service.files import file_url
@@ -27,10 +29,9 @@ def completion_out(desk: Desk, completion: Completion, *, plain: bool = False) -
         answer["endTime"] = moment_out(state.finished_ms, completion.zone)
         if state.end_position is not None:
             answer["endPosition"] = position_out(state.end_position, completion.place)
-    if state.form is not None and (form := _form(desk, completion, state.form, plain)):
-        answer["form"] = form
-        # The document's table has the barcodes in the form and its example beside it: whoever reads either finds them.
-        answer |= {name: form[name] for name in ("barcode", "barcode_collections") if name in form}
+    form = asked_for(completion.policy, Status(record.status), state.form)
+    if form is not None and (filled := _form(desk, completion, form, plain)):
+        answer["form"] = filled
     if completion.tracking is not None:
         answer["tracking_url"] = f"{desk.public_url}/t/{completion.tracking}"
     return answer

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from backend.domain import times
-from backend.domain.accounts import Office
+from backend.domain.accounts import Office, ProofPolicy
 from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
 from backend.domain.events import StatusSet, attachments_of
@@ -24,6 +24,8 @@ from backend.store.orders import Record
 class Completion(msgspec.Struct, frozen=True):
     """``files`` are those of the form's attachments that have arrived, by id; ``zone`` is the IANA time zone there.
 
+    ``policy`` says which proof the account asks for.
+
     ``tracking`` is the code of the recipient's page, None where tracking is off or nothing was sent.
     """
 
@@ -34,6 +36,7 @@ class Completion(msgspec.Struct, frozen=True):
     state: OrderState
     files: Mapping[str, Attachment]
     tracking: str | None
+    policy: ProofPolicy
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -104,6 +107,7 @@ def of_records(conn: Connection, office: Office, records: Sequence[Record]) -> l
             state,
             {id: file for id, file in files.items() if file.driver_id == state.form_of},
             record.tracking if account.settings.order_tracking else None,
+            account.settings.proof_of_delivery,
         )
         for record, state in zip(records, states, strict=True)
     ]

@@ -42,11 +42,12 @@ class Events(msgspec.Struct, frozen=True):
     remaining: int
 
 
-async def since(desk: Desk, account_id: str, after: int, limit: int) -> Events:
-    """Up to ``limit`` events after the one numbered ``after``, which may be 0."""
+async def since(desk: Desk, account_id: str, after: int, limit: int, subcontractor: str | None = None) -> Events:
+    """Up to ``limit`` events after the one numbered ``after``, which may be 0; of one subcontractor's drivers alone
+    where given."""
 
     def read(conn: Connection) -> Events:
-        page = facts.since(conn, account_id, after, limit)
+        page = facts.since(conn, account_id, after, limit, subcontractor=subcontractor)
         upto = page.facts[-1].sequence if page.facts else after
         return Events(named(conn, account_id, page.facts), upto, page.remaining)
 

@@ -17,6 +17,10 @@ from backend.store.database import Connection
 from backend.store.orders import Record
 from backend.store.routes import RouteRecord
 
+# In one planning. The planner's tables grow with the square of the orders.
+MOST_ORDERS = 10_000
+MOST_DRIVERS = 10_000
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -41,12 +45,18 @@ def prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) 
     places = orders.locations_by_ids(conn, {record.order.location_id for record in chosen})
     if not any(places[record.order.location_id].valid for record in chosen):
         raise CannotPlan("ERR_OPT_NO_REQUESTS", "No orders exist for the specified date.")
+    if len(chosen) > MOST_ORDERS:
+        text = f"At most {MOST_ORDERS} orders can be planned at once; these are {len(chosen)}."
+        raise CannotPlan("ERR_OPT_REQUESTS_EXCEEDED", text)
     vehicles = {vehicle.id: vehicle for vehicle in fleet.all_vehicles(conn, account.id)}
     different = fleet.days(conn, account.id, request.first, request.last)
     by_id = {record.order.id: record for record in records}
     shifts = _shifts(days, drivers, vehicles, different, existing, by_id)
     if not shifts:
         raise CannotPlan("ERR_OPT_NO_RESOURCES", "No drivers are available for this date.")
+    if (working := len({shift.driver.id for shift in shifts})) > MOST_DRIVERS:
+        text = f"At most {MOST_DRIVERS} drivers can be planned with at once; these are {working}."
+        raise CannotPlan("ERR_OPT_RESOURCES_EXCEEDED", text)
     pairs = [(record.order, places[record.order.location_id]) for record in chosen]
     stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()))
     scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))

@@ -28,7 +28,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What shall be different for a driver on a date; what is UNSET stays as it is on that date.
 
     ``start`` and ``end`` hold on the date alone: a place, "default" for the driver's own, or for the end "start", where
-    the day starts. ``usual_start`` and ``usual_end`` hold from now on.
+    the day starts. ``usual_start`` and ``usual_end`` hold from now on, on this date too.
     """
 
     driver: DriverName
@@ -97,6 +97,10 @@ class _Book:
         if given.vehicle is not UNSET:
             fields["vehicle_id"] = self._vehicle(given.vehicle).id
             limits = (None,) * len(limits)
+        if given.usual_start is not UNSET:
+            fields["start"] = None
+        if given.usual_end is not UNSET:
+            fields["end"], fields["end_at_start"] = None, False
         if given.start is not UNSET:
             fields["start"] = given.start if isinstance(given.start, Place) else None
         if given.end is not UNSET:

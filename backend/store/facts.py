@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backend.domain.events import DutyFact, Fact, OrderFact, RouteFact, kind
 from backend.store.parts import parts
-from backend.store.tables import facts
+from backend.store.tables import drivers, facts
 
 DUTY = ("on_duty", "off_duty")
 ENDINGS = ("success", "failed", "rejected")
@@ -171,14 +171,24 @@ def mark_out_of_order(conn: Connection, order_ids: Iterable[str], marked: Iterab
     conn.execute(update(facts).where(unmarked).values(out_of_order=False))
 
 
-def since(conn: Connection, account_id: str, after: int, limit: int, from_driver: bool = True) -> Page:
+def since(
+    conn: Connection,
+    account_id: str,
+    after: int,
+    limit: int,
+    from_driver: bool = True,
+    subcontractor: str | None = None,
+) -> Page:
     """Up to ``limit`` facts after the one numbered ``after``, and exactly how many more there are.
 
-    ``from_driver`` leaves out what the office said.
+    ``from_driver`` leaves out what the office said, ``subcontractor`` what other drivers than its own did.
     """
     about = [facts.c.account_id == account_id, facts.c.sequence > after]
     if from_driver:
         about.append(facts.c.from_driver)
+    if subcontractor is not None:
+        own = select(drivers.c.id).where(drivers.c.account_id == account_id, drivers.c.subcontractor == subcontractor)
+        about.append(facts.c.driver_id.in_(own))
     found = _arrived(conn, _log().where(*about).order_by(facts.c.sequence).limit(limit))
     if len(found) < limit:
         return Page(found, 0)

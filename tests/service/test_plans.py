@@ -13,7 +13,7 @@ from backend.domain.errors import Refusal
 from backend.domain.orders import Status
 from backend.domain.plans import CannotPlan, PlanRequest
 from backend.planning.problem import Dropped, Plan, Problem, Route, Visit
-from backend.service import completions, days, orders, plans, removal
+from backend.service import completions, days, orders, plans, removal, selection
 from backend.service.completions import Asked
 from backend.service.desk import Clock
 from backend.store import fleet, jobs
@@ -229,6 +229,52 @@ async def test_a_job_that_ended_elsewhere_changes_nothing(company, store: Store)
     await desk.planner.find()
     assert (await plans.status(desk, office, job_id)).status == "C"
     assert await stops(desk, office) == {} and await statuses(desk, office) == ["unscheduled"] * 3
+
+
+async def refused_beyond(company: Any, monkeypatch: pytest.MonkeyPatch, limit: str) -> str:
+    """The code for three orders and two drivers where the limit is one."""
+    desk, office, _ = company
+    await give(desk, office)
+    with monkeypatch.context() as patched, pytest.raises(CannotPlan) as refused:
+        patched.setattr(selection, limit, 1)
+        await plans.start(desk, office, PlanRequest(DAY, DAY))
+    await plans.start(desk, office, PlanRequest(DAY, DAY))  # the date is free
+    return refused.value.code
+
+
+async def test_more_orders_than_a_planning_takes_are_refused(company, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await refused_beyond(company, monkeypatch, "MOST_ORDERS") == "ERR_OPT_REQUESTS_EXCEEDED"
+
+
+async def test_more_drivers_than_a_planning_takes_are_refused(company, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await refused_beyond(company, monkeypatch, "MOST_DRIVERS") == "ERR_OPT_RESOURCES_EXCEEDED"
+
+
+async def test_a_server_that_is_stopping_starts_no_planning(company, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, office, _ = company
+    await give(desk, office)
+
+    def stopping(*_: Any) -> Job:
+        raise RuntimeError("the planner is closed")
+
+    with monkeypatch.context() as patched, pytest.raises(CannotPlan) as refused:
+        patched.setattr(desk.planner, "submit", stopping)
+        await plans.start(desk, office, PlanRequest(DAY, DAY))
+    assert refused.value.code == "ERR_OPT_COULD_NOT_START"
+    await plans.start(desk, office, PlanRequest(DAY, DAY))  # the date is free
+
+
+async def test_a_planning_that_does_not_end_when_it_is_stopped_is_told(
+    company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, office, _ = company
+    await give(desk, office)
+    job_id = await plans.start(desk, office, PlanRequest(DAY, DAY))
+    monkeypatch.setattr(desk.planner, "stop", lambda job: None, raising=False)
+    monkeypatch.setattr(plans, "_STOP_S", 0.01)
+    with pytest.raises(Refusal) as refused:
+        await plans.stop(desk, office, job_id)
+    assert refused.value.code == "ERR_OPT_COULD_NOT_STOP"
 
 
 async def test_jobs_of_a_dead_process_have_failed(company) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -97,15 +97,20 @@ def method(
     roles: tuple[Role, ...] = (Role.TENANT,),
     takes: type | None = None,
     query: Mapping[str, str] | None = None,
+    always: Sequence[str] = (),
 ) -> Callable[[Method], Method]:
     """Makes a function a method of the API, answering these HTTP verbs; the others are told so in the same way.
 
-    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document.
+    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document. ``always`` names the
+    lists that the document calls mandatory in the answer: they are empty where the call is refused.
     """
 
     def register(verb: Method) -> Method:
         async def answer(request: Request[Any, Any, Any]) -> Response[bytes]:
-            return await _answer(request, verb, verbs, roles)
+            told = await _answer(request, verb, verbs, roles)
+            if not told["success"]:
+                told = {name: [] for name in always} | told
+            return Response(msgspec.json.encode(told), status_code=200, media_type="application/json")
 
         def handler(methods: list[HttpMethod], documented: bool, **described: Any) -> HTTPRouteHandler:
             return route(
@@ -168,18 +173,17 @@ def no_nul(value: object) -> None:
 
 async def _answer(
     request: Request[Any, Any, Any], verb: Method, verbs: tuple[str, ...], roles: tuple[Role, ...]
-) -> Response[bytes]:
+) -> Answer:
     try:
-        answer = await _perform(request, verb, verbs, roles)
+        return await _perform(request, verb, verbs, roles)
     except Refusal as refusal:
         log.info("refused %s: %s", request.url.path, refusal.code)
-        answer = failure(refusal)
+        return failure(refusal)
     except HTTPException as error:
-        answer = failure(Refusal("MALFORMED_REQUEST", f"The request could not be read ({error.status_code})."))
+        return failure(Refusal("MALFORMED_REQUEST", f"The request could not be read ({error.status_code})."))
     except Exception:
         log.exception("bug in %s", request.url.path)
-        answer = failure(Refusal("ERR_INTERNAL", "Something went wrong here; it was written down."))
-    return Response(msgspec.json.encode(answer), status_code=200, media_type="application/json")
+        return failure(Refusal("ERR_INTERNAL", "Something went wrong here; it was written down."))
 
 
 async def _perform(

@@ -71,12 +71,12 @@ class Vehicle(msgspec.Struct, frozen=True, rename="camel"):
 class Where(msgspec.Struct, frozen=True, kw_only=True):
     type: Literal["custom", "employeeDefault", "startLocation"]
     address: wire.Key = ""
-    latitude: Latitude | UnsetType = UNSET
-    longitude: Longitude | UnsetType = UNSET
+    latitude: float | UnsetType = UNSET
+    longitude: float | UnsetType = UNSET
 
     def place(self) -> Place:
         found = _place(self.latitude, self.longitude, self.address)
-        if found is UNSET:
+        if found is UNSET or abs(found.latitude) > 90 or abs(found.longitude) > 180:
             raise Refusal("ERR_LOC_NOT_VALID", "Location is not valid: custom needs latitude and longitude.")
         return found
 

@@ -1,6 +1,7 @@
 """Planning: start, status, stop, routes."""
 
 import datetime
+from math import ceil
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -124,6 +125,7 @@ async def get_planning_status(call: Call) -> Answer:
         "includeRoutePolyline": "true adds routePolyline.",
         "includeRouteStartEnd": "true adds startLocation and endLocation.",
     },
+    always=("routes",),
 )
 async def get_routes(call: Call) -> Answer:
     """The planned routes of a `date`, with the drivers' stops in order; times are in the account's time zone."""
@@ -151,7 +153,8 @@ def _route(route: DayRoute, zone: ZoneInfo, with_line: bool, with_ends: bool) ->
     answer = answers.who(route.driver, route.vehicle) | {
         "duration": round(route.route.duration_s / 60),
         "distance": answers.number(round(route.route.distance_m / 1000, 3)),
-        **{f"load{index}": answers.number(load) for index, load in enumerate(route.route.loads, 1)},
+        # Whole numbers here, while an order's load may have a fraction; what is begun takes up room.
+        **{f"load{index}": ceil(round(load, 6)) for index, load in enumerate(route.route.loads, 1)},
         "stops": [_stop(stop, zone) for stop in route.stops],
     }
     if with_line:

@@ -57,13 +57,18 @@ class Updates(msgspec.Struct, frozen=True):
     updates: Annotated[list[Update], Meta(min_length=1, max_length=BULK)]
 
 
-@method("get_events", "GET", query={"after_tag": "The tag of the answer to read on from."})
+@method(
+    "get_events",
+    "GET",
+    roles=(Role.TENANT, Role.SUBCONTRACTOR),
+    query={"after_tag": "The tag of the answer to read on from."},
+)
 async def get_events(call: Call) -> Answer:
     """Up to 500 events after `after_tag` (all, where it is left out), in order of arrival, and how many remain."""
     account_id = call.office.account.id
     tag = call.optional("after_tag")
     after = _sequence(account_id, tag) if tag else _by_other_name(account_id, call.optional("afterTag"))
-    page = await history.since(call.desk, account_id, after, EVENTS)
+    page = await history.since(call.desk, account_id, after, EVENTS, call.office.subcontractor)
     return {
         "success": True,
         "events": [events.event_out(event) for event in page.items],
@@ -124,7 +129,9 @@ def _asked(item: object) -> tuple[OrderName, Asked] | Refusal:
 def _completed(call: Call, item: object, result: Completion | Refusal) -> Answer:
     if isinstance(result, Refusal):
         return failure(result) | wire.echo(item, "orderNo", "id")
-    return {"success": True} | wire.echo(item, "orderNo", "id") | {"data": completion_out(call.desk, result)}
+    plain = call.office.role is Role.CUSTOMER
+    data = completion_out(call.desk, result, plain=plain)
+    return {"success": True} | wire.echo(item, "orderNo", "id") | {"data": data}
 
 
 def _parsed(text: str) -> datetime:

@@ -25,7 +25,7 @@ CASES = [
         post("get_orders", None, refused("MALFORMED_REQUEST"), content=b"orders"),
         post("get_orders", None, refused("MALFORMED_REQUEST"), content=b"[]"),
         get("delete_order", refused("MALFORMED_REQUEST"), orderNo="none"),
-        post("get_routes", {}, refused("MALFORMED_REQUEST")),
+        post("get_routes", {}, refused("MALFORMED_REQUEST", routes=[])),
         Step("PUT", "/v1/get_orders", ONE, answer=refused("MALFORMED_REQUEST")),
     ),
     Case(
