@@ -1,6 +1,21 @@
 """Drivers and their vehicles."""
 
+from enum import StrEnum
+
 import msgspec
+
+
+class CodeKind(StrEnum):
+    SKILL = "skill"
+    VEHICLE_FEATURE = "vehicle feature"
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A skill or a vehicle feature. Orders, drivers and vehicles name it by its code."""
+
+    id: str
+    code: str
+    name: str
 
 
 class Place(msgspec.Struct, frozen=True):

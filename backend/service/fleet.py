@@ -7,11 +7,11 @@ import msgspec
 
 from backend.domain.accounts import Office
 from backend.domain.drafts import DriverName
-from backend.domain.drivers import Driver, Vehicle
+from backend.domain.drivers import Code, CodeKind, Driver, Vehicle
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
 from backend.service.desk import Desk
-from backend.store import fleet, people
+from backend.store import codes, fleet, people
 from backend.store.database import Connection
 
 T = TypeVar("T", Driver, Vehicle, Location)
@@ -54,19 +54,12 @@ async def declare(desk: Desk, caller: Office, document: Declared) -> Counts:
     account_id = caller.account.id
 
     def change(conn: Connection) -> Counts:
-        known_skills, known_features = fleet.skill_codes(conn, account_id), fleet.feature_codes(conn, account_id)
-        skills = _codes(document.skills, known_skills)
-        features = _codes(document.features, known_features)
-        fleet.save_skills(conn, account_id, *skills[:2])
-        fleet.save_features(conn, account_id, *features[:2])
-        vehicles = _declare_vehicles(
-            conn, desk, account_id, document.vehicles, known_features.keys() | document.features.keys()
-        )
-        drivers = _declare_drivers(
-            conn, desk, account_id, document.drivers, known_skills.keys() | document.skills.keys()
-        )
+        skills = _declare_codes(conn, desk, account_id, CodeKind.SKILL, document.skills)
+        features = _declare_codes(conn, desk, account_id, CodeKind.VEHICLE_FEATURE, document.features)
+        vehicles = _declare_vehicles(conn, desk, account_id, document.vehicles)
+        drivers = _declare_drivers(conn, desk, account_id, document.drivers)
         locations = _declare_locations(conn, desk, account_id, document.locations)
-        return Counts(skills[2], features[2], vehicles, drivers, locations)
+        return Counts(skills, features, vehicles, drivers, locations)
 
     counts = await desk.journal.transact(change)
     desk.hub.tell_fleet(account_id)
@@ -77,7 +70,7 @@ async def add_driver(desk: Desk, caller: Office, given: Fields) -> Driver:
     """One more driver, without looking for one like it."""
 
     def add(conn: Connection) -> Driver:
-        _check_codes(given, "skills", fleet.skill_codes(conn, caller.account.id), "skills")
+        _check_codes(given, "skills", codes.names(conn, caller.account.id, CodeKind.SKILL), "skills")
         made = _made(Driver, desk, _with_vehicle(conn, caller.account.id, given, "vehicle"))
         fleet.add_drivers(conn, caller.account.id, [made])
         return made
@@ -92,7 +85,7 @@ async def change_driver(desk: Desk, caller: Office, driver_id: str, given: Field
 
     def change(conn: Connection) -> Driver:
         found = _found(fleet.driver(conn, caller.account.id, driver_id), "driver")
-        _check_codes(given, "skills", fleet.skill_codes(conn, caller.account.id), "skills")
+        _check_codes(given, "skills", codes.names(conn, caller.account.id, CodeKind.SKILL), "skills")
         changed = msgspec.structs.replace(found, **_with_vehicle(conn, caller.account.id, given, "vehicle"))
         fleet.save_driver(conn, caller.account.id, changed)
         return changed
@@ -120,7 +113,7 @@ async def add_vehicle(desk: Desk, caller: Office, given: Fields) -> Vehicle:
     """One more vehicle, without looking for one like it."""
 
     def add(conn: Connection) -> Vehicle:
-        _check_codes(given, "features", fleet.feature_codes(conn, caller.account.id), "features")
+        _check_codes(given, "features", codes.names(conn, caller.account.id, CodeKind.VEHICLE_FEATURE), "features")
         made = _made(Vehicle, desk, given)
         fleet.add_vehicles(conn, caller.account.id, [made])
         return made
@@ -131,7 +124,7 @@ async def add_vehicle(desk: Desk, caller: Office, given: Fields) -> Vehicle:
 async def change_vehicle(desk: Desk, caller: Office, vehicle_id: str, given: Fields) -> Vehicle:
     def change(conn: Connection) -> Vehicle:
         found = _found(fleet.vehicle(conn, caller.account.id, vehicle_id), "vehicle")
-        _check_codes(given, "features", fleet.feature_codes(conn, caller.account.id), "features")
+        _check_codes(given, "features", codes.names(conn, caller.account.id, CodeKind.VEHICLE_FEATURE), "features")
         changed = msgspec.structs.replace(found, **given)
         fleet.save_vehicle(conn, caller.account.id, changed)
         return changed
@@ -222,7 +215,17 @@ async def vehicle_names(desk: Desk, caller: Office, of: Iterable[Driver]) -> dic
     return {each.id: each.external_id or "" for each in found}
 
 
-def _declare_vehicles(conn: Connection, desk: Desk, account_id: str, given: list[Fields], features: set[str]) -> Count:
+def _declare_codes(conn: Connection, desk: Desk, account_id: str, kind: CodeKind, given: dict[str, str]) -> Count:
+    known = codes.names(conn, account_id, kind) if given else {}
+    changed = {code: name for code, name in given.items() if code in known and known[code] != name}
+    added = [Code(desk.new_id(), code, name) for code, name in given.items() if code not in known]
+    codes.add(conn, account_id, kind, added)
+    codes.rename(conn, account_id, kind, changed)
+    return Count(len(added), len(changed), len(given) - len(added) - len(changed))
+
+
+def _declare_vehicles(conn: Connection, desk: Desk, account_id: str, given: list[Fields]) -> Count:
+    features = codes.names(conn, account_id, CodeKind.VEHICLE_FEATURE)
     known = fleet.vehicles_by_external_id(conn, account_id, _names(given, "external_id"))
     for index, each in enumerate(given):
         _check_codes(each, "features", features, f"vehicles[{index}].features")
@@ -233,7 +236,8 @@ def _declare_vehicles(conn: Connection, desk: Desk, account_id: str, given: list
     return count
 
 
-def _declare_drivers(conn: Connection, desk: Desk, account_id: str, given: list[Fields], skills: set[str]) -> Count:
+def _declare_drivers(conn: Connection, desk: Desk, account_id: str, given: list[Fields]) -> Count:
+    skills = codes.names(conn, account_id, CodeKind.SKILL)
     known = fleet.drivers_by_external_id(conn, account_id, _names(given, "external_id"))
     vehicles: dict[str, str] = {}
     for vehicle in fleet.vehicles_by_external_id(conn, account_id, _names(given, "vehicle")):
@@ -296,15 +300,9 @@ def _merge(
     return added, changed, Count(len(added), len(changed), unchanged)
 
 
-def _codes(given: dict[str, str], known: dict[str, str]) -> tuple[dict[str, str], dict[str, str], Count]:
-    added = {code: name for code, name in given.items() if code not in known}
-    changed = {code: name for code, name in given.items() if code in known and known[code] != name}
-    return added, changed, Count(len(added), len(changed), len(given) - len(added) - len(changed))
-
-
 def _check_codes(fields: Fields, name: str, known: Iterable[str], where: str) -> None:
-    codes = fields.get(name)
-    for code in codes if isinstance(codes, (list, tuple)) else ():
+    given = fields.get(name)
+    for code in given if isinstance(given, (list, tuple)) else ():
         if code not in known:
             raise Refusal(
                 "ERR_SK_NOT_EXISTS" if name == "skills" else "ERR_VF_NOT_EXISTS", f"{code!r} is not known.", where

@@ -22,12 +22,13 @@ from backend.domain.drafts import (
     demand,
     pair,
 )
+from backend.domain.drivers import CodeKind
 from backend.domain.errors import Refusal
 from backend.domain.orders import BEGUN, Location, Order
 from backend.service import settle
 from backend.service.desk import Desk
 from backend.service.locating import Places
-from backend.store import fleet, jobs, routes
+from backend.store import codes, fleet, jobs, routes
 from backend.store import orders as store
 from backend.store.database import Connection
 from backend.store.orders import Record
@@ -177,7 +178,9 @@ class _Ledger:
         self._drivers = fleet.drivers_named(
             conn, account_id, {draft.assigned_to for draft in drafts if draft.assigned_to}
         )
-        self._skills, self._features = store.known_codes(conn, account_id)
+        self._skills = codes.counts(conn, account_id, CodeKind.SKILL, _codes(draft.skills for draft in drafts))
+        features = _codes(draft.vehicle_features for draft in drafts)
+        self._features = codes.counts(conn, account_id, CodeKind.VEHICLE_FEATURE, features)
         self._busy = jobs.busy_orders(conn, account_id) if self._orders else {}
         self._new: dict[str, None] = {}
         self._changed: dict[str, None] = {}
@@ -266,13 +269,8 @@ class _Ledger:
         return old
 
     def _check_names(self, draft: OrderDraft) -> None:
-        for codes, known, code, noun in (
-            (draft.skills, self._skills, "ERR_SK_NOT_EXISTS", "skill"),
-            (draft.vehicle_features, self._features, "ERR_VF_NOT_EXISTS", "vehicle feature"),
-        ):
-            for each in () if codes is UNSET else codes:
-                if each not in known:
-                    raise Refusal(code, f"The {noun} {each!r} does not exist.")
+        _check_codes(draft.skills, self._skills, "ERR_SK", "skill")
+        _check_codes(draft.vehicle_features, self._features, "ERR_VF", "vehicle feature")
         if draft.customer and self._office.customer not in (None, draft.customer):
             raise Refusal("ERR_INVALID_PARAM_FORMAT", "This key is for the orders of another customer.", "customer")
 
@@ -356,3 +354,17 @@ def _ids(drafts: Iterable[OrderDraft]) -> set[str]:
 def _numbers(drafts: Iterable[OrderDraft]) -> set[str]:
     """Every order number that is named anywhere."""
     return {text for draft in drafts for text in (draft.order_no, draft.related_no) if text and text is not UNSET}
+
+
+def _codes(given: Iterable[tuple[str, ...] | msgspec.UnsetType]) -> set[str]:
+    return {code for many in given if many is not UNSET for code in many}
+
+
+def _check_codes(given: tuple[str, ...] | msgspec.UnsetType, known: dict[str, int], error: str, noun: str) -> None:
+    for code in () if given is UNSET else given:
+        match known.get(code, 0):
+            case 0:
+                raise Refusal(f"{error}_NOT_EXISTS", f"The {noun} {code!r} does not exist.")
+            case 1:
+                continue
+        raise Refusal(f"{error}_MULTIPLE", f"There are multiple {noun}s {code!r}.")

@@ -1,4 +1,4 @@
-"""Drivers, vehicles, locations, skills and vehicle features.
+"""Drivers, vehicles and locations.
 
 Each ``…_by_…`` look-up answers lists, since two drivers may share a serial number; what that means is for the verbs.
 """
@@ -18,8 +18,6 @@ from backend.store.tables import (
     drivers,
     locations,
     orders,
-    skills,
-    vehicle_features,
     vehicles,
 )
 
@@ -168,27 +166,6 @@ def locations_by_number(conn: Connection, account_id: str, numbers: Iterable[str
     return [_location(row) for row in _in(conn, locations, locations.c.location_no, account_id, numbers)]
 
 
-def skill_codes(conn: Connection, account_id: str) -> dict[str, str]:
-    """Code → name."""
-    rows = conn.execute(select(skills.c.code, skills.c.name).where(skills.c.account_id == account_id))
-    return {row.code: row.name for row in rows}
-
-
-def feature_codes(conn: Connection, account_id: str) -> dict[str, str]:
-    """Code → name."""
-    chosen = vehicle_features.c.account_id == account_id
-    rows = conn.execute(select(vehicle_features.c.code, vehicle_features.c.name).where(chosen))
-    return {row.code: row.name for row in rows}
-
-
-def save_skills(conn: Connection, account_id: str, added: dict[str, str], changed: dict[str, str]) -> None:
-    _save_codes(conn, skills, account_id, added, changed)
-
-
-def save_features(conn: Connection, account_id: str, added: dict[str, str], changed: dict[str, str]) -> None:
-    _save_codes(conn, vehicle_features, account_id, added, changed)
-
-
 def add_drivers(conn: Connection, account_id: str, added: list[Driver]) -> None:
     if added:
         conn.execute(insert(drivers), [{"account_id": account_id, **_driver_row(each)} for each in added])
@@ -244,17 +221,6 @@ def _in(conn: Connection, table: Table, column: Column[Any], account_id: str, va
         chosen = (table.c.account_id == account_id) & column.in_(wanted[start : start + _MANY])
         found.extend(conn.execute(select(table).where(chosen).order_by(table.c.id)))
     return found
-
-
-def _save_codes(
-    conn: Connection, table: Table, account_id: str, added: dict[str, str], changed: dict[str, str]
-) -> None:
-    if added:
-        rows = [{"account_id": account_id, "code": code, "name": name} for code, name in added.items()]
-        conn.execute(insert(table), rows)
-    for code, name in changed.items():
-        chosen = (table.c.account_id == account_id) & (table.c.code == code)
-        conn.execute(update(table).where(chosen).values(name=name))
 
 
 def _remove(conn: Connection, table: Table, account_id: str, row_id: str) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, delete, insert, or_, select, tuple_, update
 
 from backend.domain.orders import Location, Order
-from backend.store.tables import locations, orders, skills, vehicle_features
+from backend.store.tables import locations, orders
 
 MANY = 5_000
 
@@ -156,13 +156,6 @@ def update_locations(conn: Connection, places: Iterable[Location]) -> None:
         names = [column.name for column in _LOCATION_COLUMNS if column.name != "id"]
         statement = update(locations).where(locations.c.id == bindparam("key"))
         conn.execute(statement.values({name: bindparam(name) for name in names}), rows)
-
-
-def known_codes(conn: Connection, account_id: str) -> tuple[set[str], set[str]]:
-    """The codes of the account's skills and of its vehicle features."""
-    of_drivers = conn.execute(select(skills.c.code).where(skills.c.account_id == account_id))
-    of_vehicles = conn.execute(select(vehicle_features.c.code).where(vehicle_features.c.account_id == account_id))
-    return set(of_drivers.scalars()), set(of_vehicles.scalars())
 
 
 def page(

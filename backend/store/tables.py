@@ -82,17 +82,21 @@ devices = Table(
 skills = Table(
     "skills",
     metadata,
-    Column("account_id", String(32), primary_key=True),
-    Column("code", Text, primary_key=True),
+    _id(),
+    _account(),
+    Column("code", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Index("skills_by_code", "account_id", "code"),
 )
 
 vehicle_features = Table(
     "vehicle_features",
     metadata,
-    Column("account_id", String(32), primary_key=True),
-    Column("code", Text, primary_key=True),
+    _id(),
+    _account(),
+    Column("code", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Index("vehicle_features_by_code", "account_id", "code"),
 )
 
 vehicles = Table(

@@ -130,6 +130,16 @@ def test_a_vehicle_and_a_location_can_be_created_changed_and_deleted(company: Co
     assert company.client.delete(f"/api/locations/{place['id']}").status_code == 204
 
 
+@pytest.mark.parametrize("path", ["/api/skills", "/api/vehicle-features"])
+def test_codes_are_created_listed_and_deleted_one_by_one(company: Company, path: str) -> None:
+    made = [company.client.post(path, json={"code": "C", "name": name}).json() for name in ("One", "Two")]
+    assert [each["code"] for each in made] == ["C", "C"]
+    assert company.client.get(path, params={"limit": 1}).json()["items"] == made[:1]
+    assert company.client.delete(f"{path}/{made[0]['id']}").status_code == 204
+    assert company.client.get(path).json()["items"] == made[1:]
+    assert company.client.delete(f"{path}/{made[0]['id']}").status_code == 404
+
+
 def test_a_driver_that_is_removed_is_signed_out(company: Company) -> None:
     phone = company.driver()
     assert company.client.delete(f"/api/drivers/{phone.driver_id}").status_code == 204

@@ -5,12 +5,16 @@ import time
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from backend.domain.drivers import CodeKind
 from backend.domain.errors import Refusal
+from backend.store import codes
 from backend.store import database as database_module
 from backend.store.database import FILE, Database
 from backend.store.tables import metadata
@@ -26,6 +30,23 @@ def test_the_migrations_make_the_tables_that_the_code_expects(database: Database
         metadata.create_all(expected)
         assert database.read_now(_schema) == _schema(expected)
     assert database.read_now(lambda conn: compare_metadata(MigrationContext.configure(conn), metadata)) == []
+
+
+def test_a_data_folder_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(database_module.__file__).parent / "migrations"))
+    engine = create_engine(f"sqlite:///{tmp_path / FILE}")
+    with engine.connect() as conn:
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        for code in ("FR", "XL"):
+            conn.execute(text("INSERT INTO vehicle_features VALUES ('a', :code, 'Freezer')"), {"code": code})
+        conn.commit()
+    engine.dispose()
+    opened = Database.open(tmp_path)
+    kept = opened.read_now(lambda conn: codes.names(conn, "a", CodeKind.VEHICLE_FEATURE))
+    opened.close()
+    assert kept == {"FR": "Freezer", "XL": "Freezer"}
 
 
 def test_a_commit_reaches_the_disk_before_it_returns(database: Database) -> None:
@@ -66,7 +87,7 @@ def _filled(folder: Path) -> Path:
     opened = Database.open(folder)
     with opened.writer.begin():
         for number in range(400):
-            opened.writer.exec_driver_sql(f"INSERT INTO skills VALUES ('a', 'code {number}', '{'x' * 2000}')")
+            opened.writer.exec_driver_sql(f"INSERT INTO skills VALUES ('{number}', 'a', 'code', '{'x' * 2000}')")
     opened.close()
     return folder / FILE
 
