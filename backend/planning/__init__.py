@@ -17,6 +17,7 @@ The files, from the values outwards:
 
 * ``problem``   Problem and Plan: frozen values in plain integers
 * ``matrix``    travel times and distances between all places; polylines
+* ``breaks``    a driver's breaks between the visits of a route
 * ``timetable`` the times of one route whose order is fixed, and what a dropped stop costs
 * ``fitness``   why a stop can never be served by a vehicle, even alone
 * ``insertion`` stops put into routes one by one: the plan that a search begins with, and the one that is always there

@@ -6,7 +6,7 @@ from __future__ import annotations
 from backend.planning import explain, fitness, insertion
 from backend.planning.insertion import Orders
 from backend.planning.matrix import Matrix
-from backend.planning.problem import Plan, Problem, pairs
+from backend.planning.problem import DEPOT, Plan, Problem, pairs
 from backend.planning.timetable import FAR, penalties, timetable, travelled
 
 
@@ -19,7 +19,7 @@ def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
         able[pickup] = able[delivery] = [v for v in shared if empty[v].best_pair(pickup, delivery, FAR)]
     if problem.options.lock == "NONE":
         return able
-    home = {stop: vehicle for vehicle, order in enumerate(planned(problem)) for stop in order}
+    home = {stop: vehicle for vehicle, order in enumerate(planned(problem, matrix)) for stop in order}
     kept = set(home.values()) if problem.options.lock == "ROUTES" else set()
     for pair in pairs(problem).values():
         for i, other in (pair, pair[::-1]):
@@ -31,30 +31,33 @@ def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
     ]
 
 
-def movable(problem: Problem, choices: list[list[int]]) -> list[list[int]]:
+def movable(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> list[list[int]]:
     """The choices of those stops that a search may move: none for a stop whose route is kept as it is."""
     if problem.options.lock != "ROUTES":
         return choices
-    kept = {i for order in planned(problem) for i in order}
+    kept = {i for order in planned(problem, matrix) for i in order}
     kept.update(i for pair in pairs(problem).values() if kept.intersection(pair) for i in pair)
     return [[] if i in kept else vehicles for i, vehicles in enumerate(choices)]
 
 
-def planned(problem: Problem) -> Orders:
+def planned(problem: Problem, matrix: Matrix) -> Orders:
     """The existing routes, without what the problem does not know."""
     stops = {stop.key: i for i, stop in enumerate(problem.stops)}
     vehicles = {vehicle.key: i for i, vehicle in enumerate(problem.vehicles)}
     orders: Orders = [[] for _ in problem.vehicles]
     for route in problem.options.existing:
         if route.vehicle in vehicles:
-            orders[vehicles[route.vehicle]] = [stops[key] for key in route.stops if key in stops]
+            vehicle = vehicles[route.vehicle]
+            depot = {DEPOT: matrix.depots[vehicle]} if problem.vehicles[vehicle].returns else {}
+            known = stops | depot
+            orders[vehicle] = [known[key] for key in route.stops if key in known]
     return orders
 
 
 def greedy(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> Orders:
     """Orders by insertion alone, beginning with what is planned: the hardest stops first or the farthest, whichever
     costs less."""
-    begun = planned(problem)
+    begun = planned(problem, matrix)
     tried = [insertion.insert(problem, matrix, choices, begun, far_first=far) for far in (False, True)]
     return min(tried, key=lambda orders: cost(problem, matrix, orders))
 

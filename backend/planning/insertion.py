@@ -13,11 +13,27 @@ from itertools import accumulate
 
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Problem, Stop, pairs
-from backend.planning.timetable import FAR, Ranges, aboard, delivered, earliest, latest, picked_up, ranges, travelled
+from backend.planning.timetable import (
+    ALWAYS,
+    FAR,
+    Ranges,
+    aboard,
+    delivered,
+    earliest,
+    finish,
+    latest,
+    picked_up,
+    ranges,
+    travelled,
+)
+
+PARTED = 12
+"""Longer routes are not parted by a visit to the depot, only lengthened: that would take too long to try."""
 
 Order = list[int]
 Orders = list[Order]
-"""For each vehicle the stops of its route in order, as indices into the problem."""
+"""For each vehicle the stops of its route in order, as indices into the problem, and its depot's node where it comes
+back to reload."""
 
 
 def insert(
@@ -31,20 +47,24 @@ def insert(
     placed: set[int] = set()
     for trip, order in zip(routes, planned, strict=True):
         _follow(problem, choices, paired, trip, [i for i in order if i not in placed])
-        placed.update(trip.order)
+        placed.update(i for i in trip.order if i < len(problem.stops))
     for i in _sorted(problem, matrix, choices, far_first):
         if i not in placed:
             found = cheapest(routes, choices[i], i, problem.stops[i], paired.get(i))
             if found is not None:
                 routes[found[0]].replace(found[1])
                 placed.update(found[1])
+    for trip in routes:
+        trip.tidy()
     return [trip.order for trip in routes]
 
 
 def trips(problem: Problem, matrix: Matrix, orders: Sequence[Order] = ()) -> list[Trip]:
     """Feasible orders, or empty ones, ready for insertions."""
     starts = [ranges(stop) for stop in problem.stops]
-    routes = [Trip(problem, matrix, starts, vehicle) for vehicle in range(len(problem.vehicles))]
+    starts += [ALWAYS] * (len(matrix.travel_s) - len(starts))
+    fetched = frozenset(pickup for pickup, _ in pairs(problem).values())
+    routes = [Trip(problem, matrix, starts, fetched, vehicle) for vehicle in range(len(problem.vehicles))]
     for trip, order in zip(routes, orders, strict=False):
         trip.replace(order)
     return routes
@@ -66,16 +86,23 @@ def cheapest(
             both = trip.best_pair(*pair, bound)
             if both:
                 bound, found = both[0], (vehicle, both[1])
+    if found is None and any(stop.load):
+        for vehicle in vehicles:
+            anew = routes[vehicle].best_trip((i,) if pair is None else pair, stop, bound)
+            if anew:
+                bound, found = anew[0], (vehicle, anew[1])
     return found
 
 
 class Trip:
     """A route under construction, with what is needed to check an insertion in constant time."""
 
-    def __init__(self, problem: Problem, matrix: Matrix, starts: list[Ranges], vehicle: int) -> None:
+    def __init__(
+        self, problem: Problem, matrix: Matrix, starts: list[Ranges], fetched: frozenset[int], vehicle: int
+    ) -> None:
         self.vehicle = vehicle
         self.order: Order = []
-        self._problem, self._matrix, self._starts = problem, matrix, starts
+        self._problem, self._matrix, self._starts, self._fetched = problem, matrix, starts, fetched
         self._start, self._end = matrix.starts[vehicle], matrix.ends[vehicle]
         self._shift = problem.vehicles[vehicle]
         self._loads = [kind for kind, room in enumerate(self._shift.capacity) if room is not None]
@@ -112,7 +139,7 @@ class Trip:
                         ready_s = max(ready_s, opens)
                         break
                 in_time = ready_s + service_s + lead_onward_s[after] <= due[position]
-                if in_time and (stop.kind == "task" or self._carries(stop, position)):
+                if in_time and (stop.kind == "task" or self._carries(stop, position)) and self._rests(i, position):
                     bound, place = cost, position
             before = after
         return (bound, place) if place >= 0 else None
@@ -122,8 +149,7 @@ class Trip:
         first, second = self._problem.stops[pickup], self._problem.stops[delivery]
         found: tuple[float, Order] | None = None
         for position in range(len(self.order) + 1):
-            trip = Trip(self._problem, self._matrix, self._starts, self.vehicle)
-            trip.replace(self.with_stop(pickup, position))
+            trip = self._with(self.with_stop(pickup, position))
             if not trip.in_time:
                 continue
             spent = travelled(self._matrix, self.vehicle, trip.order) - travelled(
@@ -136,6 +162,33 @@ class Trip:
                 found = bound, trip.with_stop(delivery, place[1])
         return found
 
+    def best_trip(self, stops: tuple[int, ...], stop: Stop, bound: float) -> tuple[float, Order] | None:
+        """The least travel seconds below ``bound`` that a trip of its own for these stops adds, before or after what
+        there is, or where a short route is parted, and the order with it; None if it cannot be."""
+        if not self.order or self.reloads >= self._shift.returns:
+            return None
+        found: tuple[float, Order] | None = None
+        size, depot = len(self.order), self._matrix.depots[self.vehicle]
+        way_s = travelled(self._matrix, self.vehicle, self.order)
+        for position in range(size + 1) if size <= PARTED else (0, size):
+            before, after = self.order[:position], self.order[position:]
+            for order in ([*before, *stops, depot, *after], [*before, depot, *stops, *after]):
+                added_s = travelled(self._matrix, self.vehicle, order) - way_s
+                if added_s < bound:
+                    trip = self._with(order)
+                    if trip.in_time and trip.in_room:
+                        bound, found = added_s, (added_s, order)
+        return found
+
+    def tidy(self) -> None:
+        """Leave out the visits to the depot without which the route is no worse."""
+        for position in range(len(self.order) - 1, -1, -1):
+            if self.order[position] >= len(self._problem.stops):
+                before = self.order
+                self.replace(before[:position] + before[position + 1 :])
+                if not (self.in_time and self.in_room):
+                    self.replace(before)
+
     def with_stop(self, i: int, position: int) -> Order:
         """The order with one stop more."""
         return [*self.order[:position], i, *self.order[position:]]
@@ -147,14 +200,27 @@ class Trip:
 
     @property
     def in_time(self) -> bool:
-        """Whether all windows and the shift are kept."""
+        """Whether all windows, the breaks and the shift are kept."""
+        if self._shift.breaks and self.order:
+            return self._finishes(self.order)
         last = self.order[-1] if self.order else self._start
         return self._free[-1] + self._matrix.lead_s[last][self._end] <= self._shift.to_s
 
     @property
+    def reloads(self) -> int:
+        """How often the vehicle comes back to its depot."""
+        return len(self._depots)
+
+    @property
     def in_room(self) -> bool:
         """Whether no load is ever more than its capacity."""
-        return all(max(self._board[kind]) <= self._shift.capacity[kind] for kind in self._loads)
+        fits = all(max(self._board[kind]) <= self._shift.capacity[kind] for kind in self._loads)
+        return fits and self.reloads <= self._shift.returns
+
+    def _with(self, order: Order) -> Trip:
+        trip = Trip(self._problem, self._matrix, self._starts, self._fetched, self.vehicle)
+        trip.replace(order)
+        return trip
 
     def _reach(self, stop: Stop, position: int) -> int:
         """The last position, counted with the stop on the route, where its load can be put down again."""
@@ -166,7 +232,22 @@ class Trip:
     def _carries(self, stop: Stop, position: int) -> bool:
         if stop.source is not None:
             return True
-        return self._has_room(stop, slice(position + 1) if stop.kind == "delivery" else slice(position, None))
+        if stop.kind == "delivery":
+            begins = max((depot + 1 for depot in self._depots if depot < position), default=0)
+            return self._has_room(stop, slice(begins, position + 1))
+        ends = min((depot + 1 for depot in self._depots if depot >= position), default=None)
+        return self._has_room(stop, slice(position, ends))
+
+    def _rests(self, i: int, position: int) -> bool:
+        """Whether the driver's breaks can be kept with one stop more."""
+        return not self._shift.breaks or self._finishes(self.with_stop(i, position))
+
+    def _finishes(self, order: Order) -> bool:
+        soonest = finish(self._problem, self._matrix, self.vehicle, order)
+        return soonest is not None and soonest[0] <= self._shift.to_s
+
+    def _service_s(self, i: int) -> int:
+        return self._problem.stops[i].service_s if i < len(self._problem.stops) else self._shift.reload_s
 
     def _has_room(self, stop: Stop, legs: slice) -> bool:
         return all(
@@ -176,36 +257,48 @@ class Trip:
         )
 
     def _refresh(self) -> None:
-        """``_free[k]``: when leg k may begin; ``_due[k]``: its latest end; ``_board[kind][k]``: the load on it."""
-        stops, starts, lead_s = self._problem.stops, self._starts, self._matrix.lead_s
+        """``_free[k]``: when leg k may begin; ``_due[k]``: its latest end, both as if there were no breaks;
+        ``_board[kind][k]``: the load on it; ``_depots``: the positions of the visits to the depot."""
+        starts, lead_s = self._starts, self._matrix.lead_s
         clock, before = self._shift.from_s, self._start
         self._free = [clock]
         for i in self.order:
             start_s = earliest(starts[i], clock + lead_s[before][i])
-            clock = (FAR if start_s is None else start_s) + stops[i].service_s
+            clock = (FAR if start_s is None else start_s) + self._service_s(i)
             self._free.append(clock)
             before = i
         clock, after = self._shift.to_s, self._end
         self._due = [clock]
         for i in reversed(self.order):
-            start_s = latest(starts[i], clock - lead_s[i][after] - stops[i].service_s)
+            start_s = latest(starts[i], clock - lead_s[i][after] - self._service_s(i))
             clock = -FAR if start_s is None else start_s
             self._due.append(clock)
             after = i
         self._due.reverse()
+        self._depots = [k for k, i in enumerate(self.order) if i >= len(self._problem.stops)]
         self._board = {kind: self._on_board(kind) for kind in self._loads}
 
     def _on_board(self, kind: int) -> list[int]:
-        stops = [self._problem.stops[i] for i in self.order]
-        sent = sum(aboard(stop)[kind] for stop in stops)
-        return list(accumulate((picked_up(stop)[kind] - delivered(stop)[kind] for stop in stops), initial=sent))
+        heights: list[int] = []
+        kept = begins = 0
+        for ends in (*self._depots, len(self.order)):
+            trip = [(i, self._problem.stops[i]) for i in self.order[begins:ends]]
+            sent = sum(aboard(stop)[kind] for _, stop in trip)
+            heights += accumulate(
+                (picked_up(stop)[kind] - delivered(stop)[kind] for _, stop in trip), initial=kept + sent
+            )
+            kept += sum(stop.load[kind] for i, stop in trip if i in self._fetched)
+            kept -= sum(stop.load[kind] for _, stop in trip if stop.source is not None)
+            begins = ends + 1
+        return heights
 
 
 def _follow(
     problem: Problem, choices: list[list[int]], paired: dict[int, tuple[int, int]], trip: Trip, order: Order
 ) -> None:
     """Let a trip have an order, or as much of it as can be, without the pairs then."""
-    order = [i for i in order if trip.vehicle in choices[i]]
+    size = len(problem.stops)
+    order = [i for i in order if i >= size or trip.vehicle in choices[i]]
     known = {i: position for position, i in enumerate(order)}
     whole = all(a in known and b in known and known[a] < known[b] for a, b in (paired[i] for i in order if i in paired))
     trip.replace(order)
@@ -214,7 +307,11 @@ def _follow(
     trip.replace([])
     for i in order:
         end = len(trip.order)
-        if i not in paired and trip.best(i, problem.stops[i], ranges(problem.stops[i]), FAR, range(end, end + 1)):
+        if i >= size:
+            trip.replace([*trip.order, i])
+            if not (trip.in_time and trip.in_room):
+                trip.replace(trip.order[:-1])
+        elif i not in paired and trip.best(i, problem.stops[i], ranges(problem.stops[i]), FAR, range(end, end + 1)):
             trip.replace(trip.with_stop(i, end))
 
 

@@ -24,7 +24,7 @@ class Matrix(msgspec.Struct, frozen=True):
 
     ``travel_s[i][j]`` and ``distance_m[i][j]`` lead from node i to node j; ``lead_s`` adds the check-in at j, if it is
     due. From and to nowhere everything is 0: it stands in for a start or an end that a vehicle does not have.
-    ``starts`` and ``ends`` hold each vehicle's nodes.
+    ``starts``, ``ends`` and ``depots`` hold each vehicle's nodes.
     """
 
     travel_s: list[list[int]]
@@ -32,6 +32,7 @@ class Matrix(msgspec.Struct, frozen=True):
     lead_s: list[list[int]]
     starts: list[int]
     ends: list[int]
+    depots: list[int]
 
 
 def travel(problem: Problem) -> Matrix:
@@ -51,6 +52,7 @@ def travel(problem: Problem) -> Matrix:
         lead_s=_with_check_in(problem, travel_s),
         starts=[known[vehicle.start] for vehicle in problem.vehicles],
         ends=[known[vehicle.end] for vehicle in problem.vehicles],
+        depots=[known[vehicle.depot] for vehicle in problem.vehicles],
     )
 
 

@@ -13,6 +13,9 @@ import msgspec
 LOADS = 4
 """How many kinds of load are counted, each with its own capacity."""
 
+DEPOT = ""
+"""Stands among the keys of an existing route for a visit to the depot."""
+
 Seconds = int
 Load = tuple[int, int, int, int]
 Window = tuple[Seconds, Seconds]
@@ -53,11 +56,27 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority: Literal[0, 1, 2, 3] = 1
 
 
+class Break(msgspec.Struct, frozen=True):
+    """``duration_s`` in one piece, between ``opens_s`` and ``closes_s``, in which the driver neither drives nor serves.
+
+    Before a route leaves and after it has finished a driver is free: a break that fits there is no part of the route.
+    """
+
+    opens_s: Seconds
+    closes_s: Seconds
+    duration_s: Seconds
+
+
 class Vehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A driver in a vehicle during one shift.
 
     The route leaves ``start`` at or after ``from_s`` and reaches ``end`` at or before ``to_s``. Without a start it
     begins at its first stop, without an end it ends at its last. A capacity of None is unlimited; of 0, nothing fits.
+    ``breaks`` are in order and do not overlap.
+
+    The vehicle may come back to its depot (its start, or its end where it has no start) at most ``reloads`` times, for
+    ``reload_s`` each: what was picked up leaves it there, and what the stops until the next visit get is loaded. Goods
+    between a related pickup and its delivery stay on board. Capacities hold for each such trip.
     """
 
     key: str
@@ -68,10 +87,22 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     capacity: tuple[int | None, int | None, int | None, int | None] = (None, None, None, None)
     skills: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
+    breaks: tuple[Break, ...] = ()
+    reloads: int = 0
+    reload_s: Seconds = 0
+
+    @property
+    def depot(self) -> Place | None:
+        return self.start or self.end
+
+    @property
+    def returns(self) -> int:
+        """How often it may come back to its depot: never where it has none."""
+        return self.reloads if self.depot else 0
 
 
 class Existing(msgspec.Struct, frozen=True):
-    """A route that is already planned: the vehicle's key and its stops' keys in order."""
+    """A route that is already planned: the vehicle's key and its stops' keys in order, :data:`DEPOT` among them."""
 
     vehicle: str
     stops: tuple[str, ...]
@@ -83,6 +114,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``seconds``: the time budget of the search; 0 lets it grow with the problem, see :func:`budget`.
     ``balancing``: ON balances the routes that are used, ON_FORCE uses every vehicle; by working time (WT: driving and
     service) or by number of stops (NUM). ``balancing_factor`` (0 to 1) counts with ON_FORCE only.
+    ``clustering`` keeps routes apart: it pays for longer ways with less overlap.
     ``existing``: routes to begin with. ``lock``: NONE lets them change; ROUTES keeps them as they are and plans other
     stops on other vehicles; RESOURCES keeps each of their stops with its vehicle.
     Travel: great-circle distance times ``circuity`` at ``speed_kmh``.
@@ -92,6 +124,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     balancing: Literal["OFF", "ON", "ON_FORCE"] = "OFF"
     balance_by: Literal["WT", "NUM"] = "WT"
     balancing_factor: float = 0.3
+    clustering: bool = False
     existing: tuple[Existing, ...] = ()
     lock: Literal["NONE", "ROUTES", "RESOURCES"] = "NONE"
     speed_kmh: float = 40.0
@@ -107,7 +140,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """One stop on a route. ``distance_m`` and ``travel_s`` lead here from the visit before, or from the start."""
+    """One stop on a route. ``distance_m`` and ``travel_s`` lead here from the visit before, or from the start.
+
+    A visit to the depot and a break have no stop but a ``place``; a break may be on the way between two others.
+    """
 
     stop: str
     arrival_s: Seconds
@@ -115,6 +151,8 @@ class Visit(msgspec.Struct, frozen=True):
     departure_s: Seconds
     distance_m: int
     travel_s: Seconds
+    kind: Literal["stop", "depot", "break"] = "stop"
+    place: Place | None = None
 
 
 class Route(msgspec.Struct, frozen=True):
