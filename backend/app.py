@@ -25,6 +25,7 @@ from backend.api import (
 from backend.api import files as file_links
 from backend.domain.errors import Refusal
 from backend.live.hub import Hub
+from backend.places import geocoder as geocoders
 from backend.planning.worker import Planner
 from backend.service import plans, retention, watch
 from backend.service.callers import Acquaintances, Guesses
@@ -60,6 +61,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
         journal = Journal(database)
         media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
         hub, planner = Hub(), Planner()
+        geocoder = geocoders.choose(settings.geocoder, settings.public_url)
         desk = Desk(
             settings=settings,
             clock=clock,
@@ -68,6 +70,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             media=media,
             hub=hub,
             planner=planner,
+            geocoder=geocoder,
             acquaintances=Acquaintances(),
             guesses=Guesses(),
             secret=settings.secret(),
@@ -77,6 +80,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
         try:
             yield desk
         finally:
+            await geocoder.close()
             await planner.close()
             await hub.close()
             await journal.close()

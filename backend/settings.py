@@ -21,6 +21,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``blob_url``: where photos lie; empty means a folder in the data folder.
     ``public_url``: the address that recipients and photo links are given; empty means the one it serves on.
     ``secret_key``: signs photo links; empty means one that is made at the first start and kept in the data folder.
+    ``geocoder``: where addresses are looked up, ``photon+https://…`` or ``nominatim+https://…``, a query in which goes
+    along with each request; empty means nowhere: then only the addresses of the account's own locations are known.
     ``map_style_url``: a MapLibre style for the map pages; empty means a plain built-in one that needs no network.
     ``max_concurrent_requests``: for each key of ``/v1``, where its account does not say otherwise; 0 is no limit.
     ``max_attachment_bytes``: the largest photo or document a phone may send.
@@ -32,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     blob_url: str = ""
     public_url: str = ""
     secret_key: str = ""
+    geocoder: str = ""
     map_style_url: str = ""
     log_level: str = "INFO"
     max_concurrent_requests: int = 5
@@ -79,6 +82,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "ERR_SETTING_INVALID", "CODRIVER_PUBLIC_URL must begin with http:// or https://.", "CODRIVER_PUBLIC_URL"
             )
 
+        if self.geocoder and not _names_a_geocoder(self.geocoder):
+            raise Refusal(
+                "ERR_SETTING_INVALID",
+                f"CODRIVER_GEOCODER is photon+https://… or nominatim+https://…, not {self.geocoder!r}.",
+                "CODRIVER_GEOCODER",
+            )
+
     def secret(self) -> bytes:
         """The key that signs links: the one that was set, else one kept in the data folder for its owner alone."""
         if self.secret_key:
@@ -98,3 +108,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 os.link(draft, path)
             os.unlink(draft)
             return path.read_bytes()
+
+
+def _names_a_geocoder(setting: str) -> bool:
+    kind, _, url = setting.partition("+")
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return sound and kind in ("photon", "nominatim") and url.isprintable() and " " not in url

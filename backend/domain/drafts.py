@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from backend.domain.accounts import CustomField, Settings
 from backend.domain.errors import Refusal
+from backend.domain.geocoding import Accepted, Lookup, NotLookedUp, locate
 from backend.domain.orders import DateTimeWindow, Location, Order, TimeWindow
 
 
@@ -48,7 +49,8 @@ class LocationDraft(msgspec.Struct, frozen=True):
     longitude: float | UnsetType = UNSET
     notes: str | UnsetType = UNSET
     check_in_min: int | UnsetType = UNSET
-    store_invalid: bool = False
+    accepted: Accepted = Accepted()
+    lookup: Lookup | None = None  # what was found for the address, where somebody looked
 
 
 class OrderDraft(msgspec.Struct, frozen=True):
@@ -175,7 +177,7 @@ def new_location(draft: LocationDraft, location_id: str, *, by_address: bool = F
     """A place that was not known before.
 
     A bare number is refused as a place that does not exist, anything else without coordinates as one that is not
-    valid; with ``by_address`` an address is looked for, see :func:`found_nowhere`.
+    valid; with ``by_address`` an address is looked for, see :func:`geocoded`.
     """
     named = [text for text in (draft.location_no, draft.address, draft.name) if text]
     if draft.latitude is not UNSET and draft.longitude is not UNSET:
@@ -184,20 +186,19 @@ def new_location(draft: LocationDraft, location_id: str, *, by_address: bool = F
             raise Refusal("ERR_LOC_NOT_VALID", text)
         return _named(amend_location(Location(location_id), draft))
     if by_address and draft.address:
-        return found_nowhere(_named(amend_location(Location(location_id), draft)), draft)
+        return geocoded(_named(amend_location(Location(location_id), draft)), draft)
     if draft.location_no and not (draft.address or draft.name):
         raise Refusal("ERR_LOC_NON_EXISTING_LOC", "The location with the given location number does not exist.")
     raise Refusal("ERR_LOC_NOT_VALID", "A new location needs latitude and longitude.")
 
 
-def found_nowhere(place: Location, draft: LocationDraft) -> Location:
-    """A place whose address would have to be looked up: there is no geocoder, so no address is ever found.
-
-    Refused with ``ERR_LOC_GEOCODING``, or stored as not valid where the draft allows it.
-    """
-    if not draft.store_invalid:
-        raise Refusal("ERR_LOC_GEOCODING", "The specified address could not be geocoded.")
-    return msgspec.structs.replace(place, valid=False)
+def geocoded(place: Location, draft: LocationDraft) -> Location:
+    """A place where its new address is. :class:`NotLookedUp` where nobody looked; else as :func:`locate` has it."""
+    if draft.lookup is None and not place.address:
+        return locate(place, Lookup(), draft.accepted)
+    if draft.lookup is None:
+        raise NotLookedUp(place.address)
+    return locate(place, draft.lookup, draft.accepted)
 
 
 def _named(place: Location) -> Location:

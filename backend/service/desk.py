@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from backend.live.hub import Hub
+    from backend.places.geocoder import Geocoder
     from backend.planning.worker import Planner
     from backend.service.callers import Acquaintances, Guesses
     from backend.service.tally import Tally
@@ -45,6 +46,7 @@ class Desk:
     media: "Media"
     hub: "Hub"
     planner: "Planner"
+    geocoder: "Geocoder"
     acquaintances: "Acquaintances"
     guesses: "Guesses"
     secret: bytes  # signs links

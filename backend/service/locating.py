@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import UNSET, UnsetType
 
-from backend.domain.drafts import LocationDraft, Operation, OrderDraft, amend_location, found_nowhere, new_location
+from backend.domain.drafts import LocationDraft, Operation, OrderDraft, amend_location, geocoded, new_location
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
 from backend.store import orders as store
@@ -51,7 +51,8 @@ class Places:
                 return self._defined(given, current)
             return self._updated(given, current, replace=draft.operation is Operation.SYNC)
         except Refusal as refusal:
-            raise Refusal(refusal.code, refusal.text, given.location_no or None) from refusal
+            refusal.where = given.location_no or None
+            raise
 
     def remember(self, place: Location) -> None:
         """The place as it is from now on, for the next draft and for ``write``."""
@@ -85,7 +86,7 @@ class Places:
         if place is not None:
             amended = amend_location(place, given)
             known = given.address in (UNSET, "", place.address) and place.valid
-            return amended if known or _has_coordinates(given) else found_nowhere(amended, given)
+            return amended if known or _has_coordinates(given) else geocoded(amended, given)
         if _has_coordinates(given):
             same = current is not None and _same(current, given)
             return amend_location(current, given) if current and same else new_location(given, self._new_id())
@@ -94,7 +95,7 @@ class Places:
             if place is None:
                 return new_location(given, self._new_id(), by_address=True)
             amended = amend_location(place, given)
-            return amended if place.valid else found_nowhere(amended, given)
+            return amended if place.valid else geocoded(amended, given)
         if current is None or given.location_no:
             return new_location(given, self._new_id())
         return amend_location(current, given)

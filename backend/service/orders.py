@@ -24,6 +24,7 @@ from backend.domain.drafts import (
 )
 from backend.domain.drivers import CodeKind
 from backend.domain.errors import Refusal
+from backend.domain.geocoding import Lookup
 from backend.domain.orders import BEGUN, Location, Order
 from backend.service import settle
 from backend.service.desk import Desk
@@ -40,6 +41,7 @@ class Saved(msgspec.Struct, frozen=True):
     order: Order
     location: Location
     created: bool
+    lookup: Lookup | None = None  # of its address, where that was looked up
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -64,6 +66,11 @@ async def save(desk: Desk, office: Office, drafts: Sequence[OrderDraft | Refusal
     for route in ledger.changed_routes:
         desk.hub.tell_routes(office.account.id, route.date, [route.driver_id])
     return answers
+
+
+def rehearse(conn: Connection, desk: Desk, office: Office, draft: OrderDraft) -> None:
+    """Refuses as :func:`save` would, and saves nothing."""
+    _Ledger(conn, desk, office, [draft]).settle(draft)
 
 
 async def find(desk: Desk, office: Office, names: Sequence[OrderName]) -> list[Found | Refusal]:
@@ -218,7 +225,7 @@ class _Ledger:
         for partner_id in {order.related_id, order.linked_by} - {None}:
             pair(order, self._known(partner_id))
         self._remember(old, order, place)
-        return Saved(order, place, old is None)
+        return Saved(order, place, old is None, given.lookup if (given := draft.location) else None)
 
     def write(self) -> None:
         """Everything that was settled, in a handful of statements."""

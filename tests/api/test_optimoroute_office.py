@@ -69,7 +69,9 @@ def test_a_known_address_is_found_and_an_unknown_one_kept_on_demand(stocked: Com
     found = stocked.v1("create_order", create("1", location={"address": "1 High Street"}))
     assert (found["location"]["locationNo"], found["location"]["latitude"]) == ("L1", 1)
     named = create("2", location={"address": "1 High Street", "locationName": "Other"})
-    assert stocked.v1("create_order", named)["code"] == "ERR_LOC_GEOCODING"
+    made = stocked.v1("create_order", named)
+    assert made["geocodingResults"] == [["1 High Street", 1, 2, False]] and "code" not in made
+    assert (made["location"]["locationName"], made["location"]["latitude"]) == ("Other", 1)
     kept = stocked.v1("create_order", create("3", location={"address": "nowhere", "storeInvalid": True}))
     assert (kept["success"], kept["code"]) == (True, "WAR_LOC_GEOCODING") and kept["message"]
     assert kept["location"]["valid"] is False and kept["location"]["locationName"] == "nowhere"

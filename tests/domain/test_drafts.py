@@ -10,10 +10,11 @@ from backend.domain.drafts import (
     amend_location,
     blank,
     custom_values,
-    found_nowhere,
+    geocoded,
     new_location,
 )
 from backend.domain.errors import Refusal
+from backend.domain.geocoding import Accepted, Lookup
 from backend.domain.orders import Location, TimeWindow
 
 ORDER = blank(Settings(default_duration_minutes=7), "o1", "ORD1", "2026-03-02", "l1")
@@ -66,7 +67,7 @@ def test_a_place_keeps_what_is_not_said_or_where_all_is_replaced_its_coordinates
 
 
 def test_coordinates_make_an_invalid_place_valid() -> None:
-    lost = found_nowhere(PLACE, LocationDraft(address="2 High Street", store_invalid=True))
+    lost = geocoded(PLACE, LocationDraft(accepted=Accepted(nothing=True), lookup=Lookup()))
     assert lost.valid is False
     assert amend_location(lost, LocationDraft(latitude=1, longitude=2)).valid is True
     assert amend_location(lost, LocationDraft(latitude=1)).valid is False

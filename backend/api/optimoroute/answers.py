@@ -1,11 +1,13 @@
 """The shapes of the OptimoRoute document, as they go out."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend.api.optimoroute import wire
 from backend.domain.drivers import Driver, Vehicle
+from backend.domain.geocoding import Match
 from backend.domain.orders import Location, TimeWindow
 from backend.domain.routes import Stop
 from backend.service.days import Scheduled
@@ -57,6 +59,12 @@ def location(place: Location) -> dict[str, Any]:
         "checkInTime": place.check_in_min,
         "notes": place.notes,
     }
+
+
+def geocoding_results(matches: Sequence[Match]) -> dict[str, Any]:
+    """What was found for an address, where anything was: address, latitude, longitude, whether it is partial."""
+    found = [[match.address, match.latitude, match.longitude, match.partial] for match in matches]
+    return {"geocodingResults": found} if found else {}
 
 
 def schedule(where: Scheduled, zone: ZoneInfo, expected_s: int | None = None) -> dict[str, Any]:

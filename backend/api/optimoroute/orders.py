@@ -3,32 +3,31 @@
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import UNSET
-
 from backend.api.optimoroute import answers, wire
 from backend.api.optimoroute.call import BULK, Answer, Call, failure, method
+from backend.domain import geocoding
 from backend.domain.accounts import Role
 from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
+from backend.service import geocoding as saving
 from backend.service import orders
 from backend.service.orders import Found, Saved
 
 
 @method("create_order", "POST", roles=(Role.TENANT, Role.CUSTOMER), takes=wire.SingleOrder)
 async def create_order(call: Call) -> Answer:
-    """Creates or updates one order; `operation` is mandatory. Only addresses of known locations are found."""
+    """Creates or updates one order; `operation` is mandatory. An address is looked up where nothing else says where."""
     wire.no_nul(call.body)
-    draft = wire.single_order(call.body).draft()
-    (saved,) = await orders.save(call.desk, call.office, [draft])
+    saved = await saving.save(call.desk, call.office, wire.single_order(call.body).draft())
     if isinstance(saved, Refusal):
-        return failure(saved)
+        matches = saved.matches if isinstance(saved, geocoding.Unplaced) else ()
+        return failure(saved) | answers.geocoding_results(matches)
     answer: Answer = {"success": True, "id": saved.order.id, "location": answers.location(saved.location)}
-    if draft.location is not UNSET and draft.location.store_invalid and not saved.location.valid:
-        text = (
-            "The specified address could not be geocoded; the order cannot be planned until its location is corrected."
-        )
-        answer |= {"code": "WAR_LOC_GEOCODING", "message": text}
-    return answer
+    if saved.lookup is None:
+        return answer
+    warned = geocoding.caution(saved.lookup)
+    said = {"code": warned[0], "message": warned[1]} if warned else {}
+    return answer | said | answers.geocoding_results(saved.lookup.matches)
 
 
 @method("create_or_update_orders", "POST", roles=(Role.TENANT, Role.CUSTOMER), takes=wire.Orders)

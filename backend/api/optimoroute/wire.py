@@ -11,6 +11,7 @@ from backend.api.optimoroute.call import BULK, convert, no_nul
 from backend.domain import drafts as domain
 from backend.domain.drafts import DriverName, LocationDraft, Operation, OrderDraft
 from backend.domain.errors import Refusal
+from backend.domain.geocoding import Accepted
 from backend.domain.orders import DateTimeWindow, TimeWindow
 from backend.domain.times import day
 
@@ -73,7 +74,7 @@ class Location(msgspec.Struct, frozen=True, rename="camel"):
     notes: Text | UnsetType = UNSET
     check_in_time: Annotated[int, Meta(ge=0, le=1440)] | UnsetType = UNSET
 
-    def draft(self, *, store_invalid: bool = False) -> LocationDraft:
+    def draft(self) -> LocationDraft:
         return LocationDraft(
             self.location_no,
             self.location_name,
@@ -82,7 +83,6 @@ class Location(msgspec.Struct, frozen=True, rename="camel"):
             self.longitude,
             self.notes,
             self.check_in_time,
-            store_invalid,
         )
 
 
@@ -173,6 +173,10 @@ class GeocodedLocation(Location, frozen=True, rename="camel"):
     accept_partial_match: bool = False
     store_invalid: bool = False
 
+    def draft(self) -> LocationDraft:
+        accepted = Accepted(self.accept_multiple_results, self.accept_partial_match, self.store_invalid)
+        return msgspec.structs.replace(super().draft(), accepted=accepted)
+
 
 class SingleOrder(Order, frozen=True, kw_only=True, rename="camel"):
     """The body of create_order. ``tw_from`` and ``tw_to`` are the older way to give one time window."""
@@ -193,8 +197,6 @@ class SingleOrder(Order, frozen=True, kw_only=True, rename="camel"):
         changes: dict[str, Any] = {"find_by_address": True}
         if self.operation == "CREATE":
             changes["id"] = None  # it is the operations other than CREATE that look for one
-        if self.location is not UNSET:
-            changes["location"] = self.location.draft(store_invalid=self.location.store_invalid)
         if self.time_windows is UNSET and (self.tw_from is not UNSET or self.tw_to is not UNSET):
             changes["time_windows"] = (TimeWindow(self.tw_from or None, self.tw_to or None),)
         return msgspec.structs.replace(draft, **changes)
