@@ -1,9 +1,5 @@
 """What holds for every method of `/v1`: keys, verbs, bodies, and an answer that is always 200 and JSON."""
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-
 import httpx
 import pytest
 
@@ -201,50 +197,6 @@ def test_a_body_over_ten_mebibytes_is_refused_in_the_same_form(anyone: Company) 
     body = b'{"orders": "' + b"x" * (11 << 20) + b'"}'
     answer = httpx.post(f"{anyone.server.url}/v1/get_orders", params={"key": anyone.key}, content=body, timeout=30)
     assert told(answer)["code"] == "MALFORMED_REQUEST"
-
-
-def test_a_sixth_request_at_the_same_time_is_refused_at_once(company: Company) -> None:
-    holding, release = threading.Barrier(6), threading.Event()
-
-    def slow_body():
-        yield b'{"orders": '
-        holding.wait(10)
-        release.wait(10)
-        yield b'[{"orderNo": "none"}]}'
-
-    url = f"{company.server.url}/v1/get_orders"
-    with ThreadPoolExecutor(5) as pool:
-        running = [
-            pool.submit(httpx.post, url, params={"key": company.key}, content=slow_body(), timeout=30) for _ in range(5)
-        ]
-        holding.wait(10)
-        deadline = time.monotonic() + 10
-        while (refused := told(httpx.get(url, params={"key": company.key, "orderNo": "none"}))).get("orders"):
-            assert time.monotonic() < deadline, "a sixth request was never refused"
-        assert refused["code"] == "ERR_TOO_MANY_CONNECTIONS"
-        release.set()
-        assert all(told(each.result(20))["orders"] for each in running)
-    assert told(httpx.get(url, params={"key": company.key, "orderNo": "none"}))["orders"]
-
-
-def test_many_clients_with_five_requests_at_once_are_never_refused(company: Company) -> None:
-    def one(_: int) -> bool:
-        with httpx.Client() as client:
-            answers = [
-                client.get(f"{company.server.url}/v1/get_events", params={"key": company.key}) for _ in range(10)
-            ]
-        return all(told(answer)["success"] for answer in answers)
-
-    with ThreadPoolExecutor(5) as pool:
-        assert all(pool.map(one, range(5)))
-
-
-def test_the_limit_is_the_accounts_own_where_it_sets_one(server: Server, company: Company) -> None:
-    changed = company.client.patch("/api/settings", json={"maxConcurrentRequests": 0})
-    assert changed.status_code == 200, changed.text
-    with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda _: company.v1("get_events"), range(60)))
-    assert all(answer["success"] for answer in answers)
 
 
 def test_keys_of_other_roles_do_what_is_theirs_alone(company: Company) -> None:

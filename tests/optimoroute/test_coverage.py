@@ -19,7 +19,6 @@ ELSEWHERE = {
 NEVER = {"start_planning/errors/ERR_OPT_TRIAL_ENDED", "start_planning/errors/ERR_UNSUPPORTED_BY_PRICING_PLAN"}
 # Tables whose cases are still to be written, by the beginning of their rows.
 UNFINISHED: set[str] = {
-    "general/errors/ERR_TOO_MANY_CONNECTIONS",
     "general/errors/ERR_INTERNAL",
     "objects/",
     "create_order/",
