@@ -1,9 +1,11 @@
 """What the cases begin with: a fleet, orders, and a plan that was sent."""
 
 import re
+import uuid
+from datetime import datetime
 from typing import Any
 
-from tests.optimoroute.table import MORE, Name, Play, Stage, Step, office, plan, post, send
+from tests.optimoroute.table import MORE, Name, Play, Stage, Step, office, phone, plan, post, send
 
 DAY = "2026-03-02"  # a Monday
 AT = 1772442000  # 2026-03-02T09:00:00Z, which is 10:00 at the places below
@@ -85,3 +87,18 @@ def planned(expected: dict[str, list[str]]) -> Play:
 def moment(unix: int, utc: str, local: str) -> dict[str, Any]:
     """The Time object."""
     return {"unixTimestamp": unix, "utcTime": utc, "localTime": local}
+
+
+def action(word: str, at: float = AT, **fields: Any) -> dict[str, Any]:
+    """What a phone reports."""
+    return {"id": str(uuid.uuid4()), "action": word, "timestamp": at} | fields
+
+
+def acts(*actions: dict[str, Any], driver: str = "D1") -> Step:
+    """The driver's phone reports these, and all are taken."""
+    done = [{"id": each["id"], "success": True, **MORE} for each in actions]
+    return phone(driver, "actions", {"actions": list(actions)}, {"actions": done})
+
+
+def unix(utc: str) -> int:
+    return round(datetime.fromisoformat(utc + "+00:00").timestamp())

@@ -33,7 +33,6 @@ UNFINISHED: set[str] = {
     "start_planning/request/clustering",
     "update_driver_parameters/",
     "update_drivers_parameters/",
-    "get_events/",
     "get_completion_details/",
     "update_completion_details/",
     "update_drivers_positions/",

@@ -101,8 +101,8 @@ def method(
 ) -> Callable[[Method], Method]:
     """Makes a function a method of the API, answering these HTTP verbs; the others are told so in the same way.
 
-    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document. ``always`` names the
-    lists that the document calls mandatory in the answer: they are empty where the call is refused.
+    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document. ``always`` names
+    the lists that the document calls mandatory in the answer: they are empty where the call is refused.
     """
 
     def register(verb: Method) -> Method:
