@@ -1,6 +1,8 @@
 """Wiring only: settings → desk → Litestar. Starts and stops everything, in order."""
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -60,8 +62,13 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
     try:
         journal = Journal(database)
         media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
-        hub, planner = Hub(), Planner()
         geocoder = geocoders.choose(settings.geocoder, settings.public_url)
+        hub, planner = _hub(settings), Planner()
+        acquaintances, guesses = Acquaintances(), Guesses()
+        hub.heed("revoked", acquaintances.forget)
+        hub.heed("account", acquaintances.forget_account)
+        hub.heed("doubt", lambda _: acquaintances.forget_all())
+        hub.heed("guess", guesses.hear)
         desk = Desk(
             settings=settings,
             clock=clock,
@@ -71,8 +78,8 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             hub=hub,
             planner=planner,
             geocoder=geocoder,
-            acquaintances=Acquaintances(),
-            guesses=Guesses(),
+            acquaintances=acquaintances,
+            guesses=guesses,
             secret=settings.secret(),
             public_url=(settings.public_url or public_url).rstrip("/"),
             tally=Tally(),
@@ -87,6 +94,16 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             await media.close()
     finally:
         database.close()
+
+
+def _hub(settings: Settings) -> Hub:
+    """One that is joined with those of other processes, where there is a Redis to join them."""
+    if not settings.redis_url:
+        return Hub()
+    from backend.live.fanout import JoinedHub
+
+    mark = hmac.new(settings.secret(), b"live", hashlib.sha256).hexdigest()[:16]
+    return JoinedHub(settings.redis_url, mark)
 
 
 def create_app(settings: Settings, clock: Clock | None = None, public_url: str = "http://127.0.0.1:8000") -> Litestar:

@@ -71,10 +71,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "CODRIVER_DATABASE_URL names a database that this version cannot use; leave it unset for SQLite.",
                 "CODRIVER_DATABASE_URL",
             )
-        if self.redis_url:
+        if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):
             raise Refusal(
                 "ERR_SETTING_INVALID",
-                "CODRIVER_REDIS_URL is set, but this version serves from one process and has no use for Redis.",
+                "CODRIVER_REDIS_URL must begin with redis://, rediss:// or unix://.",
                 "CODRIVER_REDIS_URL",
             )
         if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):

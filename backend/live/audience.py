@@ -55,6 +55,7 @@ class Audience:
         self.watchers: set[Watcher] = set()
         self.readers: set[Subscription] = set()  # those who want events
         self.lagging: set[Subscription] = set()  # readers that could not be written all they are due
+        self.plans: dict[str, set[tuple[str, int]]] = {}  # by date the routes' versions, where they were read
         self.told = False  # there may be more in the log than was read
         self.pumping = False
         self._feeds: dict[Wish, Feed] = {}

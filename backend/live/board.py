@@ -28,13 +28,14 @@ class Roll(msgspec.Struct, frozen=True):
 class Fleet:
     """The present of one account. Keyed by driver; the newest timestamp wins, and the same one twice is harmless."""
 
-    __slots__ = ("positions", "roll", "roll_at", "roll_is_old")
+    __slots__ = ("doubtful", "positions", "roll", "roll_at", "roll_is_old")
 
     def __init__(self) -> None:
         self.positions: dict[str, Position] = {}
         self.roll: Roll | None = None
         self.roll_at = 0.0  # monotonic seconds
         self.roll_is_old = True  # something happened since that changes it
+        self.doubtful = False  # the store may have newer positions
 
     def offer(self, driver_id: str, position: Position) -> bool:
         """True where this is news: nothing known yet, or only what is older."""
@@ -56,6 +57,11 @@ class Board:
         if fleet is None:
             fleet = self._fleets[account_id] = Fleet()
         return fleet
+
+    def doubt(self) -> None:
+        """Not everything may have been told: what is here is read again before it is shown to anybody new."""
+        for fleet in self._fleets.values():
+            fleet.roll_is_old = fleet.doubtful = True
 
     def offer(self, account_id: str, driver_id: str, position: Position) -> bool:
         return self.fleet(account_id).offer(driver_id, position)

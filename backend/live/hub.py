@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from backend.domain.positions import Position
@@ -17,8 +17,9 @@ from backend.live import frames
 from backend.live.audience import Audience
 from backend.live.board import Board
 from backend.live.parcels import Parcels
-from backend.live.phones import Line
+from backend.live.phones import Line, Message
 from backend.live.readers import Readers
+from backend.live.review import Review
 from backend.live.rolls import Rolls
 from backend.live.sources import Sources
 from backend.live.tasks import AT_ONCE, Tasks
@@ -45,9 +46,10 @@ class Hub:
         self._parcels = Parcels(self.board)
         self._watchers: set[Watcher] = set()
         self.dropped = 0  # closed for being too slow
+        self._heeding: dict[str, list[Callable[[str], None]]] = defaultdict(list)
         self._sources: Sources | None = None
         self._tasks = Tasks()
-        self._rolls = Rolls(self.board, self._tasks, self.tell_positions)
+        self._rolls = Rolls(self.board, self._tasks, self._place)
         self._ticker = Ticker(self._rolls, self._tasks)
         self._readers = Readers(self._tasks)
 
@@ -69,12 +71,7 @@ class Hub:
     # Told by the verbs, after the commit
 
     def tell_positions(self, account_id: str, driver_id: str, newest: Position) -> None:
-        if not self.board.offer(account_id, driver_id, newest):
-            return
-        audience = self._audiences.get(account_id)
-        if audience is not None and audience.watchers:
-            self._ticker.moved(audience, {driver_id})
-        self._parcels.driver_moved(driver_id)
+        self._place(account_id, driver_id, newest)
 
     def tell_facts(self, account_id: str, driver_id: str | None = None) -> None:
         """New facts are in the log; ``driver_id`` where all of them are this driver's."""
@@ -104,17 +101,27 @@ class Hub:
             audience.ghosts.clear()
             self._tasks.start(self._rolls.fresh(account_id, self._sources))
 
-    def tell_message(self, account_id: str, driver_id: str, message: object) -> None:
+    def tell_message(self, account_id: str, driver_id: str, message: Message) -> None:
         for line in self._lines.get(driver_id, ()):
             line.tell_message(message)
 
     def tell_revoked(self, token_hash: str) -> None:
+        self._act("revoked", token_hash)
         for held in tuple(self._credentials.get(token_hash, ())):
             match held:
                 case Watcher():
                     held.close(REVOKED, "This key was taken back.")
                 case Line():
                     held.hang_up(REVOKED, "This token was taken back.")
+
+    def note(self, topic: str, text: str) -> None:
+        """Something that is not the present of a fleet, for those who :meth:`heed` the topic in every process."""
+        self._act(topic, text)
+
+    def heed(self, topic: str, act: Callable[[str], None]) -> None:
+        """Call ``act`` with the text of each note on the topic. Two are the hub's own: ``revoked``, the hash of a
+        credential, and ``doubt``, when notes may have been missed."""
+        self._heeding[topic].append(act)
 
     # Who watches
 
@@ -196,9 +203,7 @@ class Hub:
     def phone(self, account_id: str, driver_id: str, credential: str) -> Iterator[Line]:
         """The ear of a phone's socket, for as long as it is open. An older socket of the same device is hung up."""
         line = Line(account_id, driver_id, credential)
-        for held in tuple(self._credentials[credential]):
-            if isinstance(held, Line):
-                held.hang_up(REVOKED, "This device has a newer connection.")
+        self._phone_came(credential, line.since_s)
         self._credentials[credential].add(line)
         self._lines[driver_id].add(line)
         try:
@@ -209,6 +214,11 @@ class Hub:
                 del self._lines[driver_id]
             self._let_go(line)
 
+    def _phone_came(self, credential: str, at_s: float) -> None:
+        for held in tuple(self._credentials.get(credential, ())):
+            if isinstance(held, Line) and held.since_s <= at_s:
+                held.hang_up(REVOKED, "This device has a newer connection.")
+
     def _let_go(self, held: Watcher | Line) -> None:
         holders = self._credentials.get(held.credential)
         if holders is not None:
@@ -216,7 +226,37 @@ class Hub:
             if not holders:
                 del self._credentials[held.credential]
 
+    def _place(self, account_id: str, driver_id: str, newest: Position) -> bool:
+        """Where a driver is; False where that is no news."""
+        if not self.board.offer(account_id, driver_id, newest):
+            return False
+        audience = self._audiences.get(account_id)
+        if audience is not None and audience.watchers:
+            self._ticker.moved(audience, {driver_id})
+        self._parcels.driver_moved(driver_id)
+        return True
+
+    def _act(self, topic: str, text: str) -> None:
+        for act in self._heeding.get(topic, ()):
+            try:
+                act(text)
+            except Exception:
+                log.exception("a note on %s could not be heeded", topic)
+
     # Signs of life
+
+    async def review(self, since_s: float) -> None:
+        """Not all that was told since then may have come: read for all who watch what the store has.
+
+        Raises where the store cannot be read; then it is to be called again.
+        """
+        self._act("doubt", "")
+        self.board.doubt()
+        review = Review(self._rolls, self._parcels, self._audiences, self._lines, self._credentials)
+        for credential in await review.revoked(self._running()):
+            Hub.tell_revoked(self, credential)
+        for audience in await review.read(self._running(), since_s):
+            self._wake_readers(audience)
 
     async def _sweep(self) -> None:
         while True:

@@ -121,9 +121,14 @@ class Parcels:
             self._unindex(window)
             self._dirty.discard(window)
 
-    def age(self) -> None:
+    @property
+    def accounts(self) -> set[str]:
+        """Whose orders are looked at."""
+        return set(self._by_account)
+
+    def age(self, older_than_s: float = READ_AGAIN_S) -> None:
         """Have read again what was read long ago."""
-        oldest = time.monotonic() - READ_AGAIN_S
+        oldest = time.monotonic() - older_than_s
         for window in self._windows.values():
             if window.read_at < oldest and not window.stale:
                 window.stale = True

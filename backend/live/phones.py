@@ -1,12 +1,23 @@
 """What the office and the planner have for one phone that is listening."""
 
 import asyncio
-from collections import deque
+import time
+from collections import OrderedDict, deque
 
 import msgspec
 
 FORGOTTEN = 4408  # too slow
 MOST_WAITING = 1000
+MOST_KNOWN = 200  # messages that are not told again
+
+
+class Message(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """``at`` is when it reached the server, UTC ISO 8601; ``from`` is ``office`` or ``driver``."""
+
+    id: str
+    text: str
+    at: str
+    from_: str
 
 
 class RouteChanged(msgspec.Struct, frozen=True):
@@ -16,9 +27,9 @@ class RouteChanged(msgspec.Struct, frozen=True):
 
 
 class MessageSent(msgspec.Struct, frozen=True):
-    """From the office; ``message`` as the teller gave it."""
+    """From the office."""
 
-    message: object
+    message: Message
 
 
 class HungUp(msgspec.Struct, frozen=True):
@@ -32,14 +43,20 @@ Word = RouteChanged | MessageSent | HungUp
 
 
 class Line:
-    """One phone's open ear. Changes of a route are states: told twice before they were heard, they are heard once."""
+    """One phone's open ear. Changes of a route are states: told twice before they were heard, they are heard once.
+
+    A message told twice is heard once. ``since_s`` is when the phone came, Unix seconds of the machine's clock.
+    """
 
     def __init__(self, account_id: str, driver_id: str, credential: str) -> None:
         self.account_id = account_id
         self.driver_id = driver_id
         self.credential = credential
+        self.since_s = time.time()
         self._dates: dict[str, None] = {}
-        self._messages: deque[object] = deque()
+        self._messages: deque[Message] = deque()
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._versions: dict[str, int] = {}  # of routes, by date, as they were read last
         self._hung_up: HungUp | None = None
         self._rings = asyncio.Event()
 
@@ -47,10 +64,22 @@ class Line:
         self._dates[date] = None
         self._rings.set()
 
-    def tell_message(self, message: object) -> None:
+    def review(self, versions: dict[str, int]) -> None:
+        """The driver's routes as the store has them, by date: told where they are others than last time."""
+        for date in versions.keys() | self._versions.keys():
+            if versions.get(date) != self._versions.get(date):
+                self.tell_route(date)
+        self._versions = versions
+
+    def tell_message(self, message: Message) -> None:
+        if message.id in self._known:
+            return
         if len(self._messages) >= MOST_WAITING:
             self.hang_up(FORGOTTEN, "Too slow: connect again and read the messages.")
             return
+        self._known[message.id] = None
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
         self._messages.append(message)
         self._rings.set()
 

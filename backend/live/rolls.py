@@ -15,7 +15,7 @@ ROLL_S = 5.0  # how old a roll may be where nobody told of a change
 class Rolls:
     """The rolls on the board, kept fresh."""
 
-    def __init__(self, board: Board, tasks: Tasks, tell: Callable[[str, str, Position], None]) -> None:
+    def __init__(self, board: Board, tasks: Tasks, tell: Callable[[str, str, Position], object]) -> None:
         self._board = board
         self._tasks = tasks
         self._tell = tell  # of the stored positions of drivers of whom the board has none
@@ -40,11 +40,12 @@ class Rolls:
 
     async def _read(self, account_id: str, sources: Sources) -> Roll:
         fleet = self._board.fleet(account_id)
-        fleet.roll_is_old = False
+        doubtful = fleet.doubtful
+        fleet.roll_is_old = fleet.doubtful = False
         try:
-            roll, positions = await sources.roll(account_id)
+            roll, positions = await sources.roll(account_id, doubtful)
         except BaseException:
-            fleet.roll_is_old = True
+            fleet.roll_is_old, fleet.doubtful = True, fleet.doubtful or doubtful
             raise
         finally:
             del self._reading[account_id]

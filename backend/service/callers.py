@@ -40,6 +40,10 @@ class Acquaintances:
         for key in [key for key, caller in self._known.items() if caller.account.id == account_id]:
             del self._known[key]
 
+    def forget_all(self) -> None:
+        self.generation += 1
+        self._known.clear()
+
 
 class Guesses:
     """Wrong pairing codes by the address they came from: ten, then a minute's wait, doubled with each further ten."""
@@ -58,13 +62,25 @@ class Guesses:
                 f"Too many wrong pairing codes from this address; try again in {int(left) + 1} seconds.",
             )
 
-    def wrong(self, address: str) -> None:
-        count = self._wrong.pop(address, (0, 0.0))[0] + 1
-        rounds, rest = divmod(count, WRONG_CODES_ALLOWED)
-        wait_s = min(60.0 * 2 ** (rounds - 1), 3600.0) if rounds and rest == 0 else 0.0
-        self._wrong[address] = (count, time.monotonic() + wait_s)
+    def wrong(self, address: str) -> int:
+        """How many wrong codes came from there so far."""
+        count = self._wrong.get(address, (0, 0.0))[0] + 1
+        self._count(address, count)
+        return count
+
+    def hear(self, note: str) -> None:
+        """What another process counts, as ``count address``; 0 after a right code."""
+        count, _, address = note.partition(" ")
+        if count == "0":
+            self._wrong.pop(address, None)
+        elif int(count) > self._wrong.get(address, (0, 0.0))[0]:
+            self._count(address, int(count))
+
+    def _count(self, address: str, count: int) -> None:
+        before, free_at = self._wrong.pop(address, (0, 0.0))
+        rounds = count // WRONG_CODES_ALLOWED
+        if rounds > before // WRONG_CODES_ALLOWED:
+            free_at = time.monotonic() + min(60.0 * 2 ** (rounds - 1), 3600.0)
+        self._wrong[address] = (count, free_at)
         if len(self._wrong) > self._size:
             self._wrong.popitem(last=False)
-
-    def right(self, address: str) -> None:
-        self._wrong.pop(address, None)

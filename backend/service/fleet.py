@@ -104,7 +104,6 @@ async def remove_driver(desk: Desk, caller: Office, driver_id: str) -> None:
         return people.revoke_devices_of(conn, caller.account.id, driver_id, desk.clock.now_ms())
 
     for key in await desk.journal.transact(remove):
-        desk.acquaintances.forget(key)
         desk.hub.tell_revoked(key)
     desk.hub.tell_fleet(caller.account.id)
 

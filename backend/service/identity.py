@@ -115,7 +115,7 @@ async def revoke_key(desk: Desk, caller: Office, key_id: str) -> None:
     )
     if gone is None:
         raise Refusal("ERR_NOT_FOUND", "There is no such key.", "id")
-    _revoked(desk, gone)
+    desk.hub.tell_revoked(gone)
 
 
 async def change_settings(desk: Desk, caller: Office, change: Callable[[Settings], Settings]) -> Settings:
@@ -129,7 +129,7 @@ async def change_settings(desk: Desk, caller: Office, change: Callable[[Settings
         return settings
 
     settings = await desk.journal.transact(save)
-    desk.acquaintances.forget_account(caller.account.id)
+    desk.hub.note("account", caller.account.id)
     return settings
 
 
@@ -167,11 +167,11 @@ async def pair(
 
     phone = await desk.journal.transact(spend)
     if phone is None:
-        desk.guesses.wrong(address)
+        desk.hub.note("guess", f"{desk.guesses.wrong(address)} {address}")
         raise Refusal(
             "ERR_PAIRING_CODE", "This code is not known, was used already, or is over 15 minutes old.", "code"
         )
-    desk.guesses.right(address)
+    desk.hub.note("guess", f"0 {address}")
     return phone, token
 
 
@@ -193,7 +193,7 @@ async def revoke_device(desk: Desk, caller: Office, device_id: str) -> None:
     )
     if gone is None:
         raise Refusal("ERR_NOT_FOUND", "There is no such device.", "id")
-    _revoked(desk, gone)
+    desk.hub.tell_revoked(gone)
 
 
 def _key(row: people.Row) -> dict[str, object]:
@@ -205,8 +205,3 @@ def _phone(row: people.Row) -> dict[str, object]:
     told = {"id": row.id, "platform": row.platform, "model": row.model, "appVersion": row.app_version}
     told["pairedAt"] = iso(row.paired_ms)
     return told | ({"revokedAt": iso(row.revoked_ms)} if row.revoked_ms is not None else {})
-
-
-def _revoked(desk: Desk, key: str) -> None:
-    desk.acquaintances.forget(key)
-    desk.hub.tell_revoked(key)

@@ -1,22 +1,14 @@
 """What the office and a driver write to each other."""
 
-import msgspec
-
 from backend.domain.accounts import Device, Office
 from backend.domain.errors import Refusal
 from backend.domain.times import iso
+from backend.live.phones import Message
 from backend.service.desk import Desk
 from backend.store import fleet, people
 from backend.store.database import Connection
 
-
-class Message(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """``at`` is when it reached the server, UTC ISO 8601; ``from`` is ``office`` or ``driver``."""
-
-    id: str
-    text: str
-    at: str
-    from_: str
+__all__ = ["Message", "from_driver", "of_driver", "to_driver", "to_drivers_since"]
 
 
 async def to_driver(desk: Desk, caller: Office, driver_id: str, text: str) -> Message:
@@ -62,9 +54,16 @@ async def of_driver(
         if fleet.driver(conn, caller.account.id, driver_id) is None:
             raise Refusal("ERR_NOT_FOUND", "There is no such driver.", "id")
         rows = people.messages_of(conn, caller.account.id, driver_id, after, limit)
-        return [
-            (row.sequence, Message(row.id, row.text, iso(row.at_ms), "office" if row.from_office else "driver"))
-            for row in rows
-        ]
+        return [(row.sequence, _message(row)) for row in rows]
 
     return await desk.database.read(read)
+
+
+async def to_drivers_since(desk: Desk, account_id: str, since_ms: int) -> list[tuple[str, Message]]:
+    """What the office wrote since then, each with its driver."""
+    rows = await desk.database.read(lambda conn: people.messages_to_drivers(conn, account_id, since_ms))
+    return [(row.driver_id, _message(row)) for row in rows]
+
+
+def _message(row: people.Row) -> Message:
+    return Message(row.id, row.text, iso(row.at_ms), "office" if row.from_office else "driver")

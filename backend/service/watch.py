@@ -1,6 +1,6 @@
 """For watchers: the live map of a fleet, and one order for its recipient."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 
 from backend.domain.accounts import Office
@@ -14,12 +14,13 @@ from backend.live.board import Card, Roll
 from backend.live.frames import Frame
 from backend.live.hub import REVOKED
 from backend.live.parcels import Parcel
+from backend.live.phones import Message
 from backend.live.watchers import MAX_HZ, Outlet, Watcher, Wish
-from backend.service import delivery, history, identity
+from backend.service import delivery, history, identity, messages
 from backend.service.delivery import Delivery
 from backend.service.desk import Desk
 from backend.service.history import Event
-from backend.store import facts, fleet, people, present, tracks
+from backend.store import facts, fleet, people, present, standing, tracks
 from backend.store.database import Connection
 
 __all__ = ["MAX_HZ", "Frame", "Outlet", "Sources", "Watcher", "Wish", "follow", "frames", "join", "leave", "subscribe"]
@@ -48,18 +49,36 @@ class Sources:
     def now_s(self) -> float:
         return self._desk.clock.now_s()
 
-    async def roll(self, account_id: str) -> tuple[Roll, dict[str, Position]]:
+    async def roll(self, account_id: str, doubtful: bool) -> tuple[Roll, dict[str, Position]]:
         known = self._desk.hub.board.fleet(account_id).positions
         now_ms = self._desk.clock.now_ms()
 
         def read(conn: Connection) -> tuple[Roll, dict[str, Position]]:
             roll = _roll(conn, account_id, now_ms)
-            wanted = [each for each in roll.cards if each not in known and each not in self._asked]
+            wanted = [each for each in roll.cards if doubtful or (each not in known and each not in self._asked)]
             return roll, tracks.latest(conn, wanted) if wanted else {}
 
         roll, stored = await self._desk.database.read(read)
         self._asked |= roll.cards.keys()  # from here on the hub is told
         return roll, stored
+
+    async def revoked(self, credentials: Collection[str]) -> set[str]:
+        held = set(credentials)
+        return held - await self._desk.database.read(lambda conn: people.good_among(conn, held))
+
+    async def route_versions(self, account_id: str) -> dict[str, dict[str, int]]:
+        now_ms = self._desk.clock.now_ms()
+
+        def read(conn: Connection) -> dict[str, dict[str, int]]:
+            company = people.account(conn, account_id)
+            today = local_date(now_ms, company.settings.time_zone if company else "UTC")
+            return standing.route_versions(conn, account_id, _day_before(today))
+
+        return await self._desk.database.read(read)
+
+    async def messages(self, account_id: str, since_s: float) -> list[tuple[str, Message]]:
+        since_ms = int(since_s * 1000)
+        return await messages.to_drivers_since(self._desk, account_id, since_ms)
 
     async def events(self, account_id: str, after: int, limit: int) -> Page:
         found = await history.since(self._desk, account_id, after, limit)
@@ -73,6 +92,8 @@ class Sources:
         found = await delivery.find(self._desk, tracking)
         if found is None:
             return None
+        if found.driver_id is not None and found.shows_driver:
+            await self._look_for(found.account_id, found.driver_id)
         return Parcel(
             account_id=found.account_id,
             driver_id=found.driver_id,
@@ -80,6 +101,14 @@ class Sources:
             view=found,
             render=lambda position, now_s: self._encode_delivery(found, found.visible(position), now_s),
         )
+
+    async def _look_for(self, account_id: str, driver_id: str) -> None:
+        """Put the stored position on the board where there is none."""
+        board = self._desk.hub.board
+        if board.position(account_id, driver_id) is None:
+            stored = await self._desk.database.read(lambda conn: tracks.latest(conn, [driver_id]))
+            if driver_id in stored:
+                board.offer(account_id, driver_id, stored[driver_id])
 
 
 async def join(desk: Desk, caller: Office, secret: str, outlet: Outlet) -> Watcher:
@@ -167,12 +196,15 @@ def _current_routes(
     each driver is on duty.
     """
     today = local_date(now_ms, zone)
-    yesterday = (date.fromisoformat(today) - timedelta(days=1)).isoformat()
     days = sorted({local_date(at_ms, zone) for at_ms in began.values()}, reverse=True)[:_MOST_DAYS]
     found: dict[str, present.SentRoute] = {}
-    for route in present.sent_routes(conn, account_id, {today, yesterday, *days}):
+    for route in present.sent_routes(conn, account_id, {today, _day_before(today), *days}):
         progress = route.progress
         begun = progress.on_route is not None or (progress.started_ms is not None and progress.ended_ms is None)
         if begun or (route.date == today and route.driver_id not in found):
             found[route.driver_id] = route
     return found
+
+
+def _day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()

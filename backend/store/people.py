@@ -3,10 +3,13 @@
 Secrets are stored as the SHA-256 of what the caller presents.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from sqlalchemy import Connection, Row, and_, insert, select, update
 
 from backend.domain.accounts import Account, Device, Office, Role, Settings
+from backend.store.parts import parts
 from backend.store.tables import accounts, api_keys, devices, drivers, messages, pairing_codes
 
 _settings = msgspec.json.Decoder(Settings)
@@ -93,10 +96,9 @@ def add_pairing(conn: Connection, account_id: str, driver_id: str, digest: str, 
 def use_pairing(conn: Connection, digest: str, now_ms: int) -> tuple[Account, str] | None:
     """Spend a pairing code: its account and driver; None where it is unknown, spent or too old."""
     good = (pairing_codes.c.hash == digest) & pairing_codes.c.used_ms.is_(None) & (pairing_codes.c.expires_ms > now_ms)
-    row = conn.execute(select(pairing_codes).where(good)).first()
-    if row is None:
+    if conn.execute(update(pairing_codes).where(good).values(used_ms=now_ms)).rowcount == 0:
         return None
-    conn.execute(update(pairing_codes).where(pairing_codes.c.hash == digest).values(used_ms=now_ms))
+    row = conn.execute(select(pairing_codes).where(pairing_codes.c.hash == digest)).one()
     company = account(conn, row.account_id)
     return (company, row.driver_id) if company else None
 
@@ -154,6 +156,18 @@ def revoke_devices_of(conn: Connection, account_id: str, driver_id: str, now_ms:
     return digests
 
 
+def good_among(conn: Connection, digests: Iterable[str]) -> set[str]:
+    """Which of these are of keys or tokens that were not taken back."""
+    phones = select(devices.c.hash).join(drivers, drivers.c.id == devices.c.driver_id)
+    found: set[str] = set()
+    for part in parts(digests):
+        found |= set(
+            conn.scalars(select(api_keys.c.hash).where(api_keys.c.hash.in_(part), api_keys.c.revoked_ms.is_(None)))
+        )
+        found |= set(conn.scalars(phones.where(devices.c.hash.in_(part), devices.c.revoked_ms.is_(None))))
+    return found
+
+
 def add_message(
     conn: Connection, account_id: str, driver_id: str, message_id: str, *, text: str, from_office: bool, at_ms: int
 ) -> bool:
@@ -173,6 +187,12 @@ def messages_of(conn: Connection, account_id: str, driver_id: str, after: int, l
     """In the order of arrival, from behind the number ``after``."""
     chosen = (messages.c.account_id == account_id) & (messages.c.driver_id == driver_id) & (messages.c.sequence > after)
     return list(conn.execute(select(messages).where(chosen).order_by(messages.c.sequence).limit(limit)))
+
+
+def messages_to_drivers(conn: Connection, account_id: str, since_ms: int) -> list[Row]:
+    """What the office wrote since then, in the order of arrival."""
+    chosen = (messages.c.account_id == account_id) & messages.c.from_office & (messages.c.at_ms >= since_ms)
+    return list(conn.execute(select(messages).where(chosen).order_by(messages.c.sequence)))
 
 
 def _account(row: Row) -> Account:

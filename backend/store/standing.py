@@ -89,6 +89,17 @@ def route_version(conn: Connection, account_id: str, driver_id: str, date: str) 
     return conn.execute(statement).scalar() or 0
 
 
+def route_versions(conn: Connection, account_id: str, first_date: str) -> dict[str, dict[str, int]]:
+    """By driver and date the version of each route that was sent, from a date on."""
+    statement = select(routes.c.driver_id, routes.c.date, routes.c.version).where(
+        routes.c.account_id == account_id, routes.c.date >= first_date, routes.c.active.is_not(None)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for driver_id, date, version in conn.execute(statement):
+        found.setdefault(driver_id, {})[date] = version
+    return found
+
+
 def standing_routes(conn: Connection, route_ids: Iterable[str]) -> list[RouteStanding]:
     """Those of these routes that were sent."""
     columns = (routes.c.id, routes.c.date, routes.c.driver_id, routes.c.active, routes.c.progress)

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from typing import Any
 
 from backend.domain.positions import Position
 from backend.live.audience import Entry, Page
-from backend.live.board import Card, Roll
+from backend.live.board import Board, Card, Roll
+from backend.live.fanout import JoinedHub
 from backend.live.frames import Frame
+from backend.live.hub import Hub
 from backend.live.parcels import Parcel
+from backend.live.phones import Message
 
 NOON = 1_772_452_800.0  # 2026-03-02T12:00:00Z
 
@@ -25,6 +29,9 @@ class Shelf:
         self.log: list[Entry] = []
         self.parcels: dict[str, Parcel] = {}
         self.reads: list[str] = []
+        self.taken_back: set[str] = set()
+        self.versions: dict[str, dict[str, int]] = {}
+        self.letters: list[tuple[str, Message]] = []
         self.gate: asyncio.Event | None = None  # while it is there and not set, the roll is being read
 
     def now_s(self) -> float:
@@ -35,7 +42,7 @@ class Shelf:
         self.log.append(Entry(sequence, driver_id, json.dumps({"sequence": sequence}).encode()))
         return sequence
 
-    async def roll(self, account_id: str) -> tuple[Roll, dict[str, Position]]:
+    async def roll(self, account_id: str, doubtful: bool) -> tuple[Roll, dict[str, Position]]:
         self.reads.append("roll")
         roll = Roll(len(self.log), dict(self.cards))
         if self.gate:
@@ -51,6 +58,51 @@ class Shelf:
     async def parcel(self, tracking: str) -> Parcel | None:
         self.reads.append("parcel")
         return self.parcels.get(tracking)
+
+    async def revoked(self, credentials: Collection[str]) -> set[str]:
+        return self.taken_back & set(credentials)
+
+    async def route_versions(self, account_id: str) -> dict[str, dict[str, int]]:
+        return {driver_id: dict(dates) for driver_id, dates in self.versions.items()}
+
+    async def messages(self, account_id: str, since_s: float) -> list[tuple[str, Message]]:
+        return list(self.letters)
+
+
+class Apart:
+    """The hubs of two processes as if they were one: told at one, watched at the other."""
+
+    def __init__(self, told: JoinedHub, watched: JoinedHub) -> None:
+        self.told = told
+        self.watched = watched
+
+    @property
+    def board(self) -> Board:
+        return self.told.board
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.told if name.startswith("tell_") else self.watched, name)
+
+
+@asynccontextmanager
+async def opened(shelf: Shelf, redis_url: str | None) -> AsyncIterator[Any]:
+    """A hub alone, or two joined by the Redis at the address."""
+    hubs: list[Any] = [JoinedHub(redis_url, "test"), JoinedHub(redis_url, "test")] if redis_url else [Hub()]
+    for hub in hubs:
+        hub.start(shelf)
+    try:
+        await until(lambda: not redis_url or all(hub.whole for hub in hubs), deadline_s=15)
+        yield Apart(*hubs) if redis_url else hubs[0]
+    finally:
+        for hub in hubs:
+            await hub.close()
+
+
+async def arrived(hub: Any) -> None:
+    """What was told has come to where it is watched."""
+    if isinstance(hub, Apart):
+        box = hub.told._box
+        await until(lambda: not box.filled.is_set() and hub.watched._heard.get(box.sender, (0,))[0] == box.number)
 
 
 class Socket:

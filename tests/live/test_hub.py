@@ -1,14 +1,14 @@
 """The hub without sockets: who is told what, and in which order."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from backend.live import hub as hub_module
 from backend.live.hub import Hub
+from backend.live.phones import Message
 from backend.live.watchers import Wish
-from tests.live.builders import NOON, Shelf, Socket, at, until
+from tests.live.builders import NOON, Shelf, Socket, arrived, at, until
 
 ACCOUNT = "acme"
 ALL = Wish("a", max_hz=10)
@@ -19,15 +19,8 @@ def shelf() -> Shelf:
     return Shelf("ana", "bob", "cleo")
 
 
-@pytest.fixture
-async def hub(shelf: Shelf) -> AsyncIterator[Hub]:
-    hub = Hub()
-    hub.start(shelf)
-    yield hub
-    await hub.close()
-
-
 async def watch(hub: Hub, wish: Wish = ALL, events: bool = False, account: str = ACCOUNT) -> Socket:
+    await arrived(hub)
     socket = Socket()
     await hub.subscribe(hub.watch(socket, account, "key"), wish, events)
     return socket
@@ -70,6 +63,7 @@ async def test_what_happens_while_the_snapshot_is_made_is_not_lost(hub: Hub, she
     hub.tell_positions(ACCOUNT, "ana", at(1))
     shelf.add_event("ana")
     hub.tell_facts(ACCOUNT)
+    await arrived(hub)
     shelf.gate.set()
     await subscribing
     await until(lambda: socket.got("event"))
@@ -228,10 +222,10 @@ async def test_a_changed_plan_is_told_to_those_who_want_events_and_to_the_phones
     eager, calm = await watch(hub, events=True), await watch(hub)
     with hub.phone(ACCOUNT, "ana", "token-a") as ana, hub.phone(ACCOUNT, "bob", "token-b") as bob:
         hub.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
-        hub.tell_message(ACCOUNT, "bob", "hello")
+        hub.tell_message(ACCOUNT, "bob", Message("m1", "hello", "2026-03-02T12:00:00Z", "office"))
         async with asyncio.timeout(5):
             assert (await ana.hear()).date == "2026-03-02"
-            assert (await bob.hear()).message == "hello"
+            assert (await bob.hear()).message.text == "hello"
     await until(lambda: eager.got("plan"))
     assert eager.got("plan") == [{"type": "plan", "id": "a", "date": "2026-03-02"}]
     assert calm.got("plan") == []

@@ -1,7 +1,6 @@
 """Recipients: a state at once, then whenever it changes, and never more than once a second."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,7 +8,7 @@ from backend.domain.positions import Position
 from backend.live import parcels
 from backend.live.hub import Hub
 from backend.live.parcels import Parcel
-from tests.live.builders import NOON, Shelf, Socket, at, until
+from tests.live.builders import NOON, Shelf, Socket, arrived, at, until
 
 
 def parcel(status: str, shown: bool = True, driver_id: str = "ana") -> Parcel:
@@ -24,25 +23,23 @@ def shelf() -> Shelf:
     return Shelf("ana", "bob")
 
 
-@pytest.fixture
-async def hub(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parcels, "PERIOD_S", 0.05)
     monkeypatch.setattr(parcels, "TICK_S", 0.01)
-    hub = Hub()
-    hub.start(shelf)
-    yield hub
-    await hub.close()
 
 
 async def test_the_state_comes_at_once_and_follows_facts_and_the_driver(hub: Hub, shelf: Shelf) -> None:
     shelf.parcels["code"] = parcel("scheduled", shown=False)
     hub.tell_positions("acme", "ana", at(1))
+    await arrived(hub)
     socket = Socket()
     assert await hub.recipient(socket, "code")
     assert socket.got("state") == [{"type": "state", "status": "scheduled", "at": None}]
     shelf.parcels["code"] = parcel("on_route")
     hub.tell_facts("acme", "ana")
-    await until(lambda: len(socket.wires) == 2)
+    await arrived(hub)
+    await until(lambda: len(socket.wires) == 2 and not hub._parcels._dirty)
     assert socket.got("state")[-1] == {"type": "state", "status": "on_route", "at": NOON + 1}
     shelf.reads.clear()
     hub.tell_positions("acme", "ana", at(2))
@@ -60,8 +57,10 @@ async def test_other_drivers_and_accounts_wake_nobody(hub: Hub, shelf: Shelf) ->
     hub.tell_positions("acme", "bob", at(1))
     hub.tell_facts("acme", "bob")
     hub.tell_facts("other")
+    await arrived(hub)
     assert not hub._parcels._dirty
     hub.tell_routes("acme", "2026-03-02", [])
+    await arrived(hub)
     await until(lambda: not hub._parcels._dirty)
     assert shelf.reads == ["parcel"] and len(socket.wires) == 1, "read again, and found the same"
 

@@ -12,7 +12,7 @@ from backend.live import watchers as watchers_module
 from backend.live.boxes import contains
 from backend.live.hub import Hub
 from backend.live.watchers import Watcher, Wish
-from tests.live.builders import Shelf, Socket, at, until
+from tests.live.builders import Shelf, Socket, at, opened, until
 
 ACCOUNT = "acme"
 NAMES = [f"d{number}" for number in range(12)]
@@ -64,7 +64,7 @@ class Viewer:
 
 @pytest.mark.parametrize("round_", range(5))
 async def test_everybody_sees_the_truth_in_the_end(
-    round_: int, rng: random.Random, monkeypatch: pytest.MonkeyPatch
+    round_: int, rng: random.Random, monkeypatch: pytest.MonkeyPatch, redis_url: str | None
 ) -> None:
     rng.seed(rng.random() + round_)
     monkeypatch.setattr(ticker_module, "TICK_S", 0.001)
@@ -73,8 +73,12 @@ async def test_everybody_sees_the_truth_in_the_end(
     monkeypatch.setattr(watchers_module, "SNAPSHOT_S", 0.02)
     monkeypatch.setattr(ticker_module, "AT_ONCE", 2)
     monkeypatch.setattr(readers_module, "AT_ONCE", 2)
-    shelf, hub = Shelf(*NAMES[:8]), Hub()
-    hub.start(shelf)
+    shelf = Shelf(*NAMES[:8])
+    async with opened(shelf, redis_url) as hub:
+        await told_and_seen(hub, shelf, rng)
+
+
+async def told_and_seen(hub: Hub, shelf: Shelf, rng: random.Random) -> None:
     viewers = [Viewer(hub, rng) for _ in range(4)]
     tasks: list[asyncio.Task[None]] = [asyncio.create_task(each.subscribe(hub)) for each in viewers]
     for step in range(400):
@@ -110,4 +114,3 @@ async def test_everybody_sees_the_truth_in_the_end(
         wanted = each.wish.drivers
         due = [entry for entry in shelf.log if wanted is None or f"X-{entry.driver_id}" in wanted]
         assert told == [entry.sequence for entry in due][len(due) - len(told) :], "an event is missing"
-    await hub.close()

@@ -1,0 +1,216 @@
+"""Hubs of several processes, and a Redis that is restarted, frozen, emptied, or not there at all."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import msgspec
+import pytest
+
+from backend.domain.errors import Refusal
+from backend.live import fanout, letters
+from backend.live.fanout import JoinedHub
+from backend.live.phones import Line, Message, MessageSent, RouteChanged, Word
+from backend.live.watchers import Wish
+from tests import redis_server
+from tests.live.builders import Apart, Shelf, Socket, arrived, at, opened, until
+from tests.redis_server import RedisServer
+
+ACCOUNT = "acme"
+HEALED_S = 10.0
+HELLO = Message("m1", "hello", "2026-03-02T12:00:00Z", "office")
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf("ana", "bob")
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """One that may be broken."""
+    with redis_server.running(password="top-secret") as server:
+        yield server
+
+
+@pytest.fixture
+async def hub(shelf: Shelf, own_redis: RedisServer) -> AsyncIterator[Apart]:
+    async with opened(shelf, own_redis.url) as hub:
+        yield hub
+
+
+async def watch(hub: Apart, events: bool = False) -> Socket:
+    socket = Socket()
+    await hub.subscribe(hub.watch(socket, ACCOUNT, "key"), Wish("a", max_hz=10), events)
+    return socket
+
+
+def restart(server: RedisServer) -> None:
+    server.kill()
+    server.start()
+
+
+def cut_off(server: RedisServer) -> None:
+    assert b"OK" in server.command("AUTH top-secret\r\nCLIENT KILL TYPE pubsub")
+
+
+def empty(server: RedisServer) -> None:
+    assert b"OK" in server.command("AUTH top-secret\r\nCONFIG SET maxmemory 1\r\nFLUSHALL")
+
+
+@pytest.mark.parametrize("trouble", [restart, cut_off, empty])
+async def test_after_a_trouble_with_redis_everything_that_happened_is_seen(
+    hub: Apart, shelf: Shelf, own_redis: RedisServer, trouble: Callable[[RedisServer], None]
+) -> None:
+    """What is told in the middle of it is in the store by then, and is read there."""
+    socket = await watch(hub, events=True)
+    trouble(own_redis)
+    shelf.positions["ana"] = at(1)
+    shelf.add_event("ana")
+    hub.tell_positions(ACCOUNT, "ana", at(1))
+    hub.tell_facts(ACCOUNT)
+    await until(lambda: socket.trail("ana") and socket.got("event"), HEALED_S)
+    await until(lambda: hub.told.whole and hub.watched.whole, HEALED_S)
+    hub.tell_positions(ACCOUNT, "ana", at(2))
+    await until(lambda: socket.trail("ana")[-1] == at(2).timestamp)
+    assert [each["event"]["sequence"] for each in socket.got("event")] == [1]
+
+
+async def test_while_redis_is_frozen_the_store_is_looked_into_and_nobody_waits(
+    hub: Apart, shelf: Shelf, own_redis: RedisServer
+) -> None:
+    socket = await watch(hub, events=True)
+    with hub.phone(ACCOUNT, "ana", "token") as line:
+        own_redis.freeze()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for second in range(1, 20_001):
+            hub.tell_positions(ACCOUNT, f"d{second}", at(second))
+        hub.tell_facts(ACCOUNT)
+        hub.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
+        hub.tell_message(ACCOUNT, "ana", HELLO)
+        hub.tell_revoked("key")
+        assert loop.time() - began < 2
+        shelf.positions["bob"] = at(1)
+        shelf.add_event("bob")
+        shelf.versions = {"ana": {"2026-03-02": 1}}
+        shelf.letters = [("ana", HELLO)]
+        await until(lambda: socket.trail("bob") and socket.got("event"), HEALED_S)
+        assert {type(await heard(line)), type(await heard(line))} == {
+            RouteChanged,
+            MessageSent,
+        }
+        shelf.taken_back = {"key"}
+        await until(lambda: socket.closed, HEALED_S)
+        own_redis.thaw()
+        await until(lambda: hub.told.whole and hub.watched.whole, HEALED_S)
+        hub.tell_routes(ACCOUNT, "2026-03-03", ["ana"])
+        assert (await heard(line)).date == "2026-03-03"
+
+
+async def test_a_hub_begins_without_redis_and_is_joined_when_it_comes(shelf: Shelf, own_redis: RedisServer) -> None:
+    own_redis.kill()
+    hub = Apart(JoinedHub(own_redis.url, "test"), JoinedHub(own_redis.url, "test"))
+    for each in (hub.told, hub.watched):
+        each.start(shelf)
+    socket = await watch(hub)
+    shelf.positions["ana"] = at(1)
+    await until(lambda: socket.trail("ana"), HEALED_S)
+    own_redis.start()
+    await until(lambda: hub.told.whole and hub.watched.whole, HEALED_S)
+    hub.tell_positions(ACCOUNT, "bob", at(2))
+    await until(lambda: socket.trail("bob"))
+    for each in (hub.told, hub.watched):
+        await each.close()
+
+
+async def test_a_letter_that_is_missing_is_noticed(hub: Apart, shelf: Shelf) -> None:
+    socket = await watch(hub)
+    hub.told._box.facts(ACCOUNT, None)
+    hub.told._box.take()  # and never sent
+    shelf.positions["ana"] = at(1)
+    await until(lambda: socket.trail("ana"), HEALED_S)
+    assert hub.watched.missed == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"",
+        b"\xc1",
+        b'{"a": 1}',
+        msgspec.msgpack.encode([1, "test", "somebody", "one"]),
+        letters.encode(letters.Letter(form=2, mark="test", sender="s", number=1)),
+        letters.encode(letters.Letter(form=1, mark="theirs", sender="s", number=1, revoked=["key"])),
+    ],
+)
+async def test_what_is_no_letter_of_ours_is_counted_and_does_nothing(
+    hub: Apart, own_redis: RedisServer, nonsense: bytes
+) -> None:
+    socket = await watch(hub)
+    async with fanout.client(own_redis.url) as redis:
+        await redis.publish(hub.told._channel, nonsense)
+    await until(lambda: hub.watched.unreadable == 1)
+    hub.tell_positions(ACCOUNT, "ana", at(1))
+    await until(lambda: socket.trail("ana"))
+    assert socket.closed is None
+
+
+async def test_many_positions_become_few_letters(hub: Apart) -> None:
+    await arrived(hub)
+    before = hub.told._box.number
+    for second in range(1, 301):
+        for driver_id in ("ana", "bob"):
+            hub.tell_positions(ACCOUNT, driver_id, at(second))
+        if second % 50 == 0:
+            await asyncio.sleep(0)
+    await until(lambda: hub.watched.board.position(ACCOUNT, "bob") == at(300))
+    await until(lambda: hub.watched.board.position(ACCOUNT, "ana") == at(300))
+    assert hub.told._box.number - before < 12
+
+
+async def test_what_would_fill_the_memory_is_dropped_and_leaves_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letters, "MOST_WAITING", 1000)
+    box = letters.Box("test", "me")
+    for number in range(1500):
+        box.position(ACCOUNT, f"d{number}", at(1))
+    first = box.take()
+    assert first.number == 2 and len(first.positions) == 499
+    assert not box.filled.is_set()
+
+
+async def test_a_phone_that_came_to_another_process_is_hung_up_here(hub: Apart) -> None:
+    with hub.watched.phone(ACCOUNT, "ana", "token") as older, hub.told.phone(ACCOUNT, "ana", "token") as newer:
+        assert (await heard(older)).code == 4409
+        hub.watched.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
+        assert (await heard(newer)).date == "2026-03-02"
+
+
+async def test_notes_are_heeded_in_every_process(hub: Apart) -> None:
+    heard_here: list[str] = []
+    heard_there: list[str] = []
+    hub.told.heed("account", heard_here.append)
+    hub.watched.heed("account", heard_there.append)
+    hub.told.note("account", "acme")
+    await until(lambda: heard_there)
+    assert heard_here == heard_there == ["acme"]
+
+
+async def test_no_password_is_in_the_log(
+    shelf: Shelf, own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    hub = JoinedHub(own_redis.url.replace("top-secret", "wrong-secret"), "test")
+    hub.start(shelf)
+    await asyncio.sleep(0)
+    await until(lambda: not hub.sound and hub._box.number > 1, HEALED_S)
+    await hub.close()
+    with pytest.raises(Refusal) as refused:
+        JoinedHub("redis://:wrong-secret@localhost:port/0", "test")
+    assert "are not heard" in caplog.text
+    assert "secret" not in caplog.text + refused.value.text
+
+
+async def heard(line: Line) -> Word:
+    async with asyncio.timeout(HEALED_S):
+        return await line.hear()
