@@ -8,17 +8,20 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import httpx
+import msgspec
 from rich.console import Console
 
+from simulator import calibrate as calibration
 from simulator import demo as demonstration
 from simulator.account import SetupFailed
 from simulator.fleet import simulate as run_fleet
 from simulator.options import Options
 from simulator.report import table
+from simulator.scenario import PRESETS, load
 from simulator.scenario import read as read_scenario
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -26,9 +29,9 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--url", required=True, help="Address of the server.")
-@click.option("--key", required=True, envvar="CODRIVER_KEY", help="Tenant key of the account.")
-@click.option("--date", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Day to drive, YYYY-MM-DD.")
+@click.option("--url", help="Address of the server.")
+@click.option("--key", envvar="CODRIVER_KEY", help="Tenant key of the account.")
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Day to drive, YYYY-MM-DD.")
 @click.option(
     "--drivers",
     type=click.IntRange(1, 10_000),
@@ -54,7 +57,12 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="How phones reach the server.",
 )
-@click.option("--scenario", type=EXISTING, help="TOML file with what the day is like.")
+@click.option("--scenario", help=f"What the day is like: {', '.join(PRESETS)}, or a TOML file.")
+@click.option(
+    "--calibrate",
+    type=EXISTING,
+    help="Send nothing; compare a simulated fleet (scenario city, unless one is named) with a recorded track.",
+)
 @click.option("--replay", type=EXISTING, help="Drive a recorded track (GPX, CSV, GeoJSON) instead.")
 @click.option("--state", type=WRITABLE, help="Keep the truth in this file as it happens.")
 @click.option("--resume", is_flag=True, help="Go on from the state file.")
@@ -62,16 +70,21 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
     "--verify", is_flag=True, help="Compare what the server holds afterwards; with a finished state file, only compare."
 )
 @click.option("--report", type=WRITABLE, help="Write the report as JSON.")
-def simulate(report: Path | None, scenario: Path | None, **given: Any) -> None:
+def simulate(report: Path | None, scenario: str | None, calibrate: Path | None, **given: Any) -> None:
     """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""
+    if calibrate is not None:
+        _calibrate(calibrate, scenario or "city", given["seed"], report)
+    for name in ("url", "key", "date"):
+        if not given[name]:
+            raise click.UsageError(f"Missing option --{name}.")
     if given["resume"] and given["state"] is None:
         raise click.UsageError("--resume needs --state FILE.")
     try:
-        text = scenario.read_text(encoding="utf-8") if scenario else ""
+        text = load(scenario)
         read_scenario(text)
         given["date"] = given["date"].strftime("%Y-%m-%d")
         given["url"] = given["url"].rstrip("/")
-        told = asyncio.run(_interruptible(Options(scenario=text, **given)))
+        told = asyncio.run(_interruptible(Options(scenario=text, named=scenario, **given)))
     except (SetupFailed, ValueError, OSError, httpx.HTTPError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
     _tell(told, report)
@@ -111,6 +124,19 @@ def demo(report: Path | None, **given: Any) -> None:
     except (SetupFailed, OSError, httpx.HTTPError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
     sys.exit(0 if clean else 1)
+
+
+def _calibrate(path: Path, scenario: str, seed: int, report: Path | None) -> NoReturn:
+    try:
+        rows = calibration.compare(
+            calibration.recorded(path), calibration.simulated(read_scenario(load(scenario)), seed)
+        )
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    if report is not None:
+        report.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
+    calibration.table(rows, Console())
+    sys.exit(0 if all(row.alike is not False for row in rows) else 1)
 
 
 async def _interruptible(options: Options) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from rich.console import Console
 
 from simulator.account import Account, SetupFailed
 from simulator.options import Options
+from simulator.scenario import read
+from simulator.steps import Who
 from simulator.transport import http_client
 from simulator.truth import Phone, Run, Truth
 from simulator.verify import day_range
@@ -83,21 +85,29 @@ def _known(path: Path) -> Truth:
 
 async def _pair(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], run: Run) -> Phone:
     """Log one driver in as its app would, and fetch the route it is going to drive."""
-    device = {"platform": "simulator", "model": "Phone", "appVersion": "1.0"}
-    code = await account.pairing_code(driver["id"])
-    answer = await client.post("/driver/v1/pair", json={"code": code, "device": device})
-    if not answer.is_success:
-        raise SetupFailed(f"pairing {driver.get('externalId')}: HTTP {answer.status_code} {answer.text[:200]}")
-    token = answer.json()["token"]
+    key = driver.get("externalId") or driver["id"]
+    token = await _token(account, client, driver, "Phone")
+    second = None
+    if Who(key, run.date, run.seed).rng("devices").random() < read(run.scenario).devices.second:
+        second = await _token(account, client, driver, "Tablet")
     route = None
     if run.replay is None:
         route = await fetch_route(client, token, run.date)
         if route is None:
             raise SetupFailed(f"{driver.get('externalId')} is given no route on {run.date}")
     held = await account.track(driver["id"], *day_range(run.date))
-    key = driver.get("externalId") or driver["id"]
     named = driver.get("externalId") or driver.get("serial") or driver["name"]
-    return Phone(driver["id"], key, named, token, route, tuple(fix.at_ms for fix in held))
+    return Phone(driver["id"], key, named, token, route, tuple(fix.at_ms for fix in held), second)
+
+
+async def _token(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], model: str) -> str:
+    """Pair one device of a driver."""
+    device = {"platform": "simulator", "model": model, "appVersion": "1.0"}
+    code = await account.pairing_code(driver["id"])
+    answer = await client.post("/driver/v1/pair", json={"code": code, "device": device})
+    if not answer.is_success:
+        raise SetupFailed(f"pairing {driver.get('externalId')}: HTTP {answer.status_code} {answer.text[:200]}")
+    return str(answer.json()["token"])
 
 
 async def fetch_route(client: httpx.AsyncClient, token: str, date: str) -> Route | None:

@@ -9,103 +9,47 @@ seconds; times inside messages are the phone's own, which may be off by the scen
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from heapq import merge
 from itertools import count
-from random import Random
-from uuid import UUID, uuid5
+from math import exp
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from simulator.driving import Halt, Motion, Receiver, paced
+from simulator.chance import draw
+from simulator.driving import Halt, Motion, paced
 from simulator.geography import Point
+from simulator.handset import Handset
 from simulator.proofs import Proving
 from simulator.roads import Roads, length
 from simulator.scenario import Scenario
-from simulator.wire import Action, Actions, Form, Message, Position, Positions, Route, Stop, encode, unix
-
-IDS = UUID("6f1d7b0e-8f0a-5a53-9a52-0d5f9d3c1c11")
-"""The name space of everything a simulated app numbers: the same content has the same id."""
-
-
-class Wait(Struct, frozen=True):
-    """Nothing happens until this time."""
-
-    until: float
-
-
-class Send(Struct, frozen=True):
-    """The app puts this message into its outbox."""
-
-    message: Message
-
-
-class Expect(Struct, frozen=True):
-    """From here on the order has this status, once everything sent so far has arrived and this action was not
-    refused.
-    """
-
-    order_id: str
-    status: str
-    action_id: str
-
-
-class Signal(Struct, frozen=True):
-    """The phone loses or finds its network."""
-
-    up: bool
-
-
-class Restart(Struct, frozen=True):
-    """The app is killed and comes back after so many seconds; its outbox is on disk and survives."""
-
-    away_s: float
-
-
-Step = Wait | Send | Expect | Signal | Restart
-
-
-class Who(Struct, frozen=True):
-    """Whose day it is: the key that seeds everything about this driver on this date."""
-
-    key: str
-    date: str
-    seed: int
-
-    def rng(self, purpose: str) -> Random:
-        """A stream of chance for one purpose, independent of the others."""
-        return Random(f"{self.seed}/{self.date}/{self.key}/{purpose}")
+from simulator.steps import Expect, Send, Step, Wait, Who
+from simulator.trouble import WORKING_DAY_S, with_trouble
+from simulator.wire import Action, Actions, Form, Message, Position, Positions, Route, Stop, unix
 
 
 def day(route: Route, who: Who, scenario: Scenario) -> Iterator[Step]:
     """The day of a driver who has this route."""
-    return _with_trouble(_Day(route, who, scenario).steps(), who, scenario)
+    return with_trouble(_Day(route, who, scenario).steps(), who, scenario)
 
 
 def recorded(fixes: list[Position], who: Who, scenario: Scenario) -> Iterator[Step]:
     """A recorded track as a day: on duty at its first fix, off duty at its last, the fixes as they are."""
-    return _with_trouble(_recorded(fixes, who, scenario.reporting.batch), who, scenario)
-
-
-def numbered(who: Who, content: object) -> str:
-    """The id an app gives to something: a UUID of its content."""
-    return str(uuid5(IDS, f"{who.seed}/{who.date}/{who.key}/{encode(content).decode()}"))
+    return with_trouble(_recorded(fixes, who, scenario.reporting.batch), who, scenario)
 
 
 class _Day:
-    """The state that runs through one day: where it is in time, the receiver, the fixes not yet sent, the message
-    number.
+    """The state that runs through one day: where it is in time, the phone's sensors, the fixes not yet sent, the
+    message number.
     """
 
     def __init__(self, route: Route, who: Who, scenario: Scenario) -> None:
         self.route, self.who, self.scenario = route, who, scenario
-        self.rng = who.rng("day")
-        self.gps_rng = who.rng("gps")
-        self.receiver = Receiver(self.gps_rng, scenario.gps.noise_m, scenario.gps.correlation_s)
-        self.offset = who.rng("clock").uniform(*scenario.clock.offset_s)
-        self.says_unknown = who.rng("platform").random() < 0.45
+        self.rng, self.delays = who.rng("day"), who.rng("delay")
+        self.leaves = _leaves(route)
+        self.t = self.leaves - self.rng.uniform(120.0, 420.0)
+        self.handset = Handset(who, scenario, self.t)
         self.proving = Proving(who.rng("proof"), scenario, f"{who.seed}/{who.date}/{who.key}")
         self.orders = [stop for stop in route.stops if stop.orderId]
+        self.breaks = self._breaks()
         self.done: set[str] = set()
         self.batch: list[Position] = []
         self.last: Position | None = None
@@ -114,73 +58,95 @@ class _Day:
     def steps(self) -> Iterator[Step]:
         """On duty, the route with its stops, off duty."""
         roads = Roads(self.route)
-        leaves = _leaves(self.route)
-        self.t = leaves - self.rng.uniform(120.0, 420.0)
-        self.since = self.t
-        self.next_fix = self.t
-        self.dropout = self._next_dropout(self.t)
-        here = Motion(*roads.start, 0.0, 0.0)
+        self.here = Motion(*roads.start, 0.0, 0.0)
         yield Wait(self.t)
-        yield from self._pass(self.t, lambda _: here)
-        yield self._act("on_duty")
-        if self.rng.random() < 0.08:
-            leaves += self.rng.uniform(180.0, 900.0)
-            yield self._act("start_time_changed", planned=int(leaves))
-        yield from self._pass(leaves, lambda _: here)
-        begun = self._act("start_route")
-        yield begun
-        yield from self._next_on_route(begun)
+        yield from self._stand(0.0)
+        yield from self._tell("on_duty")
+        yield from self._leave()
         for stop, line in zip(self.route.stops, roads.lines, strict=True):
+            yield from self._rest()
             if stop.orderId and self.rng.random() < self.scenario.outcome.rejected:
-                yield from self._reject(stop, here)
+                yield from self._reject(stop)
                 continue
-            here = yield from self._drive(roads.join(here, line), stop.travelTime)
-            yield from self._at(stop, here)
+            early = bool(stop.orderId) and self.rng.random() < self.scenario.habits.early_success
+            yield from self._drive(roads.join(self.here, line), stop.travelTime, stop if early else None)
+            yield from self._at(stop)
         if roads.home is not None:
-            here = yield from self._drive(roads.join(here, roads.home), 0.0)
-        yield self._act("end_route")
-        yield from self._pass(self.t + self.rng.uniform(30.0, 240.0), lambda _: here)
-        yield from (Send(self._count(late)) for late in self.proving.put_off)
+            yield from self._drive(roads.join(self.here, roads.home), 0.0)
+        yield from self._tell("end_route")
+        yield from self._stand(self.rng.uniform(30.0, 240.0))
+        for late in self.proving.put_off:
+            yield self._send(late)
         yield from self._flush()
-        yield self._act("off_duty")
+        yield from self._tell("off_duty")
 
-    def _drive(self, line: list[Point], planned_s: float) -> Generator[Step, None, Motion]:
-        """Drive a line in about the planned time (or at 8 m/s where none is known); returns where it ends."""
-        traffic, metres = self.scenario.traffic, length(line)
-        count = int(metres / 1000.0 * traffic.halts_per_km + self.rng.random())
-        halts = [Halt(self.rng.uniform(0.05, 0.95) * metres, self.rng.uniform(*traffic.halt_s)) for _ in range(count)]
-        seconds = (planned_s or metres / 8.0) * self.rng.uniform(*traffic.pace)
-        drive = paced(line, seconds, traffic.fastest_mps, halts)
-        begun = self.t
-        yield from self._pass(begun + drive.duration, lambda t: drive.at(t - begun))
+    def _leave(self) -> Iterator[Step]:
+        """At the planned time, or later; some who are late tell so."""
+        leaves, habits = self.leaves, self.scenario.habits
+        if self.rng.random() < habits.late_start:
+            leaves += self.rng.uniform(*habits.late_s)
+            if self.rng.random() < 0.7:
+                yield from self._tell("start_time_changed", planned=int(leaves))
+        yield from self._stand(max(0.0, leaves - self.t))
+        begun = yield from self._tell("start_route")
+        yield from self._next_on_route(begun)
+
+    def _drive(self, line: list[Point], planned_s: float, early: Stop | None = None) -> Iterator[Step]:
+        """Drive a line in about the planned time (or at 8 m/s where none is known); at ``early`` the driver is done
+        with the app before the van is there.
+        """
+        seconds = (planned_s or length(line) / 8.0) * self.rng.uniform(*self.scenario.traffic.pace)
+        drive = paced(line, seconds, self.scenario.traffic.fastest_mps, self._hindrances(length(line)))
+        begun, ends = self.t, self.t + drive.duration
+        if early is not None and not self.handset.battery.off(self.t):
+            yield from self._pass(
+                max(begun, ends - self.rng.uniform(*self.scenario.habits.early_s)), lambda t: drive.at(t - begun)
+            )
+            yield from self._end(early)
+        yield from self._pass(max(self.t, ends), lambda t: drive.at(t - begun))
         end = drive.at(drive.duration)
-        return Motion(end.latitude, end.longitude, 0.0, end.heading)
+        self.here = Motion(end.latitude, end.longitude, 0.0, end.heading)
 
-    def _at(self, stop: Stop, here: Motion) -> Iterator[Step]:
+    def _hindrances(self, metres: float) -> list[Halt]:
+        """Where the van has to stand or to slow down on the way."""
+        rng, traffic, km = self.rng, self.scenario.traffic, metres / 1000.0
+        halts = int(km * traffic.halts_per_km + rng.random())
+        slowings = int(km * traffic.slowings_per_km + rng.random())
+        along = [rng.uniform(0.05, 0.95) * metres for _ in range(halts + slowings)]
+        standing = [Halt(at_m, rng.uniform(*traffic.halt_s)) for at_m in along[:halts]]
+        return standing + [Halt(at_m, 0.0, rng.uniform(*traffic.slowing_mps)) for at_m in along[halts:]]
+
+    def _at(self, stop: Stop) -> Iterator[Step]:
         """Wait for the window, serve, and say how it ended; a break or a depot is only stood out."""
         if not stop.orderId:
-            yield from self._pass(self.t + stop.duration, lambda _: here)
+            yield from self._stand(stop.duration)
             return
-        yield from self._pass(max(self.t + self.rng.uniform(10.0, 50.0), _opens(stop, self.t)), lambda _: here)
-        begun = self._act("start_service", stop.orderId)
-        yield begun
-        yield Expect(stop.orderId, "servicing", _id(begun))
-        pace = self.rng.uniform(*self.scenario.service.pace)
-        yield from self._pass(self.t + max(self.scenario.service.least_s, stop.duration * pace), lambda _: here)
-        failed = self.rng.random() < self.scenario.outcome.failed
-        outcome = "failed" if failed else "success"
+        service = self.scenario.service
+        seconds = max(service.least_s, stop.duration * service.median * exp(self.rng.gauss(0.0, service.sigma)))
+        if stop.orderId in self.done:
+            yield from self._stand(seconds)
+            return
+        yield from self._stand(max(self.rng.uniform(10.0, 50.0), _opens(stop, self.t) - self.t))
+        if self.rng.random() >= self.scenario.habits.forgotten_start:
+            begun = yield from self._tell("start_service", stop.orderId)
+            yield Expect(stop.orderId, "servicing", _id(begun))
+        yield from self._stand(seconds)
+        yield from self._end(stop)
+
+    def _end(self, stop: Stop) -> Iterator[Step]:
+        outcome = "failed" if self.rng.random() < self.scenario.outcome.failed else "success"
         form, files = self.proving.prove(stop, outcome)
-        yield from (Send(self._count(file)) for file in files)
+        for file in files:
+            yield self._send(file)
         yield from self._finish(stop, outcome, form)
 
-    def _reject(self, stop: Stop, here: Motion) -> Iterator[Step]:
-        yield from self._pass(self.t + self.rng.uniform(20.0, 60.0), lambda _: here)
+    def _reject(self, stop: Stop) -> Iterator[Step]:
+        yield from self._stand(self.rng.uniform(20.0, 60.0))
         note = self.rng.choice(self.scenario.outcome.rejection_reasons)
         yield from self._finish(stop, "rejected", Form(note=note))
 
     def _finish(self, stop: Stop, outcome: str, form: Form | None) -> Iterator[Step]:
-        finished = self._act(outcome, stop.orderId, form)
-        yield finished
+        finished = yield from self._tell(outcome, stop.orderId, form)
         self.done.add(str(stop.orderId))
         yield Expect(str(stop.orderId), outcome, _id(finished))
         yield from self._next_on_route(finished)
@@ -190,18 +156,31 @@ class _Day:
         if coming is not None:
             yield Expect(coming, "on_route", _id(since))
 
+    def _breaks(self) -> list[float]:
+        """When the driver wants to rest today."""
+        rng, per_day = self.who.rng("breaks"), self.scenario.habits.breaks_per_day
+        whole = int(per_day) + (rng.random() < per_day % 1)
+        return sorted(self.leaves + rng.uniform(0.1, 0.9) * WORKING_DAY_S for _ in range(whole))
+
+    def _rest(self) -> Iterator[Step]:
+        """Breaks that are due are taken between two stops."""
+        while self.breaks and self.breaks[0] <= self.t:
+            self.breaks.pop(0)
+            yield from self._stand(self.rng.uniform(*self.scenario.habits.break_s))
+
+    def _stand(self, seconds: float) -> Iterator[Step]:
+        here = self.here
+        yield from self._pass(self.t + seconds, lambda _: here)
+
     def _pass(self, until: float, where: Callable[[float], Motion]) -> Iterator[Step]:
         """Time goes by: fixes are taken in their period, and a full batch is sent."""
-        reporting = self.scenario.reporting
-        while self.next_fix <= until:
-            t, truth = self.next_fix, where(self.next_fix)
-            period = reporting.period_s if truth.speed > 0.3 else reporting.standing_period_s
-            self.next_fix = t + max(0.1, period * self.gps_rng.uniform(0.97, 1.03))
-            if self._dropped(t):
+        while (t := self.handset.next_fix) <= until:
+            fix = self.handset.take(where(t))
+            if fix is None:
                 continue
-            self.last = self._fix(t, truth)
-            self.batch.append(self.last)
-            if len(self.batch) >= reporting.batch:
+            self.last = fix
+            self.batch.append(fix)
+            if len(self.batch) >= self.scenario.reporting.batch:
                 yield Wait(t)
                 yield from self._flush()
         self.t = until
@@ -210,42 +189,25 @@ class _Day:
     def _flush(self) -> Iterator[Step]:
         if self.batch:
             fixes, self.batch = tuple(self.batch), []
-            yield Send(self._count(Positions(0, fixes)))
+            yield self._send(Positions(0, fixes))
 
-    def _act(self, action: str, order: str | None = None, form: Form | None = None, planned: int | None = None) -> Send:
-        """An action stamped now, at the last fix: the phone shows the place it knows."""
-        stamp = round(self.t + self.offset, 3)
+    def _tell(
+        self, action: str, order: str | None = None, form: Form | None = None, planned: int | None = None
+    ) -> Generator[Step, None, Send]:
+        """An action stamped now, at the last fix: the phone shows the place it knows. A phone that is off is waited
+        for.
+        """
+        if self.handset.battery.off(self.t):
+            yield from self._stand(self.handset.battery.back - self.t)
+        stamp = round(self.t + self.handset.offset, 3)
         named = Action("", action, stamp, order, self.last, form, planned)
-        return Send(self._count(Actions(0, (replace(named, id=numbered(self.who, named)),))))
+        sent = self._send(Actions(0, (replace(named, id=self.who.numbered(named)),)))
+        yield sent
+        return sent
 
-    def _count(self, message: Message) -> Message:
+    def _send(self, message: Message) -> Send:
         self.number += 1
-        return replace(message, n=self.number - 1)
-
-    def _fix(self, t: float, truth: Motion) -> Position:
-        latitude, longitude, accuracy, speed = self.receiver.fix(t, truth)
-        moving = speed > 0.5
-        unknown = -1.0 if self.says_unknown else None
-        hours = (t - self.since) / 3600.0
-        return Position(
-            timestamp=round(t + self.offset, 3),
-            latitude=round(latitude, 7),
-            longitude=round(longitude, 7),
-            accuracy=round(accuracy, 1),
-            speed=round(speed, 2) if moving or not self.says_unknown else unknown,
-            heading=round(truth.heading + self.gps_rng.gauss(0.0, 1.5), 1) % 360.0 if moving else unknown,
-            battery=round(max(0.05, 0.98 - 0.06 * hours), 2),
-        )
-
-    def _dropped(self, t: float) -> bool:
-        while t > self.dropout[1]:
-            self.dropout = self._next_dropout(self.dropout[1])
-        return t >= self.dropout[0]
-
-    def _next_dropout(self, after: float) -> tuple[float, float]:
-        per_hour = self.scenario.gps.dropouts_per_hour
-        begins = after + self.gps_rng.expovariate(per_hour / 3600.0) if per_hour else float("inf")
-        return begins, begins + self.gps_rng.uniform(*self.scenario.gps.dropout_s)
+        return Send(replace(message, n=self.number - 1), draw(self.scenario.network.delay_s, self.delays))
 
 
 def _recorded(fixes: list[Position], who: Who, batch: int) -> Iterator[Step]:
@@ -253,7 +215,7 @@ def _recorded(fixes: list[Position], who: Who, batch: int) -> Iterator[Step]:
 
     def act(action: str, fix: Position) -> Send:
         named = Action("", action, fix.timestamp)
-        return Send(Actions(next(numbers), (replace(named, id=numbered(who, named)),)))
+        return Send(Actions(next(numbers), (replace(named, id=who.numbered(named)),)))
 
     yield Wait(fixes[0].timestamp)
     yield act("on_duty", fixes[0])
@@ -262,45 +224,6 @@ def _recorded(fixes: list[Position], who: Who, batch: int) -> Iterator[Step]:
         yield Wait(part[-1].timestamp)
         yield Send(Positions(next(numbers), part))
     yield act("off_duty", fixes[-1])
-
-
-def _with_trouble(steps: Iterator[Step], who: Who, scenario: Scenario) -> Iterator[Step]:
-    """The same steps, with lost signal and restarts of the app where chance puts them; the day ends with signal."""
-    trouble: Iterator[tuple[float, Step]] | None = None
-    coming: tuple[float, Step] = (float("inf"), Signal(True))
-    for step in steps:
-        if isinstance(step, Wait):
-            if trouble is None:
-                trouble = merge(
-                    _gaps(who.rng("network"), scenario, step.until),
-                    _restarts(who.rng("app"), scenario, step.until),
-                    key=lambda item: item[0],
-                )
-                coming = next(trouble)
-            while coming[0] <= step.until:
-                yield Wait(coming[0])
-                yield coming[1]
-                coming = next(trouble)
-        yield step
-    yield Signal(True)
-
-
-def _gaps(rng: Random, scenario: Scenario, t: float) -> Iterator[tuple[float, Step]]:
-    network = scenario.network
-    while network.gaps_per_hour:
-        t += rng.expovariate(network.gaps_per_hour / 3600.0)
-        yield t, Signal(False)
-        t += rng.uniform(*network.gap_s)
-        yield t, Signal(True)
-    yield float("inf"), Signal(True)
-
-
-def _restarts(rng: Random, scenario: Scenario, t: float) -> Iterator[tuple[float, Step]]:
-    """Spread over a working day of nine hours."""
-    while scenario.app.restarts_per_day:
-        t += rng.expovariate(scenario.app.restarts_per_day / 32_400.0)
-        yield t, Restart(rng.uniform(*scenario.app.restart_s))
-    yield float("inf"), Signal(True)
 
 
 def _id(sent: Send) -> str:

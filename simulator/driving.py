@@ -1,5 +1,4 @@
-"""Where a van is at time t: motion along a line with acceleration, corners and halts, and what a GPS receiver makes
-of it.
+"""Where a van is at time t: motion along a line with acceleration, corners and halts.
 
 Pure: no clock, no I/O. Metres, seconds, degrees.
 """
@@ -9,12 +8,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from math import exp, sqrt
-from random import Random
+from math import sqrt
 
 from msgspec import Struct
 
-from simulator.geography import Point, bearing, between, metres_between, moved
+from simulator.geography import Point, bearing, between, metres_between
 
 ACCELERATION = 1.6
 """m/s², a loaded van that is not in a hurry; what fleets report as harsh begins at about 3."""
@@ -33,10 +31,13 @@ class Motion(Struct, frozen=True):
 
 
 class Halt(Struct, frozen=True):
-    """Standing still at a distance along the line, for a red light or a crossing."""
+    """A place along the line that is passed no faster than at this speed; where that is 0, the van stands there for
+    some seconds, as at a red light.
+    """
 
     at_m: float
     for_s: float
+    speed: float = 0.0
 
 
 class _Phase(Struct, frozen=True):
@@ -86,7 +87,7 @@ class Drive:
         if self.length < 0.5:
             return [], 0.0
         marks = [[metres, limit, 0.0] for metres, limit in zip(self._along, self._corners(cruise), strict=True)]
-        marks += [[halt.at_m, 0.0, halt.for_s] for halt in halts if 5.0 < halt.at_m < self.length - 5.0]
+        marks += [[halt.at_m, halt.speed, halt.for_s] for halt in halts if 5.0 < halt.at_m < self.length - 5.0]
         marks.sort()
         for before, after in pairwise(marks):
             after[1] = min(after[1], sqrt(before[1] ** 2 + 2 * ACCELERATION * (after[0] - before[0])))
@@ -120,31 +121,6 @@ def paced(line: Sequence[Point], seconds: float, fastest: float, halts: Sequence
         drive = Drive(line, middle, halts)
         low, high = (middle, high) if drive.duration > seconds else (low, middle)
     return drive
-
-
-class Receiver:
-    """A GPS receiver: an error that wanders (Ornstein-Uhlenbeck, so neighbours in time err alike) and its own
-    estimate of it.
-    """
-
-    def __init__(self, rng: Random, noise_m: float, correlation_s: float) -> None:
-        self._rng = rng
-        self._noise = noise_m
-        self._correlation = correlation_s
-        self._error = (rng.gauss(0.0, noise_m), rng.gauss(0.0, noise_m))
-        self._last: float | None = None
-
-    def fix(self, t: float, truth: Motion) -> tuple[float, float, float, float]:
-        """Latitude, longitude, accuracy (m) and speed (m/s) as measured at time t; times must not go back."""
-        kept = 1.0 if self._last is None else exp(-(t - self._last) / self._correlation)
-        fresh = self._noise * sqrt(1.0 - kept * kept)
-        north, east = (value * kept + self._rng.gauss(0.0, fresh) if fresh else value for value in self._error)
-        self._error = (north, east)
-        self._last = t
-        latitude, longitude = moved((truth.latitude, truth.longitude), north, east)
-        accuracy = max(1.5, self._noise * self._rng.uniform(0.9, 1.6))
-        speed = max(0.0, truth.speed + self._rng.gauss(0.0, 0.15)) if truth.speed > 0.3 else 0.0
-        return latitude, longitude, accuracy, speed
 
 
 def _stretch(

@@ -19,12 +19,13 @@ from simulator import replay
 from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
 from simulator.crew import log_in
-from simulator.day import Step, Wait, Who, day, recorded
+from simulator.day import day, recorded
 from simulator.options import Options
 from simulator.phone import Phone
 from simulator.report import document, percentiles
-from simulator.scenario import read
-from simulator.transport import Http, Socket, Transport, http_client
+from simulator.scenario import digest, read
+from simulator.steps import Step, Wait, Who
+from simulator.transport import Http, Socket, Transport, TwoDevices, http_client
 from simulator.truth import Diary, Run, Truth
 from simulator.verify import Verdict, verify
 from simulator.watch import Watch
@@ -101,6 +102,9 @@ async def _run(
         live={"frames": watch.frames, "events": watch.events, "reconnects": watch.reconnects},
         refused=refused,
         troubles=troubles,
+        seed=truth.run.seed,
+        scenario=digest(read(truth.run.scenario)),
+        command=options.command(),
     )
 
 
@@ -162,16 +166,17 @@ def _ends(diary: Diary) -> float:
 def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, watch: Watch) -> Phone:
     run, scenario = truth.run, read(truth.run.scenario)
     who = Who(diary.phone.key, run.date, run.seed)
-    transport: Transport
+    transport = _transport(run, diary.phone.token, packed=index % 2 == 1)
+    if diary.phone.second_token is not None:
+        transport = TwoDevices(transport, _transport(run, diary.phone.second_token, packed=index % 2 == 0))
+    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), watch.noticed)
 
+
+def _transport(run: Run, token: str, packed: bool) -> Transport:
     def connect() -> httpx.AsyncClient:
         return http_client(run.url)
 
-    if run.transport == "ws":
-        transport = Socket(connect, run.url, diary.phone.token, packed=index % 2 == 1)
-    else:
-        transport = Http(connect, diary.phone.token)
-    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), watch.noticed)
+    return Socket(connect, run.url, token, packed) if run.transport == "ws" else Http(connect, token)
 
 
 async def _drive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 class Options(Struct, frozen=True, kw_only=True):
     """What to simulate. ``seconds`` ends the day after so much wall time; ``drivers`` None takes all, or 25 in a new
-    account.
+    account. ``scenario`` is the text of the scenario, ``named`` what it was called on the command line.
     """
 
     url: str
@@ -26,3 +27,13 @@ class Options(Struct, frozen=True, kw_only=True):
     resume: bool = False
     verify: bool = False
     seconds: float | None = None
+    named: str | None = None
+
+    def command(self) -> str:
+        """The command line that repeats this run, with the key left to the environment."""
+        words = ["codriver", "simulate", "--url", self.url, "--date", self.date, "--seed", str(self.seed)]
+        words += ["--speed", f"{self.speed:g}", "--transport", self.transport]
+        for name in ("drivers", "orders", "named", "replay"):
+            if (value := getattr(self, name)) is not None:
+                words += [f"--{'scenario' if name == 'named' else name}", str(value)]
+        return shlex.join([*words, *(["--verify"] if self.verify else [])])

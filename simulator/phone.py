@@ -11,8 +11,8 @@ from random import Random
 from time import monotonic
 
 from simulator.clock import SimClock
-from simulator.day import Expect, Restart, Send, Signal, Step, Wait
 from simulator.scenario import Network
+from simulator.steps import Expect, Restart, Send, Signal, Step, Wait
 from simulator.transport import Transport, Turned, Unreachable
 from simulator.truth import Diary, Truth
 from simulator.wire import Message
@@ -42,6 +42,7 @@ class Phone:
         self._transport, self._clock = transport, clock
         self._network, self._rng, self._noticed = network, rng, noticed
         self._outbox: deque[Message] = deque()
+        self._delays: dict[int, float] = {}
         self._changed = asyncio.Condition()
         self._signal = self._app = True
         self._walking: asyncio.Task[None] | None = None
@@ -86,9 +87,10 @@ class Phone:
                     case Wait(until=t):
                         await self._clock.until(t)
                         self.reached = t
-                    case Send(message=message):
+                    case Send(message=message, delay_s=delay):
                         self.diary.messages[message.n] = message
                         if message.n not in self.diary.acknowledged:
+                            self._delays[message.n] = delay
                             self._outbox.append(message)
                             await self._tell()
                     case Expect(order_id=order, status=status, action_id=action):
@@ -132,9 +134,11 @@ class Phone:
 
     async def _bring(self, message: Message) -> None:
         """Send a message until it is acknowledged: each try later than the last, spread by chance so that a fleet
-        does not march.
+        does not march. What a slow network does to it comes before the first try.
         """
         pause = FIRST_RETRY_S
+        if delay := self._delays.pop(message.n, 0.0):
+            await self._clock.until(self._clock.now() + delay)
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: self._signal)

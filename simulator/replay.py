@@ -39,7 +39,7 @@ def load(path: Path) -> list[Position]:
             case _:
                 reader = {"<": from_gpx, "{": from_geojson}.get(text.lstrip()[:1], from_csv)
                 fixes = list(reader(text))
-    except (KeyError, IndexError, TypeError, AttributeError, ElementTree.ParseError, json.JSONDecodeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ElementTree.ParseError) as error:
         raise ValueError(f"{path.name} is not a track that can be replayed: {error}") from error
     if not fixes:
         raise ValueError(f"{path.name} holds no fix with a time")

@@ -91,6 +91,9 @@ def table(report: dict[str, Any], console: Console) -> None:
         else "[bold red]NOT OK."
     )
     console.print(verdict)
+    console.print(f"seed {report['seed']}, scenario {report['scenario']}", style="dim", highlight=False)
+    if not report["ok"]:
+        console.print(f"again: CODRIVER_KEY=… {report['command']}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _counts(tally: Tally) -> dict[str, int]:

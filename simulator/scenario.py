@@ -1,51 +1,73 @@
 """What a simulated day is like: a TOML file, every value with a range that is checked and a default that is sane.
 
-A range of two numbers (``[low, high]``) is drawn from evenly, once per occasion. An unknown name or a value out of
-its range is an error that says where. An empty file is the default scenario.
+A range of two numbers (``[low, high]``) is drawn from evenly, once per occasion. A spread is one number, or a
+distribution by its percentiles (``[[0, 9.9], [0.5, 10], [1, 66]]``: shares from 0 to 1 with the values below which they
+lie). An unknown name or a value out of its range is an error that says where. An empty file is the default scenario;
+the named ones beside it are in ``presets/``.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import tomllib
+from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, field
 
-Share = Annotated[float, Meta(ge=0, le=1)]
+from simulator.chance import Share, Spread, flaw
+
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 SecondsRange = tuple[Seconds, Seconds]
 Count = Annotated[int, Meta(ge=0, le=20)]
+Times = Annotated[float, Meta(ge=0, le=100)]
 Reasons = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...], Meta(min_length=1)]
+Clocktime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+PRESETS = ("calm", "city", "rural", "storm", "hostile")
 
 
 class Gps(Struct, frozen=True, forbid_unknown_fields=True):
-    """The receiver: error in metres (one standard deviation and axis), how long an error lasts, and when there is no
-    fix at all.
+    """The receiver: its accuracy in metres (the radius that holds 68 % of all fixes), how long an error lasts, when
+    there is no fix at all; and the blocks whose tall walls reflect: their share of the town, by how many deviations
+    the accuracy is worse there, and how far a fix is pushed at most.
     """
 
-    noise_m: Annotated[float, Meta(ge=0, le=200)] = 4.0
+    accuracy_m: Spread = ((0, 2), (0.5, 5), (0.95, 9), (1, 20))
     correlation_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
     dropouts_per_hour: Annotated[float, Meta(ge=0, le=60)] = 0.5
     dropout_s: SecondsRange = (15.0, 90.0)
+    tall_share: Share = 0.0
+    tall_worse: Annotated[float, Meta(ge=0, le=5)] = 0.8
+    tall_m: Annotated[float, Meta(ge=0, le=200)] = 15.0
 
 
 class Reporting(Struct, frozen=True, forbid_unknown_fields=True):
     """How often the app takes a fix while driving and while standing, and how many go into one message."""
 
-    period_s: Annotated[float, Meta(ge=0.2, le=600)] = 5.0
-    standing_period_s: Annotated[float, Meta(ge=0.2, le=3600)] = 15.0
+    period_s: Spread = 5.0
+    standing_period_s: Spread = 15.0
     batch: Annotated[int, Meta(ge=1, le=1000)] = 6
 
 
+class Outage(Struct, frozen=True, forbid_unknown_fields=True, rename={"begins": "from"}):
+    """The network of the whole fleet is gone from a time of the day (UTC) on, and back for all at one moment."""
+
+    begins: Clocktime
+    minutes: Annotated[float, Meta(gt=0, le=1440)]
+
+
 class Network(Struct, frozen=True, forbid_unknown_fields=True):
-    """The way to the server: gaps without signal, messages sent again, overtaken by others, or whose answer never
-    arrives.
+    """The way to the server: how long a message is under way, gaps without signal, outages of all at once, messages
+    sent again, overtaken by others, or whose answer never arrives.
     """
 
+    delay_s: Spread = 0.0
     gaps_per_hour: Annotated[float, Meta(ge=0, le=60)] = 0.15
     gap_s: SecondsRange = (60.0, 900.0)
+    outages: tuple[Outage, ...] = ()
     duplicates: Share = 0.01
     reordering: Share = 0.01
     lost_answers: Share = 0.005
@@ -97,26 +119,58 @@ class Proof(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Service(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a stop takes against its plan, and the least in seconds."""
+    """How long a stop takes against its plan: log-normal, by its median and the deviation of its logarithm; and the
+    least in seconds.
+    """
 
-    pace: tuple[Annotated[float, Meta(ge=0.05, le=10)], Annotated[float, Meta(ge=0.05, le=10)]] = (0.6, 1.25)
+    median: Annotated[float, Meta(ge=0.05, le=10)] = 0.9
+    sigma: Annotated[float, Meta(ge=0, le=2)] = 0.3
     least_s: Seconds = 45.0
 
 
+class Habits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What drivers do beside the plan: the share of stops whose start they forget to tell, or whose success they tell
+    while still on the way (up to so many seconds before); the share of days that begin late, and how late; breaks.
+    """
+
+    forgotten_start: Share = 0.03
+    early_success: Share = 0.01
+    early_s: SecondsRange = (5.0, 60.0)
+    late_start: Share = 0.1
+    late_s: SecondsRange = (120.0, 1200.0)
+    breaks_per_day: Times = 0.3
+    break_s: SecondsRange = (300.0, 1800.0)
+
+
 class Traffic(Struct, frozen=True, forbid_unknown_fields=True):
-    """Travel time against the plan, halts per kilometre and their length, and the speed no van exceeds."""
+    """Travel time against the plan, halts per kilometre and their length, places where others make it slow down and to
+    what speed, and the speed no van exceeds.
+    """
 
     pace: tuple[Annotated[float, Meta(ge=0.2, le=10)], Annotated[float, Meta(ge=0.2, le=10)]] = (0.9, 1.15)
     halts_per_km: Annotated[float, Meta(ge=0, le=10)] = 0.5
     halt_s: SecondsRange = (6.0, 45.0)
+    slowings_per_km: Annotated[float, Meta(ge=0, le=50)] = 1.0
+    slowing_mps: tuple[Annotated[float, Meta(ge=0.5, le=60)], Annotated[float, Meta(ge=0.5, le=60)]] = (3.0, 8.0)
     fastest_mps: Annotated[float, Meta(ge=2, le=60)] = 22.0
 
 
 class App(Struct, frozen=True, forbid_unknown_fields=True):
     """How often the app is killed and started again in a day, and how long it stays away. Its outbox is on disk."""
 
-    restarts_per_day: Annotated[float, Meta(ge=0, le=100)] = 0.4
+    restarts_per_day: Times = 0.4
     restart_s: SecondsRange = (5.0, 60.0)
+
+
+class Devices(Struct, frozen=True, forbid_unknown_fields=True):
+    """The share of drivers with two devices (one takes fixes, the other tells what is done); the share whose battery
+    dies in the day: it lasts so many hours, and is off for so many seconds until it is charged.
+    """
+
+    second: Share = 0.0
+    dying: Share = 0.02
+    lasts_h: tuple[Annotated[float, Meta(gt=0, le=24)], Annotated[float, Meta(gt=0, le=24)]] = (1.0, 5.0)
+    charging_s: SecondsRange = (300.0, 1500.0)
 
 
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,8 +183,19 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     outcome: Outcome = field(default_factory=Outcome)
     proof: Proof = field(default_factory=Proof)
     service: Service = field(default_factory=Service)
+    habits: Habits = field(default_factory=Habits)
     traffic: Traffic = field(default_factory=Traffic)
     app: App = field(default_factory=App)
+    devices: Devices = field(default_factory=Devices)
+
+
+SPREADS = {
+    "gps.accuracy_m": (0, 1000),
+    "reporting.period_s": (0.2, 600),
+    "reporting.standing_period_s": (0.2, 3600),
+    "network.delay_s": (0, 3600),
+}
+"""The least and the most of each value that may be a distribution."""
 
 
 def read(text: str) -> Scenario:
@@ -138,27 +203,47 @@ def read(text: str) -> Scenario:
     try:
         scenario = msgspec.convert(tomllib.loads(text), Scenario)
     except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
-        raise ValueError(f"scenario: {error}") from error
-    for name, (low, high) in _ranges(scenario):
-        if low > high:
-            raise ValueError(f"scenario: {name} goes from {low} down to {high}")
+        raise ValueError(f"scenario: {_placed(str(error))}") from error
+    for table in Scenario.__struct_fields__:
+        for name, value in msgspec.structs.asdict(getattr(scenario, table)).items():
+            if problem := _flaw(f"{table}.{name}", value):
+                raise ValueError(f"scenario: {table}.{name} {problem}")
     if scenario.outcome.failed + scenario.outcome.rejected > 1:
         raise ValueError("scenario: outcome.failed and outcome.rejected together exceed 1")
     return scenario
 
 
-def load(path: Path | None) -> Scenario:
-    """The scenario of a file, or the default one."""
-    return Scenario() if path is None else read(path.read_text(encoding="utf-8"))
+def load(named: str | None) -> str:
+    """The text of a scenario: a preset by its name, or a file; empty, which is the default one, for None.
+
+    Raises ValueError for what is neither.
+    """
+    if named is None:
+        return ""
+    if named in PRESETS:
+        return resources.files("simulator").joinpath("presets", f"{named}.toml").read_text(encoding="utf-8")
+    path = Path(named)
+    if not path.is_file():
+        raise ValueError(f"scenario: {named} is no file and none of {', '.join(PRESETS)}")
+    return path.read_text(encoding="utf-8")
 
 
-def _ranges(scenario: Scenario) -> list[tuple[str, tuple[float, float]]]:
-    return [
-        ("gps.dropout_s", scenario.gps.dropout_s),
-        ("network.gap_s", scenario.network.gap_s),
-        ("clock.offset_s", scenario.clock.offset_s),
-        ("service.pace", scenario.service.pace),
-        ("traffic.pace", scenario.traffic.pace),
-        ("traffic.halt_s", scenario.traffic.halt_s),
-        ("app.restart_s", scenario.app.restart_s),
-    ]
+def digest(scenario: Scenario) -> str:
+    """Twelve characters that are the same for the same values, however their file is written."""
+    return hashlib.sha256(msgspec.json.encode(scenario)).hexdigest()[:12]
+
+
+def _flaw(name: str, value: Any) -> str | None:
+    """What is wrong with one value that its type cannot say."""
+    if name in SPREADS:
+        return flaw(value, *SPREADS[name])
+    match value:
+        case (int() | float() as low, int() | float() as high) if low > high:
+            return f"goes from {low} down to {high}"
+    return None
+
+
+def _placed(error: str) -> str:
+    """A message of msgspec's with the place first, as it is written in the file."""
+    found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", error, re.DOTALL)
+    return f"{found[2]}: {found[1]}" if found else error

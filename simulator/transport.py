@@ -63,6 +63,24 @@ class Transport(Protocol):
         """Drop what is open, as an app does that is killed."""
 
 
+class TwoDevices:
+    """A driver's two devices, each with a token of its own: one takes the fixes, the other tells what is done and hands
+    in the files.
+    """
+
+    def __init__(self, fixes: Transport, doings: Transport) -> None:
+        self._fixes, self._doings = fixes, doings
+
+    async def deliver(self, message: Message) -> Answered:
+        """Hand in one message."""
+        return await (self._fixes if isinstance(message, Positions) else self._doings).deliver(message)
+
+    async def reset(self) -> None:
+        """Both apps are killed."""
+        await self._fixes.reset()
+        await self._doings.reset()
+
+
 class Http:
     """Each message is one request, over the phone's own connections: a shared pool is searched through each time."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-from simulator.day import Expect, Send, Step
+from simulator.steps import Expect, Send, Step
 from simulator.wire import Action, Actions, Attachment, Message, Position, Positions, Route
 
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +33,7 @@ class Phone(Struct, frozen=True, tag="phone"):
     token: str
     route: Route | None
     held_before: tuple[int, ...] = ()
+    second_token: str | None = None
 
 
 class Run(Struct, frozen=True, tag="run"):

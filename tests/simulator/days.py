@@ -1,7 +1,8 @@
 """Routes and days for the simulator's tests."""
 
-from simulator.day import Step, Who, day
+from simulator.day import day
 from simulator.scenario import Scenario, read
+from simulator.steps import Step, Who
 from simulator.wire import Place, Route, Stop, Window
 
 DATE = "2026-03-02"
@@ -10,11 +11,13 @@ LEAVES = 1_772_434_800.0
 WHO = Who("DRV001", DATE, 7)
 QUIET = read(
     """
-    gps = {noise_m = 0, dropouts_per_hour = 0}
+    gps = {accuracy_m = 0, dropouts_per_hour = 0}
     network = {gaps_per_hour = 0, duplicates = 0, reordering = 0, lost_answers = 0}
     clock = {offset_s = [0, 0]}
     outcome = {failed = 0, rejected = 0}
     app = {restarts_per_day = 0}
+    devices = {dying = 0}
+    habits = {forgotten_start = 0, early_success = 0, late_start = 0, breaks_per_day = 0}
     """
 )
 

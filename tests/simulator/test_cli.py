@@ -25,9 +25,9 @@ def test_what_does_not_fit_is_told_before_anything_is_sent(options: list[str], t
 
 def test_a_scenario_out_of_range_is_told_by_name(tmp_path: Path):
     scenario = tmp_path / "s.toml"
-    scenario.write_text("gps = {noise_m = -4}")
+    scenario.write_text("gps = {accuracy_m = -4}")
     ended = CliRunner().invoke(simulate, [*GIVEN, "--scenario", str(scenario)])
-    assert ended.exit_code == 1 and "gps.noise_m" in ended.output
+    assert ended.exit_code == 1 and "gps.accuracy_m" in ended.output
 
 
 def test_a_state_file_of_another_run_is_not_overwritten(tmp_path: Path):

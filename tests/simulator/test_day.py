@@ -4,9 +4,10 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
-from simulator.day import Expect, Restart, Send, Signal, Step, Wait, Who, day, recorded
+from simulator.day import day, recorded
 from simulator.geography import metres_between
 from simulator.scenario import Scenario, read
+from simulator.steps import Expect, Restart, Send, Signal, Step, Wait, Who
 from simulator.wire import Action, Actions, Attachment, Position, Positions, encode
 from tests.simulator.days import DATE, LEAVES, QUIET, WHO, route, steps
 

@@ -4,8 +4,10 @@ from statistics import correlation, pstdev
 
 import pytest
 
-from simulator.driving import ACCELERATION, BRAKING, Drive, Halt, Motion, Receiver, paced
+from simulator.driving import ACCELERATION, BRAKING, Drive, Halt, Motion, paced
 from simulator.geography import decode_polyline, metres_between, moved
+from simulator.receiver import AXIS_SHARE, Receiver
+from simulator.scenario import read
 
 CORNERED = [(45.80, 15.95), (45.80, 15.96), (45.81, 15.96), (45.81, 15.961), (45.8101, 15.97)]
 
@@ -57,11 +59,12 @@ def test_a_line_without_length_is_no_drive():
 
 
 def test_the_error_of_a_receiver_wanders_instead_of_jumping(seed: int):
-    receiver = Receiver(random.Random(seed), noise_m=5.0, correlation_s=30.0)
+    gps = read("gps = {accuracy_m = 7.5, correlation_s = 30}").gps
+    receiver = Receiver(random.Random(seed), gps, "town")
     here = Motion(45.8, 15.97, 0.0, 0.0)
     fixes = [receiver.fix(5.0 * i, here) for i in range(4000)]
-    north = [metres_between((45.8, 15.97), (fix[0], 15.97)) * (1 if fix[0] > 45.8 else -1) for fix in fixes]
-    assert 4.0 < pstdev(north) < 6.0
+    north = [metres_between((45.8, 15.97), (fix.latitude, 15.97)) * (1 if fix.latitude > 45.8 else -1) for fix in fixes]
+    assert pstdev(north) == pytest.approx(7.5 * AXIS_SHARE, rel=0.25)
     assert correlation(north, north[1:] + north[:1]) > 0.75
     assert abs(correlation(north[:-60], north[60:])) < 0.2
 

@@ -5,9 +5,10 @@ import httpx
 import pytest
 
 from simulator.clock import SimClock
-from simulator.day import Send, Who, day
+from simulator.day import day
 from simulator.phone import Phone
 from simulator.scenario import Network, read
+from simulator.steps import Send, Who
 from simulator.transport import Answered, Http, Turned, Unreachable, http_client
 from simulator.truth import Diary, Run, Truth
 from simulator.truth import Phone as Paired

@@ -16,6 +16,9 @@ MEASURED: dict[str, Any] = {
     "verified": True,
     "refused": {"ERR_TIMESTAMP_FUTURE": 3},
     "troubles": [],
+    "seed": 5,
+    "scenario": "0123456789ab",
+    "command": "codriver simulate --url http://127.0.0.1 --seed 5",
 }
 
 
@@ -46,3 +49,4 @@ def test_the_table_says_what_was_found():
     table(document(verdict, ok=False, **MEASURED), Console(file=out, width=120))
     text = out.getvalue()
     assert "success of order 7, twice [sic]" in text and "NOT OK" in text
+    assert "seed 5, scenario 0123456789ab" in text and "codriver simulate --url http://127.0.0.1 --seed 5" in text

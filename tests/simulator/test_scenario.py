@@ -8,15 +8,15 @@ def test_an_empty_file_is_the_default():
 
 
 def test_values_are_taken_and_the_rest_stays():
-    scenario = read("gps = {noise_m = 12}\n[outcome]\nfailed = 0.5\nfailure_reasons = ['closed']")
-    assert scenario.gps.noise_m == 12 and scenario.gps.correlation_s == 30.0
+    scenario = read("gps = {accuracy_m = 12}\n[outcome]\nfailed = 0.5\nfailure_reasons = ['closed']")
+    assert scenario.gps.accuracy_m == 12 and scenario.gps.correlation_s == 30.0
     assert scenario.outcome.failure_reasons == ("closed",)
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("gps = {noise_m = -1}", "gps.noise_m"),
+        ("gps = {accuracy_m = -1}", "gps.accuracy_m"),
         ("reporting = {batch = 1001}", "reporting.batch"),
         ("outcome = {failed = 1.5}", "outcome.failed"),
         ("outcome = {failed = 0.7, rejected = 0.7}", "together"),

@@ -13,9 +13,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from simulator.clock import SimClock
-from simulator.day import Send, day
+from simulator.day import day
 from simulator.phone import Phone
 from simulator.scenario import read
+from simulator.steps import Send
 from simulator.transport import Socket, Unreachable, http_client
 from simulator.truth import Phone as Paired
 from simulator.truth import Run, Truth

@@ -19,7 +19,7 @@ from tests.serving import ROOT, Company, Server, eventually
 DATE = "2026-03-02"
 HOSTILE = """
 [gps]
-noise_m = 8
+accuracy_m = 12
 dropouts_per_hour = 3
 
 [network]

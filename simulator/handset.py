@@ -1,0 +1,92 @@
+"""The phone in the van as its sensors see the day: when it takes a fix, what the fix says, when it is off."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from simulator.chance import draw
+from simulator.driving import Motion
+from simulator.receiver import Receiver
+from simulator.scenario import Scenario
+from simulator.steps import Who
+from simulator.wire import Position
+
+EMPTY, FULL = 0.02, 0.98
+USUAL_PER_HOUR = 0.06
+CHARGED_PER_HOUR = 0.5
+
+
+class Battery(Struct):
+    """Full in the morning. Where ``dies`` is a time (Unix seconds), it is empty then, and charged from ``back`` on."""
+
+    begun: float
+    dies: float | None = None
+    back: float = 0.0
+
+    def off(self, t: float) -> bool:
+        """Whether the phone is off."""
+        return self.dies is not None and self.dies <= t < self.back
+
+    def level(self, t: float) -> float:
+        """The charge from 0 to 1."""
+        if self.dies is None:
+            return max(0.05, FULL - USUAL_PER_HOUR * (t - self.begun) / 3600.0)
+        if t < self.dies:
+            return EMPTY + (FULL - EMPTY) * (self.dies - t) / (self.dies - self.begun)
+        return min(FULL, EMPTY + max(0.0, t - self.back) / 3600.0 * CHARGED_PER_HOUR)
+
+
+class Handset:
+    """Takes fixes from when it is switched on. ``offset`` is how far its clock is ahead, in seconds."""
+
+    def __init__(self, who: Who, scenario: Scenario, on: float) -> None:
+        self._scenario, self._rng = scenario, who.rng("gps")
+        self._receiver = Receiver(self._rng, scenario.gps, f"{who.seed}")
+        self._says_unknown = who.rng("platform").random() < 0.45  # as the phones of one big maker do
+        self._dropout = self._next_dropout(on)
+        self.next_fix = on
+        self.offset = who.rng("clock").uniform(*scenario.clock.offset_s)
+        self.battery = battery_of(who, scenario, on)
+
+    def take(self, truth: Motion) -> Position | None:
+        """The fix that is due, of where the van truly is; None where there is none. The next one is due later."""
+        t, reporting = self.next_fix, self._scenario.reporting
+        moving = truth.speed > 0.3
+        period = draw(reporting.period_s if moving else reporting.standing_period_s, self._rng)
+        self.next_fix = t + max(0.1, period * self._rng.uniform(0.99, 1.01))
+        if self._dropped(t) or self.battery.off(t):
+            return None
+        return self._fix(t, truth)
+
+    def _fix(self, t: float, truth: Motion) -> Position:
+        measured = self._receiver.fix(t, truth)
+        moving = measured.speed > 0.5
+        unknown = -1.0 if self._says_unknown else None
+        return Position(
+            timestamp=round(t + self.offset, 3),
+            latitude=round(measured.latitude, 7),
+            longitude=round(measured.longitude, 7),
+            accuracy=round(measured.accuracy, 1),
+            speed=round(measured.speed, 2) if moving or not self._says_unknown else unknown,
+            heading=round(truth.heading + self._rng.gauss(0.0, 1.5), 1) % 360.0 if moving else unknown,
+            battery=round(self.battery.level(t), 2),
+        )
+
+    def _dropped(self, t: float) -> bool:
+        while t > self._dropout[1]:
+            self._dropout = self._next_dropout(self._dropout[1])
+        return t >= self._dropout[0]
+
+    def _next_dropout(self, after: float) -> tuple[float, float]:
+        per_hour = self._scenario.gps.dropouts_per_hour
+        begins = after + self._rng.expovariate(per_hour / 3600.0) if per_hour else float("inf")
+        return begins, begins + self._rng.uniform(*self._scenario.gps.dropout_s)
+
+
+def battery_of(who: Who, scenario: Scenario, on: float) -> Battery:
+    """The battery of a driver's phone that is switched on at this time."""
+    rng, devices = who.rng("battery"), scenario.devices
+    if rng.random() >= devices.dying:
+        return Battery(on)
+    dies = on + rng.uniform(*devices.lasts_h) * 3600.0
+    return Battery(on, dies, dies + rng.uniform(*devices.charging_s))
