@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.files import hand_in, picture
 from tests.api.test_optimoroute_planning import DAY, fleet, orders, plan, quick
-from tests.serving import Company, Phone, Server
+from tests.serving import Company, Phone
 
 AT = 1772442000  # 2026-03-02T09:00:00Z, a Monday
 HERE = {"timestamp": AT, "latitude": 45.8, "longitude": 16.0, "accuracy": 4.5}
@@ -126,102 +126,6 @@ def test_a_subcontractor_sees_what_its_own_drivers_drive(on_the_road: tuple[Comp
     said = {"updates": [{"id": ids[0], "data": {"status": "success"}}]}
     assert theirs.v1("update_completion_details", said)["success"] is True
     assert details(company, {"id": ids[0]})[0]["data"]["status"] == "success"
-
-
-def fixes(count: int = 2, **fields: Any) -> list[dict[str, Any]]:
-    return [{"timestamp": AT + n, "latitude": 45.8, "longitude": 16.2, "speed": 0} | fields for n in range(count)]
-
-
-def update(company: Company, *updates: Any) -> list[dict[str, Any]]:
-    answer = company.v1("update_drivers_positions", {"updates": list(updates)})
-    assert answer["success"] is any(part["success"] for part in answer["updates"]), answer
-    return answer["updates"]
-
-
-def track(company: Company, driver_id: str) -> list[dict[str, Any]]:
-    query = {"from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z"}
-    answer = company.client.get(f"/api/drivers/{driver_id}/track", params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["items"]
-
-
-def test_positions_of_several_drivers_are_stored_each_once(company: Company) -> None:
-    by_id, by_serial = company.driver("A", externalId="001"), company.driver("B", serial="S002")
-    full = fixes(100, accuracy=10.1, heading=34.2)
-    for _ in range(2):
-        first, second = update(
-            company,
-            {"driver": {"externalId": "001"}, "positions": full},
-            {"driver": {"serial": "S002"}, "positions": fixes(1)},
-        )
-        assert first == {"success": True, "driver": {"externalId": "001"}}
-        assert second == {"success": True, "driver": {"serial": "S002"}}
-    assert [each["timestamp"] for each in track(company, by_id.driver_id)] == [AT + n for n in range(100)]
-    assert len(track(company, by_serial.driver_id)) == 1
-
-
-@pytest.fixture(scope="module")
-def named_drivers(server: Server) -> Company:
-    company = server.account()
-    for name, fields in (
-        ("A", {"externalId": "001", "serial": "S001"}),
-        ("B", {"serial": "twin"}),
-        ("C", {"serial": "twin"}),
-    ):
-        assert company.client.post("/api/drivers", json={"name": name} | fields).status_code == 201
-    return company
-
-
-MISFITS = {
-    "an unknown driver": ({"driver": {"externalId": "X"}, "positions": fixes()}, "ERR_DRIVER_NOT_FOUND"),
-    "two drivers": ({"driver": {"serial": "twin"}, "positions": fixes()}, "ERR_MULTIPLE_DRV"),
-    "no driver": ({"positions": fixes()}, "ERR_MISSING_MAND_FIELD"),
-    "a driver without a name": ({"driver": {}, "positions": fixes()}, "ERR_INVALID_PARAM_FORMAT"),
-    "a driver as text": ({"driver": "001", "positions": fixes()}, "ERR_INVALID_PARAM_FORMAT"),
-    "no positions": ({"driver": {"externalId": "001"}}, "ERR_MISSING_MAND_FIELD"),
-    "an empty list": ({"driver": {"externalId": "001"}, "positions": []}, "ERR_INVALID_PARAM_FORMAT"),
-    "101 positions": ({"driver": {"externalId": "001"}, "positions": fixes(101)}, "ERR_INVALID_PARAM_FORMAT"),
-    "no timestamp": (
-        {"driver": {"externalId": "001"}, "positions": [*fixes(), {"latitude": 1, "longitude": 1}]},
-        "ERR_MISSING_MAND_FIELD",
-    ),
-    "no latitude": (
-        {"driver": {"externalId": "001"}, "positions": [{"timestamp": AT, "longitude": 1}]},
-        "ERR_MISSING_MAND_FIELD",
-    ),
-    "a latitude of 91": (
-        {"driver": {"externalId": "001"}, "positions": fixes(latitude=91)},
-        "ERR_INVALID_PARAM_FORMAT",
-    ),
-    "milliseconds": (
-        {"driver": {"externalId": "001"}, "positions": fixes(timestamp=AT * 1000)},
-        "ERR_INVALID_PARAM_FORMAT",
-    ),
-    "tomorrow's position": (
-        {"driver": {"externalId": "001"}, "positions": [*fixes(), fixes(1, timestamp=4e9)[0]]},
-        "ERR_INVALID_PARAM_FORMAT",
-    ),
-    "a position as text": ({"driver": {"externalId": "001"}, "positions": ["x"]}, "ERR_INVALID_PARAM_FORMAT"),
-}
-
-
-@pytest.mark.parametrize(("item", "code"), list(MISFITS.values()), ids=list(MISFITS))
-def test_an_update_that_does_not_fit_is_refused_by_name_and_stores_nothing(
-    named_drivers: Company, item: dict[str, Any], code: str
-) -> None:
-    (part,) = update(named_drivers, item)
-    assert (part["success"], part["code"]) == (False, code) and part["message"]
-    if isinstance(item.get("driver"), dict) and item["driver"]:
-        assert part["driver"] == item["driver"]
-    ana = next(each for each in named_drivers.client.get("/api/drivers").json()["items"] if each["name"] == "A")
-    assert track(named_drivers, ana["id"]) == []
-
-
-def test_two_updates_for_one_driver_are_both_refused_whatever_they_call_it(named_drivers: Company) -> None:
-    by_id = {"driver": {"externalId": "001"}, "positions": fixes()}
-    by_serial = {"driver": {"serial": "S001"}, "positions": []}
-    parts = update(named_drivers, by_id, by_serial, {"driver": {"externalId": "X"}, "positions": fixes()})
-    assert [part["code"] for part in parts] == ["ERR_MULTIPLE_DRV_POS", "ERR_MULTIPLE_DRV_POS", "ERR_DRIVER_NOT_FOUND"]
 
 
 def test_files_are_linked_once_they_have_arrived(on_the_road: tuple[Company, Phone, list[str]]) -> None:
