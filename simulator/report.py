@@ -9,6 +9,9 @@ from rich.table import Table
 
 from simulator.verify import Tally, Verdict
 
+FAULTS = ("lost", "duplicated", "wrong", "late")
+COUNTS = ("sent", "acknowledged", "stored", *FAULTS)
+
 
 def percentiles(milliseconds: list[float]) -> dict[str, float]:
     """p50 and p99 in milliseconds (nearest rank), 0 where nothing was measured."""
@@ -45,6 +48,7 @@ def document(verdict: Verdict, **measured: Any) -> dict[str, Any]:
         "orderStatuses": {
             "checked": statuses.checked,
             "wrong": statuses.wrong,
+            "late": statuses.late,
             "success": statuses.success,
             "failed": statuses.failed,
             "rejected": statuses.rejected,
@@ -64,7 +68,7 @@ def table(report: dict[str, Any], console: Console) -> None:
     )
     grid = Table(title=title, title_justify="left")
     grid.add_column("")
-    for name in ("sent", "acknowledged", "stored", "lost", "duplicated", "wrong"):
+    for name in COUNTS:
         grid.add_column(name, justify="right")
     for name in ("positions", "actions", "attachments"):
         counts = report[name]
@@ -97,11 +101,11 @@ def table(report: dict[str, Any], console: Console) -> None:
 
 
 def _counts(tally: Tally) -> dict[str, int]:
-    return {name: getattr(tally, name) for name in ("sent", "acknowledged", "stored", "lost", "duplicated", "wrong")}
+    return {name: getattr(tally, name) for name in COUNTS}
 
 
 def _cell(column: str, count: int) -> str:
-    return f"[bold red]{count}" if count and column in ("lost", "duplicated", "wrong") else f"{count}"
+    return f"[bold red]{count}" if count and column in FAULTS else f"{count}"
 
 
 def _clock(seconds: float) -> str:

@@ -1,7 +1,8 @@
 """What the server holds against what was truly done: every fix, event, status and file, driver by driver.
 
 *Lost* is what was acknowledged and is not there, *doubled* what is there more than once, *wrong* what is there
-otherwise than it was sent, or was never sent by anybody. What was sent and not acknowledged may be there or not.
+otherwise than it was sent, or was never sent by anybody; *late* what was acknowledged, was not there when it was asked
+for and was there a few seconds after. What was sent and not acknowledged may be there or not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from simulator.drawing import draw
 from simulator.truth import Diary, Truth
 from simulator.wire import Action, Attachment, Position, iso
 
-EXAMPLES = 5
+EXAMPLES = 10
+LATE_S = 4.0
+"""How long what seems to be lost is waited for; found then, it was late."""
 SAME_PLACE_DEG = 1.5e-7
 """Stored coordinates may be rounded to seven decimals, about a centimetre."""
 SAME_VALUE = {"accuracy": 0.06, "speed": 0.006, "heading": 0.06, "altitude": 0.06, "battery": 0.006}
@@ -35,10 +38,11 @@ class Tally(Struct):
     lost: int = 0
     duplicated: int = 0
     wrong: int = 0
+    late: int = 0
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def fault(self, kind: str, what: str, count: int = 1) -> None:
-        """Count a fault (``lost``, ``duplicated`` or ``wrong``) and remember the first few."""
+        """Count a fault (``lost``, ``duplicated``, ``wrong`` or ``late``) and remember the first few."""
         setattr(self, kind, getattr(self, kind) + count)
         named = self.examples.setdefault(kind, [])
         if len(named) < EXAMPLES:
@@ -46,8 +50,16 @@ class Tally(Struct):
 
     @property
     def clean(self) -> bool:
-        """Nothing lost, doubled or wrong."""
-        return not (self.lost or self.duplicated or self.wrong)
+        """Nothing lost, doubled, wrong or late."""
+        return not (self.lost or self.duplicated or self.wrong or self.late)
+
+    def came_late(self, earlier: Tally) -> None:
+        """What was missing when it was asked for earlier and is not any more."""
+        if earlier.lost > self.lost:
+            still, missed = self.examples.get("lost", []), earlier.examples.get("lost", [])
+            for what in [each for each in missed if each not in still] or ["(not among the first)"]:
+                self.fault("late", what, 0)
+            self.late = earlier.lost - self.lost
 
 
 class Statuses(Struct):
@@ -55,6 +67,7 @@ class Statuses(Struct):
 
     checked: int = 0
     wrong: int = 0
+    late: int = 0
     success: int = 0
     failed: int = 0
     rejected: int = 0
@@ -71,12 +84,25 @@ class Verdict(Struct):
 
     @property
     def clean(self) -> bool:
-        """Nothing acknowledged was lost, doubled or wrong."""
-        return self.positions.clean and self.actions.clean and self.attachments.clean and not self.statuses.wrong
+        """Nothing acknowledged was lost, doubled, wrong or late."""
+        tallies = self.positions, self.actions, self.attachments
+        return all(tally.clean for tally in tallies) and not (self.statuses.wrong or self.statuses.late)
 
 
 async def verify(account: Account, truth: Truth) -> Verdict:
-    """Read back everything and compare."""
+    """Read back everything and compare; where something is missing, once more after a while."""
+    first = await _compare(account, truth)
+    if first.clean:
+        return first
+    await asyncio.sleep(LATE_S)
+    second = await _compare(account, truth)
+    for name in ("positions", "actions", "attachments"):
+        getattr(second, name).came_late(getattr(first, name))
+    second.statuses.late = max(0, first.statuses.wrong - second.statuses.wrong)
+    return second
+
+
+async def _compare(account: Account, truth: Truth) -> Verdict:
     verdict = Verdict()
     turns = asyncio.Semaphore(AT_ONCE)
 

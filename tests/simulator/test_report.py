@@ -24,10 +24,10 @@ MEASURED: dict[str, Any] = {
 
 def test_the_report_has_the_promised_shape():
     report = document(Verdict(), ok=True, **MEASURED)
-    counts = ["sent", "acknowledged", "stored", "lost", "duplicated", "wrong"]
+    counts = ["sent", "acknowledged", "stored", "lost", "duplicated", "wrong", "late"]
     for kind in ("positions", "actions", "attachments"):
         assert list(report[kind]) == counts
-    assert list(report["orderStatuses"]) == ["checked", "wrong", "success", "failed", "rejected"]
+    assert list(report["orderStatuses"]) == ["checked", "wrong", "late", "success", "failed", "rejected"]
     assert report["acknowledgementMs"] == {"p50": 2.0, "p99": 3.0}
     assert report["mapMs"] == {"p50": 0, "p99": 0}
     assert (report["ok"], report["drivers"], report["wallSeconds"]) == (True, 2, 31.4)
@@ -35,11 +35,11 @@ def test_the_report_has_the_promised_shape():
 
 def test_faults_are_counted_and_the_first_examples_kept():
     verdict = Verdict()
-    for number in range(9):
+    for number in range(19):
         verdict.positions.fault("lost", f"DRV001 fix {number}")
     report = document(verdict, ok=verdict.clean, **MEASURED)
-    assert report["positions"]["lost"] == 9 and not report["ok"]
-    assert report["faults"]["positions"]["lost"] == [f"DRV001 fix {number}" for number in range(5)]
+    assert report["positions"]["lost"] == 19 and not report["ok"]
+    assert report["faults"]["positions"]["lost"] == [f"DRV001 fix {number}" for number in range(10)]
 
 
 def test_the_table_says_what_was_found():
