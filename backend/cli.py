@@ -1,7 +1,6 @@
 """``codriver …``: thin commands over the same verbs that the server calls."""
 
 import contextlib
-import logging
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -61,7 +60,11 @@ data_option = click.option("--data", type=click.Path(path_type=Path), help="The 
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @data_option
 @click.option(
-    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes; this version serves with one."
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes; several need PostgreSQL and Redis.",
 )
 @click.option(
     "--clock", callback=_moment, metavar="START@SPEED", help="Let now run from START at SPEED (loopback only)."
@@ -78,25 +81,17 @@ def serve(
     log_level: str | None,
 ) -> None:
     """Serve phones, maps, recipients and other systems."""
-    from backend import operator, server
-    from backend.app import create_app
+    from backend import serving
     from backend.service.desk import Clock
 
-    if workers > 1:
-        raise click.BadParameter("This version serves with one process.", param_hint="--workers")
     if clock and host not in ("127.0.0.1", "::1", "localhost"):
         raise click.BadParameter(
             "It is for demonstrations and tests, on a loopback address only.", param_hint="--clock"
         )
     settings = _settings(data_dir=data, public_url=public_url, log_level=log_level)
-    _log_to_stderr(settings.log_level)
-    try:
-        listener = server.bind(host, port)
-    except OSError as error:
-        raise click.ClickException(f"Cannot serve on {host}:{port}: {error.strerror}.") from error
-    app = create_app(settings, Clock(*clock) if clock else Clock(), server.address(listener))
-    with operator.serving_at(settings, server.address(listener)):
-        server.run(app, listener)
+    serving.log_to_stderr(settings.log_level)
+    with _refusals():
+        sys.exit(serving.serve(settings, Clock(*clock) if clock else Clock(), host, port, workers))
 
 
 @main.group()
@@ -150,10 +145,6 @@ def _settings(**given: object) -> Any:
 
     with _refusals():
         return Settings.from_environment(**given)
-
-
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
 if __name__ == "__main__":

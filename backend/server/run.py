@@ -15,6 +15,7 @@ import uvicorn
 from backend.server import sockets
 from backend.server.http import HardenedHttp
 from backend.server.sockets import HardenedWebSocket
+from backend.server.workers import BEAT_S, Pulse
 
 ANSWER_SECONDS = 2.0
 """At shutdown, for messages of websockets that are being worked on."""
@@ -32,10 +33,11 @@ UNSENT_BYTES = 64 * 1024
 log = logging.getLogger("codriver.server")
 
 
-def run(app: Any, listener: socket.socket, *, trusted_proxies: str = "") -> None:
+def run(app: Any, listener: socket.socket, *, trusted_proxies: str = "", pulse: Pulse | None = None) -> None:
     """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds.
 
-    ``listener`` is what :func:`bind` gave. When it serves, the address is printed in one line.
+    ``listener`` is what :func:`bind` gave. When it serves, the address is printed in one line; or, in one of several
+    processes, the ``pulse`` begins to beat.
     ``trusted_proxies``: addresses, comma-separated, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
     Exits with 3 where the application does not start.
     """
@@ -59,13 +61,14 @@ def run(app: Any, listener: socket.socket, *, trusted_proxies: str = "") -> None
         access_log=False,
         log_config=None,
     )
-    Server(config).run(sockets=[listener])
+    Server(config, pulse).run(sockets=[listener])
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A socket that holds the address but does not listen: clients are refused until the application has started.
 
-    Port 0 is any free one. Raises OSError where the address is taken or not ours.
+    Port 0 is any free one. ``shared``: other processes of ours may hold the same. Raises OSError where the address is
+    taken or not ours.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     # "localhost" is two addresses, and what speaks to a name alone tries the older one in any case
@@ -73,6 +76,8 @@ def bind(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # Connections inherit it. It ends those whose peer takes nothing, which no timer of ours sees
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
@@ -94,15 +99,28 @@ def address(listener: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, pulse: Pulse | None = None) -> None:
+        super().__init__(config)
+        self._pulse = pulse
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
         await super().startup(sockets)
+        if self.should_exit:
+            return
         # What the application is made of stays, so the collector need not look at it each time; and a request makes
         # hundreds of objects that free themselves, so it need not look so often
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
-        print(f"Codriver serves on {address(sockets[0])}", flush=True)
+        if self._pulse is None:
+            print(f"Codriver serves on {address(sockets[0])}", flush=True)
+        else:
+            self._beat(self._pulse)
+
+    def _beat(self, pulse: Pulse) -> None:
+        pulse.beat()
+        asyncio.get_running_loop().call_later(BEAT_S, self._beat, pulse)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Refuse the new, send the websockets away with 1012, answer what is under way, cut off what then is left."""

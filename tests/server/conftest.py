@@ -16,9 +16,9 @@ import pytest
 class Serving:
     """The process, and what it prints."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = "tests.server.app", *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.server.app"],
+            [sys.executable, "-m", program, *options],
             cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

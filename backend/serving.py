@@ -1,0 +1,75 @@
+"""``codriver serve``: one process, or several that share an address, a database and a Redis."""
+
+import logging
+import socket
+import sys
+from functools import partial
+
+from backend import operator, server
+from backend.app import create_app
+from backend.domain.errors import Refusal
+from backend.service.desk import Clock
+from backend.settings import Settings
+
+
+def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code.
+
+    Refuses with ``ERR_ADDRESS`` where the address cannot be had, with ``ERR_WORKERS`` where the settings have nothing
+    that several processes may use together.
+    """
+    if workers == 1:
+        listener = _bind(host, port)
+        address = server.address(listener)
+        app = create_app(settings, clock, address)
+        with operator.serving_at(settings, address):
+            server.run(app, listener)
+        return 0
+    _check(settings, workers)
+    _bind(host, port).close()  # refused where anybody else listens there, which a shared one would not be
+    with _bind(host, port, shared=True) as reserved:
+        address = server.address(reserved)
+        settings.secret()  # made once
+        work = partial(_work, settings, clock, host, reserved.getsockname()[1], address, workers)
+        with operator.serving_at(settings, address):
+            return server.run_many(work, workers, lambda: print(f"Codriver serves on {address}", flush=True))
+
+
+def log_to_stderr(level: str, process: int | None = None) -> None:
+    """``process`` is the number of this one, where there are several."""
+    name = "" if process is None else f"[{process}] "
+    form = f"%(asctime)s %(levelname)s {name}%(name)s %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format=form)
+
+
+def _check(settings: Settings, workers: int) -> None:
+    missing = []
+    if not settings.database_url.startswith("postgresql"):
+        missing.append("CODRIVER_DATABASE_URL=postgresql://… (an SQLite file is one process's own)")
+    if not settings.redis_url:
+        missing.append("CODRIVER_REDIS_URL=redis://… (it tells each process what happens in the others)")
+    if missing:
+        raise Refusal("ERR_WORKERS", f"{workers} processes need {' and '.join(missing)}; or leave out --workers.")
+
+
+def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    try:
+        return server.bind(host, port, shared=shared)
+    except OSError as error:
+        raise Refusal("ERR_ADDRESS", f"Cannot serve on {host}:{port}: {error.strerror}.") from error
+
+
+def _work(
+    settings: Settings,
+    clock: Clock,
+    host: str,
+    port: int,
+    address: str,
+    workers: int,
+    number: int,
+    pulse: server.Pulse,
+) -> None:
+    """One of several, in a process of its own."""
+    log_to_stderr(settings.log_level, number)
+    app = create_app(settings, clock, address)
+    server.run(app, server.bind(host, port, shared=True), pulse=pulse)

@@ -1,0 +1,46 @@
+"""Several processes behind one address, with deadlines short enough for tests. Run as a program, with their number."""
+
+import logging
+import os
+import signal
+import sys
+import time
+
+from backend import server
+from backend.server import workers
+from tests.server.app import answer, lifespan
+
+
+async def app(scope, receive, send) -> None:
+    match scope["type"], scope.get("path"):
+        case "lifespan", _:
+            await lifespan(receive, send)
+        case "http", "/hang":
+            time.sleep(60)
+        case "http", _:
+            await answer(send, str(os.getpid()).encode())
+
+
+def work(number: int, pulse: server.Pulse) -> None:
+    hurry()
+    if number in BROKEN:
+        sys.exit(7)
+    server.run(app, server.bind("127.0.0.1", PORT, shared=True), pulse=pulse)
+
+
+def hurry() -> None:
+    logging.basicConfig(level=logging.INFO)
+    workers.HUNG_S = 3.0
+    workers.PAUSE_S = (0.1, 1.0)
+
+
+PORT = int(os.environ.get("PORT", "0"))
+BROKEN = [int(number) for number in os.environ.get("BROKEN", "").split()]
+
+if __name__ == "__main__":
+    hurry()
+    signal.alarm(90)  # whatever becomes of the test that started it
+    with server.bind("127.0.0.1", 0, shared=True) as reserved:
+        os.environ["PORT"] = str(reserved.getsockname()[1])
+        said = f"Codriver serves on {server.address(reserved)}"
+        sys.exit(server.run_many(work, int(sys.argv[1]), lambda: print(said, flush=True)))

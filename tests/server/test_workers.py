@@ -1,0 +1,113 @@
+"""Several processes behind one address, and the one that looks after them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.conftest import Serving
+from tests.serving import ROOT, eventually
+
+
+@pytest.fixture
+def many() -> Iterator[Serving]:
+    one = Serving("tests.server.many", "3")
+    yield one
+    one.process.kill()
+    one.process.wait()
+
+
+def pids(serving: Serving) -> set[int]:
+    """Who answers, each connection a new one."""
+    return {int(httpx.get(serving.address).text) for _ in range(40)}
+
+
+def lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_connections_are_spread_and_all_end_in_order(many: Serving) -> None:
+    waiting = [socket.create_connection(("127.0.0.1", many.port), timeout=10) for _ in range(120)]
+    for one in waiting:
+        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    answered = Counter(one.recv(4096).rpartition(b"\r\n")[2] for one in waiting)
+    assert len(answered) == 3 and max(answered.values()) < 80, answered
+    code, seconds = many.stop()
+    assert code == 0 and seconds < 10
+    for _ in range(3):
+        many.says("stopped in order")
+
+
+def test_one_that_dies_is_replaced_and_the_others_serve_on(many: Serving) -> None:
+    before = pids(many)
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    many.says("ended with signal 9")
+    assert victim not in pids(many)
+    eventually(lambda: len(pids(many) - before) == 1 and len(pids(many)) == 3, within_s=30)
+    assert many.stop()[0] == 0
+
+
+def test_one_that_hangs_is_killed_and_replaced(many: Serving) -> None:
+    before = pids(many)
+    with socket.create_connection(("127.0.0.1", many.port)) as one:
+        one.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+        many.says("gave no sign of life", within=20)
+        many.says("ended with signal 9")
+    eventually(lambda: len(_answering(many) - before) == 1, within_s=30)
+
+
+def test_all_end_when_their_parent_is_killed(many: Serving) -> None:
+    children = pids(many)
+    many.process.kill()
+    many.process.wait()
+    eventually(lambda: not any(lives(pid) for pid in children), within_s=20)
+
+
+def test_an_interrupt_from_the_terminal_ends_all_in_order(many: Serving) -> None:
+    for pid in (*pids(many), many.process.pid):
+        os.kill(pid, signal.SIGINT)
+    assert many.process.wait(timeout=15) == 0
+
+
+def test_where_one_cannot_start_nothing_does() -> None:
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.server.many", "2"],
+        cwd=ROOT,
+        env={**os.environ, "BROKEN": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 7 and "serves on" not in ended.stdout and time.monotonic() - began < 40
+    assert "process 1 did not start" in ended.stderr
+
+
+def test_several_processes_need_what_they_can_share(tmp_path: Path) -> None:
+    serve = [sys.executable, "-m", "backend.cli", "serve", "--workers", "2", "--port", "0", "--data", str(tmp_path)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CODRIVER_")}
+    ended = subprocess.run(serve, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "ERR_WORKERS" in ended.stderr
+    assert "CODRIVER_DATABASE_URL=postgresql://" in ended.stderr and "CODRIVER_REDIS_URL=redis://" in ended.stderr
+
+
+def _answering(serving: Serving) -> set[int]:
+    try:
+        return {int(httpx.get(serving.address, timeout=1).text) for _ in range(20)}
+    except httpx.HTTPError:
+        return set()
