@@ -1,8 +1,12 @@
 """Drivers and their vehicles."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import combinations
 
 import msgspec
+
+_DAY_MIN = 1440
 
 
 class CodeKind(StrEnum):
@@ -37,9 +41,23 @@ class Vehicle(msgspec.Struct, frozen=True):
     capacities: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
 
+class Break(msgspec.Struct, frozen=True):
+    """``minutes`` in one piece between two times of the day, "HH:MM" in the account's time zone; where ``closes`` is
+    the earlier one, it is on the next day."""
+
+    opens: str
+    closes: str
+    minutes: int
+
+    @property
+    def span_min(self) -> int:
+        """How much time is between its ends."""
+        return (_minute(self.closes) - _minute(self.opens)) % _DAY_MIN
+
+
 class Driver(msgspec.Struct, frozen=True):
     """``work_from`` and ``work_to`` are "HH:MM" in the account's time zone; where ``work_to`` is the earlier one, it
-    is on the next day."""
+    is on the next day. ``breaks`` do not overlap."""
 
     id: str
     name: str
@@ -55,6 +73,7 @@ class Driver(msgspec.Struct, frozen=True):
     enabled: bool = True
     start: Place | None = None
     end: Place | None = None
+    breaks: tuple[Break, ...] = ()
 
 
 class DriverDay(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,6 +90,15 @@ class DriverDay(msgspec.Struct, frozen=True, omit_defaults=True):
     start: Place | None = None
     end: Place | None = None
     end_at_start: bool = False
+
+
+def breaks_overlap(breaks: Sequence[Break]) -> bool:
+    """Whether two of these breaks, of every day, share some time."""
+    times = [(_minute(each.opens), each.span_min) for each in breaks]
+    return any(
+        (b - a) % _DAY_MIN < a_span or (a - b) % _DAY_MIN < b_span
+        for (a, a_span), (b, b_span) in combinations(times, 2)
+    )
 
 
 def on_date(driver: Driver, day: DriverDay | None) -> Driver:
@@ -97,3 +125,8 @@ def loaded(vehicle: Vehicle | None, day: DriverDay | None) -> Vehicle | None:
         usual if given is None else given for usual, given in zip(vehicle.capacities, day.capacities, strict=True)
     )
     return msgspec.structs.replace(vehicle, capacities=limits)
+
+
+def _minute(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return 60 * int(hours) + int(minutes)

@@ -21,7 +21,8 @@ class PlanRequest(msgspec.Struct, frozen=True):
     ``drivers`` and ``orders`` choose some of those dates'; empty is all of them. ``include_scheduled`` plans, beside
     the chosen orders, those that stand on the chosen drivers' routes; without it they leave their routes.
     ``start_with`` CURRENT begins with the routes that there are, which ``lock`` keeps: NONE not at all, ROUTES as they
-    are, RESOURCES each order with its driver.
+    are, RESOURCES each order with its driver. With ``depot_trips`` drivers may come back to where they start, to load
+    anew in ``depot_visit_min`` minutes. ``clustering`` keeps the drivers' routes apart.
     """
 
     first: str
@@ -34,6 +35,9 @@ class PlanRequest(msgspec.Struct, frozen=True):
     balancing_factor: float = 0.3
     start_with: Literal["EMPTY", "CURRENT"] = "EMPTY"
     lock: Literal["NONE", "ROUTES", "RESOURCES"] = "NONE"
+    depot_trips: bool = False
+    depot_visit_min: int = 0
+    clustering: bool = False
 
 
 class CannotPlan(Refusal):

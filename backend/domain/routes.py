@@ -56,29 +56,32 @@ def estimate(stops: Sequence[Underway], planned_start_s: int, started_s: int | N
 
     The remaining stops keep the ways and the times between them that were planned, and are moved by the delay that was
     observed last: where the driver left the last stop, or set out, or by now should have. A wait for a window takes up
-    a delay. Never before a window opens or in the past.
+    a delay. Never before a window opens or in the past. Nobody tells when a break or a visit to the depot is over: they
+    last as long as is planned, and those before a stop that has begun are behind the driver.
     """
     free_s = planned_start_s if started_s is None else started_s
     ended = [(each.finished_s, each.stop.number) for each in stops if each.finished_s is not None]
     last_number = 0
     if ended:
         free_s, last_number = max(ended)
+    begun = [each.stop.number for each in stops if each.started_s is not None or each.finished_s is not None]
+    behind = max(begun, default=0)
     estimates: list[int | None] = []
     left_s: int | None = None  # when the stop before was planned to be left
     for each in stops:
         stop = each.stop
         leg_s = stop.travel_s if left_s is None else max(stop.travel_s, stop.arrival_s - left_s)
         left_s = stop.departure_s
-        if each.finished_s is not None:
+        if each.finished_s is not None or (stop.order_id is None and stop.number < behind):
             estimates.append(None)
         elif each.started_s is not None:
             free_s = max(free_s, each.started_s + stop.departure_s - stop.start_s, now_s)
             estimates.append(None)
         else:
             arrival_s = free_s + (leg_s if stop.number > last_number else 0)
-            begin_s = max(arrival_s + _check_in_s(each), each.opens_s or 0, now_s)
+            begin_s = max(arrival_s + _check_in_s(each), each.opens_s or 0, now_s if stop.order_id else 0)
             free_s = begin_s + stop.departure_s - stop.start_s
-            estimates.append(begin_s)
+            estimates.append(max(begin_s, now_s))
     return estimates
 
 

@@ -40,7 +40,7 @@ def travel(problem: Problem) -> Matrix:
     places = [stop.place for stop in problem.stops]
     known: dict[Place | None, int] = {}
     for vehicle in problem.vehicles:
-        for place in (vehicle.start, vehicle.end):
+        for place in (vehicle.start, vehicle.end, vehicle.depot if vehicle.reloads else None):
             if place is not None and place not in known:
                 known[place] = len(places)
                 places.append(place)
@@ -52,7 +52,7 @@ def travel(problem: Problem) -> Matrix:
         lead_s=_with_check_in(problem, travel_s),
         starts=[known[vehicle.start] for vehicle in problem.vehicles],
         ends=[known[vehicle.end] for vehicle in problem.vehicles],
-        depots=[known[vehicle.depot] for vehicle in problem.vehicles],
+        depots=[known[vehicle.depot if vehicle.reloads else None] for vehicle in problem.vehicles],
     )
 
 

@@ -74,7 +74,7 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     begins at its first stop, without an end it ends at its last. A capacity of None is unlimited; of 0, nothing fits.
     ``breaks`` are in order and do not overlap.
 
-    The vehicle may come back to its depot (its start, or its end where it has no start) at most ``reloads`` times, for
+    The vehicle may come back to its depot (``base``; else its start, else its end) at most ``reloads`` times, for
     ``reload_s`` each: what was picked up leaves it there, and what the stops until the next visit get is loaded. Goods
     between a related pickup and its delivery stay on board. Capacities hold for each such trip.
     """
@@ -90,10 +90,11 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     breaks: tuple[Break, ...] = ()
     reloads: int = 0
     reload_s: Seconds = 0
+    base: Place | None = None
 
     @property
     def depot(self) -> Place | None:
-        return self.start or self.end
+        return self.base or self.start or self.end
 
     @property
     def returns(self) -> int:

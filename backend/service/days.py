@@ -172,7 +172,7 @@ def _built(
         if record.driver_id not in drivers:
             continue
         stops = [
-            _stop(stop, records, places, days, account.settings.proof_of_delivery)
+            _stop(stop, route, records, places, days, account.settings.proof_of_delivery)
             for stop in route.stops
             if stop.order_id is None or _still_on(record.id, records.get(stop.order_id))
         ]
@@ -217,13 +217,15 @@ def _still_on(route_id: str, record: Record | None) -> bool:
 
 def _stop(
     stop: Stop,
+    route: Route,
     records: Mapping[str, Record],
     places: Mapping[str, Location],
     days: workload.Calendar,
     policy: ProofPolicy,
 ) -> DayStop:
     if stop.order_id is None:
-        return DayStop(stop=stop)
+        depot = (route.start or route.end) if stop.type == "depot" else None
+        return DayStop(stop=stop, location=depot and _depot(depot))
     record = records[stop.order_id]
     state = standing.state_of(record.completion)
     windows = workload.windows(record.order, days) or ()
@@ -239,6 +241,10 @@ def _stop(
     )
 
 
+def _depot(place: Place) -> Location:
+    return Location("", "", place.address or "Depot", place.address, place.latitude, place.longitude)
+
+
 def _underway(stop: DayStop) -> Underway:
     """What the estimate needs to know; an order that ended without a time of its own ended when it was planned to."""
     ended = stop.status in BEGUN and stop.status != "servicing"
@@ -250,7 +256,9 @@ def _underway(stop: DayStop) -> Underway:
 
 
 def _opens(stop: DayStop) -> int | None:
-    """When the window opens in which the service is planned."""
+    """When the window opens in which the service is planned; that of a break, where the driver waits for it."""
+    if stop.stop.type == "break":
+        return stop.stop.start_s if stop.stop.start_s > stop.stop.arrival_s else None
     fitting = [opens for opens, closes in stop.windows if opens <= stop.stop.start_s <= closes]
     return max(fitting, default=None)
 

@@ -65,15 +65,20 @@ def prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) 
 
 
 def kept(route: RouteRecord | None, records: Mapping[str, Record]) -> tuple[Stop, ...]:
-    """The stops that have begun; where the plan was sent, the sent one says where they stand."""
+    """The stops that have begun; where the plan was sent, the sent one says where they stand. Breaks and visits to the
+    depot before the last of them are past too."""
     current = route and (route.active or route.planned)
     if not current:
         return ()
     statuses = {stop.order_id: records[stop.order_id].status for stop in current.stops if stop.order_id in records}
-    return tuple(
-        stop
+    begun = {
+        stop.number
         for stop in current.stops
         if statuses.get(stop.order_id) in BEGUN and statuses.get(stop.order_id) != Status.CANCELLED
+    }
+    last = max(begun, default=0)
+    return tuple(
+        stop for stop in current.stops if stop.number in begun or (stop.order_id is None and stop.number < last)
     )
 
 

@@ -21,6 +21,8 @@ _KINDS = {"D": "delivery", "P": "pickup", "T": "task"}
 _PRIORITIES = {"L": 0, "M": 1, "H": 2, "C": 3}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S = 86_400
+MOST_RETURNS = 8
+"""How often a vehicle may come back to its depot on one route."""
 NO_PLACE = ("LOCATION_INVALID", "Its location has no coordinates.")
 RELATED = ("RELATED_LEFT_OUT", "The order that it is related to cannot be planned.")
 NOT_ALLOWED = ("DATE_NOT_ALLOWED", "It may not be served on this date.")
@@ -117,23 +119,22 @@ def build(
     counted = tuple(any(each[load] for each in limits) for load in range(problem.LOADS))
     known = {stop.key for stop in stops}
     existing = tuple(
-        problem.Existing(shift.key, ids)
+        problem.Existing(shift.key, keys)
         for shift in shifts
-        if request.start_with == "CURRENT"
-        and shift.planned
-        and (ids := tuple(stop.order_id for stop in shift.planned.stops if stop.order_id in known))
+        if request.start_with == "CURRENT" and (keys := _planned(shift, known))
     )
     options = problem.Options(
         seconds=settings.planning_seconds or 0,
         balancing=request.balancing,
         balance_by=request.balance_by,
         balancing_factor=request.balancing_factor,
+        clustering=request.clustering,
         existing=existing,
         lock=request.lock if request.start_with == "CURRENT" else "NONE",
         speed_kmh=settings.average_speed_kmh,
         circuity=settings.circuity,
     )
-    vehicles = tuple(_vehicle(shift, days, counted) for shift in shifts)
+    vehicles = tuple(_vehicle(shift, days, counted, _returns(shift, request)) for shift in shifts)
     return problem.Problem(tuple(stops), vehicles, options), left_out
 
 
@@ -145,15 +146,18 @@ def route(
     days: Calendar,
 ) -> Route | None:
     """The driver's route: what has begun already, then what was planned of ``orders``; None where there is neither."""
-    visits = [visit for visit in planned.visits if visit.stop in orders] if planned else []
+    visits = [visit for visit in planned.visits if visit.kind != "stop" or visit.stop in orders] if planned else []
+    if not any(visit.kind == "stop" for visit in visits):
+        visits = []
     if not visits and not shift.kept:
         return None
     stops = [msgspec.structs.replace(stop, number=number) for number, stop in enumerate(shift.kept, 1)]
     for visit in visits:
-        place = places[orders[visit.stop].location_id]
+        place = visit.place or places[orders[visit.stop].location_id]
         times = (days.origin_s + at for at in (visit.arrival_s, visit.start_s, visit.departure_s))
-        where = (place.latitude, place.longitude)
-        stops.append(Stop(len(stops) + 1, visit.stop, *where, *times, visit.travel_s, visit.distance_m))
+        way = (visit.travel_s, visit.distance_m)
+        kind = "order" if visit.kind == "stop" else visit.kind
+        stops.append(Stop(len(stops) + 1, visit.stop or None, place.latitude, place.longitude, *times, *way, type=kind))
     before = shift.planned if shift.kept and shift.planned else None
     start_s = before.start_s if before else days.origin_s + (planned.departure_s if planned else 0)
     end_s = days.origin_s + planned.finish_s if planned else stops[-1].departure_s
@@ -234,7 +238,30 @@ def _related(stops: Sequence[problem.Stop], orders: Iterable[Order], shifts: Seq
     return list(known.values())
 
 
-def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...]) -> problem.Vehicle:
+def _planned(shift: Shift, known: set[str]) -> tuple[str, ...]:
+    """What a route that is planned already holds of these orders, with the visits to the depot between them."""
+    keys: list[str] = []
+    for stop in shift.planned.stops if shift.planned else ():
+        if stop.order_id in known or (stop.type == "depot" and keys):
+            keys.append(stop.order_id or problem.DEPOT)
+    return tuple(keys) if any(keys) else ()
+
+
+def _returns(shift: Shift, request: PlanRequest) -> tuple[int, int]:
+    """How often a vehicle may come back to its depot, and for how many seconds: as is asked for, or as a route does
+    that is kept."""
+    if request.depot_trips:
+        return MOST_RETURNS, request.depot_visit_min * 60
+    made = (
+        [stop.departure_s - stop.start_s for stop in shift.planned.stops if stop.type == "depot"]
+        if shift.planned
+        else []
+    )
+    kept = made and request.start_with == "CURRENT" and request.lock != "NONE"
+    return (len(made), max(made)) if kept else (0, 0)
+
+
+def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...], returns: tuple[int, int]) -> problem.Vehicle:
     """A load that no vehicle of the account has a capacity for is not counted at all.
 
     A driver who is under way goes on from the last stop that has begun.
@@ -249,16 +276,36 @@ def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...]) -> problem
         from_s = max(from_s, last.departure_s - days.origin_s)
         start = problem.Place(last.latitude, last.longitude)
     limits = _units(vehicle.capacities) if vehicle else (None,) * problem.LOADS
+    capacity = tuple(limit if used else None for limit, used in zip(limits, counted, strict=True))
     return problem.Vehicle(
         key=shift.key,
         from_s=from_s,
         to_s=max(from_s, to_s),
         start=start,
         end=_place(driver.end),
-        capacity=tuple(limit if used else None for limit, used in zip(limits, counted, strict=True)),
+        capacity=capacity,
         skills=frozenset(driver.skills),
         features=frozenset(vehicle.features) if vehicle else frozenset(),
+        breaks=_breaks(shift, days, overnight, from_s),
+        reloads=returns[0] if any(limit is not None for limit in capacity) else 0,
+        reload_s=returns[1],
+        base=_place(driver.start) if shift.kept else None,
     )
+
+
+def _breaks(shift: Shift, days: Calendar, overnight: bool, from_s: int) -> tuple[problem.Break, ...]:
+    """The driver's breaks on this date that are still to be taken, and can be."""
+    taken = [stop.start_s - days.origin_s for stop in shift.kept if stop.type == "break"]
+    found = []
+    for each in shift.driver.breaks:
+        date = following(shift.date) if overnight and each.opens < shift.driver.work_from else shift.date
+        opens = days.seconds(date, each.opens)
+        closes = days.seconds(following(date) if each.closes < each.opens else date, each.closes)
+        minutes = each.minutes * 60
+        passed = bool(shift.kept) and closes - minutes < from_s
+        if closes - opens >= minutes and not passed and not any(opens <= at < closes for at in taken):
+            found.append(problem.Break(opens, closes, minutes))
+    return tuple(sorted(found, key=lambda each: each.opens_s))
 
 
 def _units(loads: Sequence[float]) -> tuple[int, int, int, int]:

@@ -1,12 +1,12 @@
 """Routes: what the planner left for each driver and date, and what was sent of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, insert, select, update
 
-from backend.domain.routes import Route
+from backend.domain.routes import Route, Stop
 from backend.store.tables import drivers, routes
 
 
@@ -101,13 +101,25 @@ def delete_routes(conn: Connection, account_id: str, date: str | None) -> int:
 
 
 def without(route: Route | None, stays: Callable[[str, str], bool]) -> Route | None:
+    """The route with those of its stops alone whose order stays, and without visits to the depot that have become
+    idle: before all orders, behind them, or one after the other."""
     if route is None:
         return None
-    kept = [stop for stop in route.stops if stop.order_id is None or stays(stop.order_id, route.date)]
+    kept: list[Stop] = []
+    for stop in route.stops:
+        loaded = any(each.order_id for each in kept[_last_depot(kept) :])
+        if stays(stop.order_id, route.date) if stop.order_id else stop.type != "depot" or loaded:
+            kept.append(stop)
+    while kept and kept[-1].type == "depot":
+        kept.pop()
     if len(kept) == len(route.stops):
         return route
     stops = tuple(msgspec.structs.replace(stop, number=number) for number, stop in enumerate(kept, 1))
     return msgspec.structs.replace(route, stops=stops)
+
+
+def _last_depot(stops: Sequence[Stop]) -> int:
+    return max((position for position, stop in enumerate(stops) if stop.type == "depot"), default=0)
 
 
 def _of(account_id: str) -> Select[Any]:

@@ -140,6 +140,26 @@ def test_codes_are_created_listed_and_deleted_one_by_one(company: Company, path:
     assert company.client.delete(f"{path}/{made[0]['id']}").status_code == 404
 
 
+def test_a_driver_has_breaks_that_do_not_overlap_and_fit_between_their_ends(company: Company) -> None:
+    noon, tea = ({"from": h[0], "to": h[1], "durationMinutes": 30} for h in (("12:00", "13:00"), ("16:00", "17:00")))
+    made = company.client.post("/api/drivers", json={"name": "Ana", "breaks": [tea, noon]})
+    assert made.status_code == 201 and made.json()["breaks"] == [noon, tea]
+    driver = f"/api/drivers/{made.json()['id']}"
+    midnight = {"from": "23:45", "to": "00:15", "durationMinutes": 30}
+    assert company.client.patch(driver, json={"breaks": [midnight]}).json()["breaks"] == [midnight]
+    for wrong, where in (
+        ([noon, noon], "breaks"),
+        ([midnight, {"from": "00:10", "to": "01:00", "durationMinutes": 5}], "breaks"),
+        ([noon | {"durationMinutes": 61}], "breaks[0].durationMinutes"),
+        ([noon | {"from": "12"}], ""),
+        ([noon | {"durationMinutes": 0}], ""),
+        ([noon] * 6, ""),
+    ):
+        answer = company.client.patch(driver, json={"breaks": wrong})
+        assert answer.status_code == 400 and where in answer.text, answer.text
+    assert company.client.get(driver).json()["breaks"] == [midnight]
+
+
 def test_a_driver_that_is_removed_is_signed_out(company: Company) -> None:
     phone = company.driver()
     assert company.client.delete(f"/api/drivers/{phone.driver_id}").status_code == 204

@@ -54,3 +54,15 @@ def test_a_check_in_takes_its_time_and_a_wait_takes_up_a_delay() -> None:
 def test_a_stop_that_was_skipped_is_expected_next() -> None:
     stops = [Underway(DAY[0]), Underway(DAY[1], finished_s=1800), Underway(DAY[2])]
     assert estimate(stops, 0, 0, 1800) == [1800, None, 2700]
+
+
+def test_a_break_and_a_visit_to_the_depot_take_their_time_and_are_over_when_the_next_stop_has_begun() -> None:
+    rest = Stop(2, None, 45.0, 16.0, 1500, 1500, 2100, 600, 1000, "break")
+    after = Stop(3, "o3", 45.0, 16.0, 2100, 2100, 2400, 0, 0)
+    ahead = [Underway(DAY[0], finished_s=1200), Underway(rest), Underway(after)]
+    assert estimate(ahead, 0, 0, 1200) == [None, 1800, 2400]
+    assert estimate(ahead, 0, 0, 2000) == [None, 2000, 2400]  # it began at 1800, as far as anybody knows
+    behind = [Underway(DAY[0], finished_s=1200), Underway(rest), Underway(after, started_s=1300)]
+    assert estimate(behind, 0, 0, 1300) == [None, None, None]
+    last = Underway(Stop(4, "o4", 45.0, 16.0, 3000, 3000, 3300, 600, 1000))
+    assert estimate([*behind[:2], Underway(after, finished_s=1500), last], 0, 0, 1500) == [None, None, None, 2100]

@@ -29,9 +29,6 @@ UNFINISHED: set[str] = {
     "delete_order/",
     "delete_all_orders/",
     "delete_orders/",
-    "get_routes/response/Stop/type",  # what the planner does with breaks and depot trips
-    "start_planning/request/depotTrips",
-    "start_planning/request/depotVisitDuration",
     "start_planning/request/clustering",
     "get_completion_details/",
     "update_completion_details/",

@@ -97,11 +97,12 @@ def _may(vehicle: Vehicle, stop: Stop) -> bool:
 def _whole(problem: Problem, sequence: Sequence) -> bool:
     """Every pair is whole, and in order."""
     keys = [stop.key for stop in sequence if stop]
-    for stop in problem.stops:
-        if stop.source is not None and (stop.key in keys or stop.source in keys):
-            if not {stop.key, stop.source} <= set(keys) or keys.index(stop.source) > keys.index(stop.key):
-                return False
-    return True
+    pairs = [(stop.source, stop.key) for stop in problem.stops if stop.source is not None]
+    return all(
+        {pickup, delivery} <= set(keys) and keys.index(pickup) < keys.index(delivery)
+        for pickup, delivery in pairs
+        if pickup in keys or delivery in keys
+    )
 
 
 def _carried(vehicle: Vehicle, sequence: Sequence) -> bool:

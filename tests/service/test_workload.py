@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from backend.domain.accounts import Settings
-from backend.domain.drivers import Driver, Place, Vehicle
+from backend.domain.drivers import Break, Driver, Place, Vehicle
 from backend.domain.orders import DateTimeWindow, Location, Order, TimeWindow
 from backend.domain.plans import PlanRequest
-from backend.domain.routes import Stop
+from backend.domain.routes import Route, Stop
 from backend.planning import problem
 from backend.service import workload
 from backend.service.workload import NO_PLACE, NOT_ALLOWED, RELATED, Shift
@@ -197,3 +197,63 @@ def test_who_is_under_way_goes_on_from_the_last_stop_that_has_begun() -> None:
     under_way = Shift(Driver("d1", "Ana", start=Place(45.0, 16.0)), None, DAY, kept=(begun,))
     stated, _ = build(order(), shifts=[under_way])
     assert (stated.vehicles[0].from_s, stated.vehicles[0].start) == (12 * HOUR + 600, problem.Place(46.0, 16.5))
+
+
+NOON = Break("12:00", "13:00", 30)
+
+
+def test_a_break_counts_from_midnight_of_the_day_on_which_the_driver_has_it() -> None:
+    stated, _ = build(order(), shifts=[shift(breaks=(Break("15:00", "15:30", 15), NOON))])
+    rests = [(each.opens_s, each.closes_s, each.duration_s) for each in stated.vehicles[0].breaks]
+    assert rests == [(12 * HOUR, 13 * HOUR, 1800), (15 * HOUR, 15 * HOUR + 1800, 900)]
+    night = shift(breaks=(Break("23:30", "00:30", 30), Break("02:00", "03:00", 30)), work_from="22:00", work_to="06:00")
+    stated, _ = build(order(), shifts=[night])
+    assert [each.opens_s // 1800 for each in stated.vehicles[0].breaks] == [47, 52]
+
+
+def test_a_break_that_is_past_is_not_taken_again() -> None:
+    at = calendar().origin_s + 12 * HOUR + 600
+    rest = Stop(1, None, 46.0, 16.5, at, at, at + 1800, 0, 0, "break")
+    served = Stop(2, "o0", 46.0, 16.5, at + 1800, at + 1800, at + 2000, 0, 0)
+    driver = Driver("d1", "Ana", breaks=(NOON, Break("14:00", "15:00", 30)))
+    for kept in ((rest, served), (msgspec.structs.replace(served, departure_s=at + 3000),)):
+        stated, _ = build(order(), shifts=[Shift(driver, None, DAY, kept=kept)])
+        assert [each.opens_s for each in stated.vehicles[0].breaks] == [14 * HOUR]
+
+
+def test_depot_trips_are_for_drivers_whose_loads_are_counted() -> None:
+    van, trips = Vehicle("v1", capacities=(10, 0, 0, 0)), PlanRequest(DAY, DAY, depot_trips=True, depot_visit_min=10)
+    both = [shift(van, start=Place(45.0, 16.0)), shift(None)]
+    stated, _ = build(order(), shifts=both, vehicles=[van], request=trips)
+    assert [(each.reloads, each.reload_s) for each in stated.vehicles] == [(workload.MOST_RETURNS, 600), (0, 600)]
+    stated, _ = build(order(), shifts=both, vehicles=[van])
+    assert [(each.reloads, each.reload_s) for each in stated.vehicles] == [(0, 0), (0, 0)]
+
+
+def test_who_is_under_way_reloads_where_the_day_began() -> None:
+    noon = calendar().origin_s + 12 * HOUR
+    begun = Stop(1, "o0", 46.0, 16.5, noon, noon, noon + 600, 60, 500)
+    van = Vehicle("v1", capacities=(10, 0, 0, 0))
+    under_way = Shift(Driver("d1", "Ana", start=Place(45.0, 16.0)), van, DAY, kept=(begun,))
+    request = PlanRequest(DAY, DAY, depot_trips=True)
+    stated, _ = build(order(), shifts=[under_way], vehicles=[van], request=request)
+    assert stated.vehicles[0].depot == problem.Place(45.0, 16.0)
+
+
+def test_a_locked_route_keeps_its_visits_to_the_depot_and_another_one_does_not() -> None:
+    at, van = calendar().origin_s + 9 * HOUR, Vehicle("v1", capacities=(10, 0, 0, 0))
+    stops = (
+        Stop(1, "gone", 46.0, 16.5, at, at, at, 60, 500),
+        Stop(2, None, 45.0, 16.0, at, at, at + 300, 60, 500, "depot"),
+        Stop(3, "o1", 46.0, 16.5, at, at, at, 60, 500),
+        Stop(4, None, 45.0, 16.0, at, at, at + 600, 60, 500, "depot"),
+    )
+    given = Shift(Driver("d1", "Ana"), van, DAY, planned=Route("d1", DAY, "v1", stops, 0, 0, at, at))
+
+    def stated(lock: str) -> problem.Problem:
+        request = PlanRequest(DAY, DAY, start_with="CURRENT", lock=lock)
+        return build(order(), shifts=[given], vehicles=[van], request=request)[0]
+
+    assert stated("ROUTES").options.existing == (problem.Existing(given.key, ("o1", problem.DEPOT)),)
+    assert (stated("ROUTES").vehicles[0].reloads, stated("ROUTES").vehicles[0].reload_s) == (2, 600)
+    assert stated("NONE").vehicles[0].reloads == 0

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backend.domain.accounts import Role
-from backend.domain.drivers import Driver, Place, Vehicle
+from backend.domain.drivers import Break, Driver, Place, Vehicle, breaks_overlap
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location, Order
 from backend.domain.times import iso
@@ -36,6 +36,14 @@ class PlaceIn(msgspec.Struct, frozen=True):
 class WorkTime(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     from_: TimeOfDay
     to: TimeOfDay
+
+
+class BreakIn(msgspec.Struct, frozen=True, rename={"from_": "from", "duration_minutes": "durationMinutes"}):
+    """One that ends before it begins ends on the next day."""
+
+    from_: TimeOfDay
+    to: TimeOfDay
+    duration_minutes: Annotated[int, Meta(ge=1, le=720)]
 
 
 class VehicleIn(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,6 +78,7 @@ class DriverIn(msgspec.Struct, frozen=True, rename="camel"):
     enabled: bool | UnsetType = UNSET
     start_location: PlaceIn | UnsetType | None = UNSET
     end_location: PlaceIn | UnsetType | None = UNSET
+    breaks: Annotated[tuple[BreakIn, ...], Meta(max_length=5)] | UnsetType = UNSET
 
     def fields(self) -> dict[str, object]:
         """What was given, by the domain's names."""
@@ -80,6 +89,8 @@ class DriverIn(msgspec.Struct, frozen=True, rename="camel"):
             if wire in given:
                 place = given.pop(wire)
                 given[name] = Place(place.latitude, place.longitude, place.address) if place else None
+        if "breaks" in given:
+            given["breaks"] = _breaks(given["breaks"])
         return given
 
 
@@ -136,6 +147,7 @@ def driver_out(driver: Driver, vehicles: dict[str, str], *, contact: bool) -> di
         "enabled": driver.enabled,
         "startLocation": driver.start,
         "endLocation": driver.end,
+        "breaks": [{"from": each.opens, "to": each.closes, "durationMinutes": each.minutes} for each in driver.breaks],
     }
     if contact:
         told |= {"phone": driver.phone or None, "email": driver.email or None}
@@ -196,6 +208,18 @@ def order_out(listed: Listed, public_url: str) -> dict[str, object]:
 def contact_out(order: Order) -> dict[str, object]:
     """What whoever only watches does not see."""
     return {"notes": order.notes, "email": order.email, "phone": order.phone, "barcodes": order.barcodes}
+
+
+def _breaks(given: tuple[BreakIn, ...]) -> tuple[Break, ...]:
+    """Refuses breaks that overlap, and one that is longer than the time between its ends."""
+    found = tuple(Break(each.from_, each.to, each.duration_minutes) for each in given)
+    for index, each in enumerate(found):
+        if each.minutes > each.span_min:
+            text = f"{each.minutes} minutes do not fit between {each.opens} and {each.closes}."
+            raise Refusal("ERR_INVALID", text, f"breaks[{index}].durationMinutes")
+    if breaks_overlap(found):
+        raise Refusal("ERR_INVALID", "Breaks do not overlap.", "breaks")
+    return tuple(sorted(found, key=lambda each: each.opens))
 
 
 def _given(value: msgspec.Struct) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class SelectedDriver(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Start(msgspec.Struct, frozen=True, rename="camel"):
-    """The body of start_planning. Depot trips and clustering are accepted and do not change the plan."""
+    """The body of start_planning."""
 
     date: str | None = None
     date_range: wire.DateRange | None = None
@@ -57,6 +57,9 @@ class Start(msgspec.Struct, frozen=True, rename="camel"):
             balancing_factor=self.balancing_factor,
             start_with=self.start_with,
             lock=self.lock_type,
+            depot_trips=self.depot_trips,
+            depot_visit_min=self.depot_visit_duration,
+            clustering=self.clustering,
         )
 
     def _dates(self) -> tuple[str, str]:
@@ -179,9 +182,16 @@ def _stop(stop: DayStop, zone: ZoneInfo) -> Answer:
             "longitude": stop.location.longitude,
         }
     else:
-        where = {"latitude": stop.stop.latitude, "longitude": stop.stop.longitude}
-        blank = {"orderNo": wire.NO_NUMBER, "id": "", "locationNo": "", "locationName": "", "address": ""}
-        answer |= blank | where | {"type": stop.stop.type}
+        answer |= {
+            "orderNo": wire.NO_NUMBER,
+            "id": "",
+            "locationNo": "",
+            "locationName": stop.location.name if stop.location else "",
+            "address": stop.location.address if stop.location else "",
+            "latitude": stop.stop.latitude,
+            "longitude": stop.stop.longitude,
+            "type": stop.stop.type,
+        }
     return answer | answers.times(stop.stop, zone)
 
 
