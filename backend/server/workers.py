@@ -1,6 +1,6 @@
 """Several processes that serve one address, and the one that looks after them.
 
-Each binds the address itself with SO_REUSEPORT, so that the kernel spreads connections evenly over those that listen, and
+Each binds the address itself with SO_REUSEPORT: the kernel spreads connections evenly over those that listen, and
 one that dies leaves nothing behind in which a client could wait. (One listener for all, as uvicorn's own supervisor has
 it, gives most of a storm to whoever is awake: of 400 clients at once, 349 went to one of four processes.)
 Else it is the same: children are spawned, one that dies is replaced, SIGTERM and SIGINT are passed on. What differs:

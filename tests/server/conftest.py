@@ -27,7 +27,7 @@ class Serving:
         self.lines: queue.Queue[str] = queue.Queue()
         self.seen: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
-        self.address = self.says("Codriver serves on").split()[-1]
+        self.address = self.says("Codriver serves on", within=40).split()[-1]
         self.port = int(self.address.rpartition(":")[2])
 
     def _read(self) -> None:
