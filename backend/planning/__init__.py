@@ -21,7 +21,9 @@ The files, from the values outwards:
 * ``timetable`` the times of one route whose order is fixed, and what a dropped stop costs
 * ``fitness``   why a stop can never be served by a vehicle, even alone
 * ``insertion`` stops put into routes one by one: the plan that a search begins with, and the one that is always there
-* ``solver``    the search: the problem as a routing model of OR-Tools, within a budget
+* ``search``    a plan within a budget of seconds: which search does what, and when it ends (``watch``)
+* ``iterated``  the search by PyVRP: the problem as clients, shipments, depots and types of vehicles
+* ``solver``    the search by OR-Tools, for what PyVRP cannot express: the problem as a routing model
 * ``draft``     between the problem and its plan: locks, existing routes, orders of stops made into a plan
 * ``explain``   the cause of each dropped stop, by name
 * ``checker``   every hard rule once more, computed from the problem alone
@@ -29,6 +31,6 @@ The files, from the values outwards:
 
 Invariants: integers only (seconds from midnight of the day, metres, load units times 1000), degrees excepted; a plan
 that breaks a hard rule never leaves this room; a crash, a hang or an exhausted memory is a failed job and nothing else;
-only ``solver`` imports OR-Tools, and only worker processes import ``solver``.
+only ``iterated`` imports PyVRP and only ``solver`` OR-Tools, and only worker processes import these.
 Deliberately absent: orders, drivers, dates and time zones, SQL, sockets.
 """

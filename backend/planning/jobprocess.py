@@ -12,6 +12,7 @@ import os
 import resource
 import select
 import sys
+import traceback
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -76,13 +77,19 @@ def main() -> None:
 
 
 def plan(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Found | Failed:
-    """The solver's plan if it stands the check, else the plan of insertion alone if that one does."""
-    from backend.planning import solver
+    """The search's plan if it stands the check, else the plan of insertion alone if that one does."""
+    from backend.planning import search
 
-    found = solver.solve(problem, stop, progress)
-    broken = violations(problem, found)
+    try:
+        found = search.solve(problem, stop, progress)
+        broken = violations(problem, found)
+    except MemoryError:
+        raise
+    except Exception:
+        traceback.print_exc()
+        broken = ["The search has failed."]
     if broken:
-        print("The solver's plan breaks rules:", *broken[:10], file=sys.stderr)
+        print("The plan of the search is not used:", *broken[:10], file=sys.stderr)
         tables = matrix.travel(problem)
         choices = draft.choices(problem, tables)
         found = draft.plan(problem, tables, choices, draft.greedy(problem, tables, choices))

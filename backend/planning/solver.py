@@ -1,33 +1,22 @@
-"""A plan within a budget of seconds: insertion first, then OR-Tools' guided local search over a routing model.
+"""The search by OR-Tools: a problem as a routing model with every rule, improved by guided local search.
 
-The only file that imports OR-Tools. For 300 stops and 25 vehicles it ended, within 12 s, a quarter to a third below the
-cost of insertion alone; a library does it, for a search of our own would be ours to keep right with every new rule.
-
-The model begins from the better of two plans: the insertion's, and one that OR-Tools builds itself. What it finds are
-orders of stops; their times come from :mod:`backend.planning.timetable`, exact for a fixed order.
+The only file that imports OR-Tools. It goes on from orders that PyVRP prepared: by itself it ends 15 to 40 % above
+PyVRP's cost for 500 stops in 30 s, with whichever start and parameters.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
-from backend.planning import draft, insertion
 from backend.planning.insertion import Order, Orders
-from backend.planning.matrix import Matrix, travel
-from backend.planning.problem import LOADS, Plan, Problem, budget, pairs
+from backend.planning.matrix import Matrix
+from backend.planning.problem import LOADS, Problem, pairs
 from backend.planning.timetable import aboard, delivered, detour, penalties, picked_up, ranges, travelled
+from backend.planning.watch import Watch
 
-TICK_S = 0.05
-"""How often the search looks up: a stop is noticed and progress told at this pace."""
-BUILT_STOPS = 200
-"""With more stops than this no other start is built: that takes seconds, in which no stop is noticed."""
-BUILT_S = 0.8
-"""What building may take, if it is less than a quarter of the budget."""
 BALANCE_WEIGHT = 4
 """What a second of work above the mean costs with ON_FORCE and the factor 1, in seconds of travel."""
 
@@ -36,44 +25,12 @@ _STARTS = routing_enums_pb2.FirstSolutionStrategy
 _SEARCHES = routing_enums_pb2.LocalSearchMetaheuristic
 
 
-def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Plan:
-    """The best plan found within the budget, or until ``stop`` answers true. ``progress`` is told rising percents."""
-    watch = Watch(stop, progress, budget(problem))
-    matrix = travel(problem)
-    choices = draft.choices(problem, matrix)
-    movable = draft.movable(problem, matrix, choices)
-    orders = draft.greedy(problem, matrix, choices)
-    if any(movable) and watch.elapsed() < 1:
-        found = Model(problem, matrix, movable, orders).search(watch)
-        orders = insertion.insert(problem, matrix, choices, found)
-    progress(100)
-    return draft.plan(problem, matrix, choices, orders)
+def improve(problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders, watch: Watch) -> Orders:
+    """The orders of the best solution found from the first ones, within what is left of the budget.
 
-
-class Watch:
-    """Decides when a search has gone on long enough, and tells how far it is."""
-
-    def __init__(self, stop: Callable[[], bool], progress: Callable[[int], None], seconds: float) -> None:
-        self._stop, self._progress, self._seconds = stop, progress, seconds
-        self._began = time.monotonic()
-        self._looked = self._began - TICK_S
-        self._share = 0.0
-        self._percent = 0
-
-    def left_s(self) -> float:
-        return self._seconds * (1 - self.elapsed())
-
-    def elapsed(self) -> float:
-        """The share of the budget that has passed, 1 from when the search was stopped."""
-        now = time.monotonic()
-        if self._share < 1 and now - self._looked >= TICK_S:
-            self._looked = now
-            self._share = 1.0 if self._stop() else min(1.0, (now - self._began) / self._seconds)
-            percent = min(99, int(100 * self._share))
-            if percent > self._percent:
-                self._percent = percent
-                self._progress(percent)
-        return self._share
+    ``choices``: for each stop the vehicles it may go to; one that has none stays where it is.
+    """
+    return Model(problem, matrix, choices, first).search(watch)
 
 
 class Model:
@@ -103,28 +60,12 @@ class Model:
         parameters = _parameters(bool(pairs(self._problem)), watch.left_s())
         self._routing.CloseModelWithParameters(parameters)
         self._routing.AddSearchMonitor(self._routing.solver().CustomLimit(lambda: watch.elapsed() >= 1))
-        first = self._start(watch, parameters)
-        start = self._routing.ReadAssignmentFromRoutes(self._routes(first), True)
+        start = self._routing.ReadAssignmentFromRoutes(self._routes(self._first), True)
         if start is None or watch.elapsed() >= 1:
-            return first
+            return self._first
         parameters.time_limit.FromMilliseconds(max(1, int(1000 * watch.left_s())))
         solution = self._routing.SolveFromAssignmentWithParameters(start, parameters)
-        return first if solution is None else self._orders(solution)
-
-    def _start(self, watch: Watch, parameters: Any) -> Orders:
-        """The first orders, or those of a solution that is built anew where they cost less."""
-        if len(self._stops) > BUILT_STOPS:
-            return self._first
-        anew = pywrapcp.DefaultRoutingSearchParameters()
-        anew.CopyFrom(parameters)
-        anew.solution_limit = 1
-        anew.time_limit.FromMilliseconds(max(1, int(1000 * min(BUILT_S, watch.left_s() / 4))))
-        built = self._routing.SolveWithParameters(anew)
-        if built is None:
-            return self._first
-        cost, orders = built.ObjectiveValue(), self._orders(built)
-        given = self._routing.ReadAssignmentFromRoutes(self._routes(self._first), True)
-        return orders if given is None or cost < given.ObjectiveValue() else self._first
+        return self._first if solution is None else self._orders(solution)
 
     def _create(self) -> None:
         """The model and its costs. Its nodes are the stops, the visits to depots, then where vehicles start and end."""

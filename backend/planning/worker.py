@@ -177,7 +177,7 @@ class _Run:
             *(sys.executable, "-m", jobprocess.__name__, str(memory_bytes)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": _python_path()},
+            env={**os.environ, "PYTHONPATH": _python_path(), "OPENBLAS_NUM_THREADS": "1"},  # each would claim memory
         )
         try:
             self._allow(START_S)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from backend.planning.checker import violations
 from backend.planning.problem import DEPOT, Break, Dropped, Existing, Plan, Problem, Route, Visit
-from backend.planning.solver import solve
+from backend.planning.search import solve
 from tests.planning.builders import HOUR, at, problem, stop, vehicle
 
 PROBLEM = problem(

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from backend.planning.checker import violations
 from backend.planning.explain import SENTENCES
 from backend.planning.problem import Existing, Problem
-from backend.planning.solver import solve
+from backend.planning.search import solve
 from tests.planning.builders import HOUR, LINE, problem, stop, vehicle
 
 QUICK = replace(LINE, seconds=0.1)

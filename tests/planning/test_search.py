@@ -1,4 +1,4 @@
-"""Plans of the solver: valid, as good as trying everything for small problems, and what options ask for."""
+"""Plans of the search: valid, as good as trying everything for small problems, and what options ask for."""
 
 import random
 import time
@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from backend.planning import draft
+from backend.planning import draft, iterated, jobprocess
 from backend.planning.checker import violations
 from backend.planning.fitness import candidates
 from backend.planning.matrix import travel
 from backend.planning.problem import Break, Existing, Options, Plan, Problem, budget
-from backend.planning.solver import solve
+from backend.planning.search import solve
 from backend.planning.timetable import penalties
 from tests.planning.builders import HOUR, LINE, at, problem, stop, town, vehicle
 from tests.planning.exhaustive import least_cost
@@ -257,3 +257,12 @@ def test_with_locked_resources_an_order_stays_with_its_driver_and_new_ones_join(
     home = {key: driver for driver, keys in orders(plan).items() for key in keys}
     assert (home["C"], home["A"]) == ("V", "W")
     assert plan.cost == 1000 and Counter(home.values()).total() == 4
+
+
+def test_a_search_that_fails_leaves_the_plan_of_insertion(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no search today")
+
+    monkeypatch.setattr(iterated, "improve", fail)
+    answer = jobprocess.plan(problem(stop("A", 1), vehicle()), lambda: False, lambda percent: None)
+    assert isinstance(answer, jobprocess.Found) and orders(answer.plan) == {"V": ["A"]}

@@ -1,0 +1,40 @@
+"""A plan within a budget of seconds: insertion, then a search over what it left.
+
+PyVRP's iterated local search (:mod:`backend.planning.iterated`) does it alone where it can be told the whole problem.
+Where it cannot, it searches the problem without what it was not told for a part of the budget; insertion mends what it
+found, and OR-Tools (:mod:`backend.planning.solver`), which knows every rule, goes on from there.
+
+What they find are orders of stops; their times come from :mod:`backend.planning.timetable`, exact for a fixed order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backend.planning import draft, insertion, iterated, solver
+from backend.planning.matrix import travel
+from backend.planning.problem import Plan, Problem, budget
+from backend.planning.watch import Watch
+
+ITERATED_SHARE = 0.5
+"""The part of the budget for PyVRP where OR-Tools has to follow."""
+
+
+def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Plan:
+    """The best plan found within the budget, or until ``stop`` answers true. ``progress`` is told rising percents."""
+    watch = Watch(stop, progress, budget(problem))
+    matrix = travel(problem)
+    choices = draft.choices(problem, matrix)
+    movable = draft.movable(problem, matrix, choices)
+    orders = draft.greedy(problem, matrix, choices)
+    if any(movable):
+        whole = iterated.expresses(problem)
+        share = 1 if whole else ITERATED_SHARE
+        found = iterated.improve(problem, matrix, movable, orders, lambda: watch.elapsed() >= share)
+        mended = insertion.insert(problem, matrix, choices, found)
+        orders = min(orders, mended, key=lambda each: draft.cost(problem, matrix, each))
+        if not whole and watch.elapsed() < 1:
+            found = solver.improve(problem, matrix, movable, orders, watch)
+            orders = insertion.insert(problem, matrix, choices, found)
+    progress(100)
+    return draft.plan(problem, matrix, choices, orders)
