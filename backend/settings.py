@@ -16,7 +16,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What an operator may decide.
 
     ``data_dir``: the folder of the database, the photos and the secret; made where it does not exist.
-    ``database_url``: empty means SQLite in the data folder, which needs nothing and suits one machine.
+    ``database_url``: empty means SQLite in the data folder, which needs nothing and suits one machine;
+    ``postgresql://user:password@host:port/name`` a PostgreSQL of version 15 or newer, for more than that.
     ``redis_url``: empty means in-process; needed as soon as more than one process serves.
     ``blob_url``: where photos lie; empty means a folder in the data folder.
     ``public_url``: the address that recipients and photo links are given; empty means the one it serves on.
@@ -65,10 +66,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return settings
 
     def _check(self) -> None:
-        if self.database_url and not self.database_url.startswith("sqlite:"):
+        if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise Refusal(
                 "ERR_SETTING_INVALID",
-                "CODRIVER_DATABASE_URL names a database that this version cannot use; leave it unset for SQLite.",
+                "CODRIVER_DATABASE_URL is postgresql://user:password@host:port/name, or unset for SQLite.",
                 "CODRIVER_DATABASE_URL",
             )
         if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):

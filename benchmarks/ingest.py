@@ -190,8 +190,8 @@ def prepare(folder: Path, connections: int) -> list[str]:
     database = Database.open(folder)
     account = Account("a" * 32, "Benchmark", Settings())
     tokens = [f"token-of-phone-{number:06d}-which-is-as-long" for number in range(connections)]
-    with database.writer.begin():
-        conn = database.writer
+    conn = database.engine.writer
+    with conn.begin():
         people.add_account(conn, account, FIRST_S * 1000)
         fleet.add_drivers(
             conn, account.id, [Driver(f"{number:032x}", f"Driver {number}") for number in range(connections)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgresql import FAST, Cluster, cluster
 from tests.serving import Company, Server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -66,3 +67,28 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def company(server: Server) -> Company:
     """A new account on the shared server."""
     return server.account()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """A real PostgreSQL that the whole run shares; take a ``fresh`` database of it each. It does without fsync."""
+    yield from cluster(*FAST)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """What ``Database.open`` takes for a database that is only this test's."""
+    if engine == "sqlite":
+        yield str(tmp_path / "data")
+        return
+    postgresql = request.getfixturevalue("postgresql")
+    url = postgresql.fresh()
+    yield url
+    postgresql.drop(url)

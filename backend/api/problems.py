@@ -39,10 +39,17 @@ STATUSES = {
     "ERR_TOO_MANY_GUESSES": 429,
     "ERR_CHUNK_CHECKSUM": 460,
     "ERR_OVERLOADED": 503,
+    "ERR_UNAVAILABLE": 503,
     "ERR_STORAGE": 503,
     "ERR_STORAGE_FULL": 507,
 }
-RETRY_AFTER_S = {"ERR_TOO_MANY_GUESSES": "60", "ERR_OVERLOADED": "2", "ERR_STORAGE": "5", "ERR_STORAGE_FULL": "30"}
+RETRY_AFTER_S = {
+    "ERR_TOO_MANY_GUESSES": "60",
+    "ERR_OVERLOADED": "2",
+    "ERR_UNAVAILABLE": "5",
+    "ERR_STORAGE": "5",
+    "ERR_STORAGE_FULL": "30",
+}
 _TITLES = {
     400: "The request does not fit",
     401: "Not signed in",

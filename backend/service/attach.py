@@ -90,7 +90,6 @@ async def _store(desk: Desk, device: Device, part: Part, said: Claim, sha256: st
     await desk.media.keep(part)
 
     def add(conn: Connection) -> tuple[Attachment, bool]:
-        facts.one_writer(conn)
         if earlier := attachments.by_id(conn, device.account.id, said.id):
             return _same(earlier, device, sha256), False
         attachments.insert_attachment(conn, device.account.id, made)

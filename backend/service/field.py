@@ -20,8 +20,6 @@ from backend.service.desk import Desk
 from backend.service.identity import digest
 from backend.service.settle import Outcome, settle
 from backend.store import fleet, standing
-from backend.store.database import Connection
-from backend.store.facts import Doubled
 
 __all__ = [
     "HungUp",
@@ -37,7 +35,6 @@ __all__ = [
 ]
 
 DAY_S = 86_400
-RACES = 5  # how often another process may store the same action first before we give up
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -86,27 +83,15 @@ async def act(desk: Desk, device: Device, actions: Sequence[Action | Outcome]) -
     An ``Outcome`` among the actions stands for one that could not be read, and stays.
     """
     readable = [each for each in actions if isinstance(each, Action)]
-    settled = iter(await _settle(desk, device, readable) if readable else ())
+    now_ms = desk.clock.now_ms()
+    stored = await desk.journal.transact(lambda conn: settle(conn, device, readable, now_ms)) if readable else ()
+    settled = iter(stored)
     outcomes = [next(settled) if isinstance(each, Action) else each for each in actions]
     new = sum(1 for outcome in outcomes if outcome.success and not outcome.duplicate)
     desk.tally.actions += new
     if new:
         desk.hub.tell_facts(device.account.id, device.driver_id)
     return outcomes
-
-
-async def _settle(desk: Desk, device: Device, actions: Sequence[Action]) -> list[Outcome]:
-    now_ms = desk.clock.now_ms()
-
-    def change(conn: Connection) -> list[Outcome]:
-        return settle(conn, device, actions, now_ms)
-
-    for _ in range(RACES):
-        try:
-            return await desk.journal.transact(change)
-        except Doubled:
-            continue
-    return await desk.journal.transact(change)
 
 
 async def driver(desk: Desk, device: Device) -> Driver:

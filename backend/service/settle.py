@@ -45,7 +45,6 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def settle(conn: Connection, device: Device, actions: Sequence[Action], now_ms: int) -> list[Outcome]:
     """Each action by itself: one that is refused leaves no trace, its neighbours are stored. Outcomes in order."""
-    facts.one_writer(conn)
     known = _Known(conn, device, actions)
     outcomes = [known.settle(action, now_ms) for action in actions]
     facts.insert_facts(conn, device.account.id, known.rows, now_ms)
@@ -57,7 +56,6 @@ def settle(conn: Connection, device: Device, actions: Sequence[Action], now_ms: 
 
 def settle_office(conn: Connection, account: Account, said: Sequence[StatusSet], now_ms: int) -> None:
     """What the office says of orders of the account goes into the same log and the same fold."""
-    facts.one_writer(conn)
     rows = [facts.Row(fact, digest=digest(fact), status=fact.status.value) for fact in said]
     facts.insert_facts(conn, account.id, rows, now_ms, from_driver=False)
     refold(conn, account, {fact.order_id for fact in said})

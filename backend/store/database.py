@@ -1,86 +1,63 @@
-"""The database: one file in the data folder, opened, looked after and read.
-
-Invariants: one connection writes, and the journal's thread alone uses it, also for checkpoints (two connections that
-write or checkpoint at once can corrupt the log of SQLite before 3.51.3). Readers cannot write. A file that is damaged,
-foreign, or served by another process is refused at start; nothing is ever made anew in place of it.
-What differs between SQLite and another engine is in this file and in ``journal._checkpoint``.
-"""
+"""The database: opened and read, whichever engine is behind it. What an engine does its own way is in its folder."""
 
 import asyncio
-import fcntl
-import logging
-import os
-import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy import Connection
 
 from backend.domain.errors import Refusal
+from backend.store.changes import Writer
+from backend.store.sqlite.engine import FILE, Sqlite
+
+__all__ = ["FILE", "Connection", "Database"]
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
-
-FILE = "codriver.db"
-READERS = 4
-PATIENCE_S = 5.0  # a read holds back the log's checkpoints for as long as it lasts
 READS_WAITING = 2_000
-LOOK_FOR_DAMAGE_S = 1.0  # at start; a larger database is looked through in part
-STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: a few milliseconds
-MAGIC = b"SQLite format 3\x00"
+
+
+class Engine(Protocol):
+    """What a database is to the rooms' verbs: a way to read, and those who write."""
+
+    readers: int
+    """How many may read at once."""
+
+    def read(self, fn: Callable[[Connection], T]) -> T:
+        """What ``fn`` finds in one consistent snapshot. It may be run again where the connection was lost."""
+
+    def writers(self) -> tuple[Writer, Writer]:
+        """Who commits positions, and who commits all other changes."""
+
+    def close(self) -> None:
+        """The end; the writers have stopped before it."""
 
 
 class Database:
     """``await database.read(fn)`` for reads; writes go through :class:`backend.store.journal.Journal`."""
 
-    def __init__(self, path: Path, lock: int) -> None:
-        self.path = path
-        self.writer: Connection = _engine(path, "IMMEDIATE", "rw").connect()
-        self._lock = lock
-        self._readers = _engine(path, "DEFERRED", "ro")
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._threads = ThreadPoolExecutor(engine.readers, thread_name_prefix="reader")
         self._waiting = 0
         self._closed = threading.Event()
 
     @classmethod
     def open(cls, where: str | Path) -> "Database":
-        """Open the database in a data folder, or at a ``sqlite:///`` URL, and bring its tables up to date.
+        """Open the database in a data folder, or at a URL, and bring its tables up to date.
 
-        Refusals: ``ERR_STORAGE_LOCKED`` where another process has it, ``ERR_STORAGE_DAMAGED`` where it is not sound.
+        ``sqlite:///path`` is a file, ``postgresql://user:password@host/name`` a server's. Refusals: those of
+        ``Sqlite.open`` and ``Postgresql.open``, and ``ERR_STORAGE_UNKNOWN`` for any other URL.
         """
-        path = _path_of(where)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _lock(path)
-        try:
-            if path.exists():
-                _inspect(path)
-            else:
-                _make(path)
-            database = cls(path, lock)
-        except BaseException:
-            os.close(lock)
-            raise
-        try:
-            _migrate(database.writer)
-        except BaseException as error:
-            database.close()
-            if isinstance(error, DBAPIError) and (refusal := refusal_of(error)):
-                raise refusal from error
-            raise
-        return database
+        return cls(_engine_at(where))
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """What ``fn`` finds in one consistent snapshot, on a reader thread.
 
-        Refusal ``ERR_OVERLOADED`` where too many wait, or where its queries last over some seconds.
+        Refusals: ``ERR_OVERLOADED`` where too many wait, or where its queries last over some seconds;
+        ``ERR_UNAVAILABLE`` where the database cannot be reached.
         """
         if self._waiting >= READS_WAITING:
             raise Refusal("ERR_OVERLOADED", "Too many requests are waiting for the database; try again in a moment.")
@@ -92,160 +69,30 @@ class Database:
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """The same from a thread that may block."""
-        deadline = time.monotonic() + PATIENCE_S
-        try:
-            with self._readers.connect() as connection, connection.begin():
-                _driver(connection).set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
-                return fn(connection)
-        except DBAPIError as error:
-            if refusal := refusal_of(error):
-                raise refusal from error
-            raise
+        return self.engine.read(fn)
 
     def close(self) -> None:
-        """Let running reads end, then close the file, which leaves no log behind. Twice is harmless."""
+        """Let running reads end, then close the engine. Twice is harmless."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._readers.dispose()
-        self.writer.close()
-        self.writer.engine.dispose()
-        os.close(self._lock)
+        self.engine.close()
 
 
-def refusal_of(error: BaseException) -> Refusal | None:
-    """The refusal for an error of the engine that is the disk's or the load's fault and not the statement's."""
-    origin = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(origin, "sqlite_errorcode", None)
-    match code and code & 0xFF:  # the rest says more than is needed
-        case sqlite3.SQLITE_FULL:
-            return Refusal("ERR_STORAGE_FULL", "The disk is full; nothing was stored.")
-        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return Refusal("ERR_STORAGE", "The disk does not work as it should; nothing was stored.")
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
-            return Refusal("ERR_STORAGE", "The database cannot be written; nothing was stored.")
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_INTERRUPT:
-            return Refusal("ERR_OVERLOADED", "The database took too long to answer; try again in a moment.")
-    return None
-
-
-def _path_of(where: str | Path) -> Path:
+def _engine_at(where: str | Path) -> Engine:
     if isinstance(where, Path) or "://" not in where:
-        return Path(where) / FILE
-    if where.startswith("sqlite:///"):
-        return Path(where.removeprefix("sqlite:///"))
+        return Sqlite.open(Path(where) / FILE)
     scheme = where.partition("://")[0]
-    raise Refusal("ERR_STORAGE_UNKNOWN", f"A database of the kind {scheme}:// is not supported; sqlite:///… is.")
-
-
-def _engine(path: Path, begin: str, mode: str) -> Engine:
-    """Connections that say BEGIN themselves: the driver's own comes late, and fails where a read turns to a write."""
-
-    def connect() -> sqlite3.Connection:
-        address = f"{path.absolute().as_uri()}?mode={mode}"
-        driver = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=2)
-        if mode == "rw":
-            driver.execute("PRAGMA journal_mode=WAL")
-            driver.execute("PRAGMA synchronous=FULL")  # an acknowledgement is given after the fsync of the commit
-            driver.execute("PRAGMA fullfsync=ON")  # macOS: through the drive's own cache
-            driver.execute("PRAGMA wal_autocheckpoint=0")  # the journal does it when it has nothing better to do
-            driver.execute("PRAGMA journal_size_limit=67108864")
-        driver.execute("PRAGMA foreign_keys=OFF")
-        driver.execute("PRAGMA temp_store=MEMORY")
-        driver.execute("PRAGMA cache_size=-16384")
-        return driver
-
-    if mode == "rw":
-        engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=StaticPool)
-    else:
-        engine = create_engine(
-            "sqlite+pysqlite://", creator=connect, poolclass=QueuePool, pool_size=READERS, max_overflow=2
-        )
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"BEGIN {begin}"))
-    return engine
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
-def _lock(path: Path) -> int:
-    """Hold the lock file beside the database until the process ends, however it ends."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise Refusal(
-            "ERR_STORAGE_LOCKED",
-            f"{path.parent} is used by another process (its number: {holder}); stop that one first.",
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
-
-
-def _make(path: Path) -> None:
-    """A new database, whole before it has its name: whatever bears the name later and is empty has lost something."""
-    log_of_a_lost_one = path.with_name(path.name + "-wal")
-    if log_of_a_lost_one.exists() and log_of_a_lost_one.stat().st_size:
-        raise Refusal("ERR_STORAGE_DAMAGED", f"{path} is missing although its log {log_of_a_lost_one.name} is there.")
-    new = path.with_name(path.name + ".new")
-    for leftover in (new, new.with_name(new.name + "-wal"), new.with_name(new.name + "-shm")):
-        leftover.unlink(missing_ok=True)
-    new.touch(0o600)
-    engine = _engine(new, "IMMEDIATE", "rw")
-    with engine.connect() as connection:
-        _migrate(connection)
-    engine.dispose()  # closing the last connection moves the log into the file
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
-    new.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
-
-
-def _inspect(path: Path) -> None:
-    """Refuse a file that is no database of ours or is damaged, as far as a second's look tells."""
-
-    def damaged(what: str) -> Refusal:
-        advice = "it is left as it is: restore it from a backup, or move it away"
-        return Refusal("ERR_STORAGE_DAMAGED", f"{path} {what}; {advice}.")
-
-    with path.open("rb") as file:
-        start = file.read(len(MAGIC))
-    if start != MAGIC:
-        raise damaged("is not a database" if start else "is empty")
-    driver = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=2)
-    try:
-        driver.execute("PRAGMA wal_autocheckpoint=0")
-        deadline = time.monotonic() + LOOK_FOR_DAMAGE_S
-        names = {row[0] for row in driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
-        verdict = driver.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise damaged(f"cannot be used ({error})") from error
-        verdict = "ok"
-    except sqlite3.DatabaseError as error:
-        raise damaged(f"is damaged ({error})") from error
-    finally:
-        driver.close()
-    if verdict != "ok":
-        raise damaged(f"is damaged ({verdict})")
-    if "alembic_version" not in names:
-        raise damaged("is a database of another program")
-
-
-def _migrate(connection: Connection) -> None:
-    """Bring the tables to this version, all of it or nothing."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # below, it tells at each start that nothing was to be done
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    match scheme:
+        case "sqlite":
+            return Sqlite.open(Path(where.removeprefix("sqlite:///")))
+        case "postgresql" | "postgres":
+            try:
+                from backend.store.postgresql.engine import Postgresql
+            except ImportError as error:
+                text = 'PostgreSQL needs the library psycopg, which is not installed: pip install "codriver[scale]".'
+                raise Refusal("ERR_STORAGE_UNKNOWN", text) from error
+            return Postgresql.open(where)
+    text = f"A database of the kind {scheme}:// is not supported; sqlite:///… and postgresql://… are."
+    raise Refusal("ERR_STORAGE_UNKNOWN", text)

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, and_, func, insert, or_, select, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, RowMapping, Select, and_, func, insert, or_, select, update
 
 from backend.domain.events import DutyFact, Fact, OrderFact, RouteFact, kind
 from backend.store.parts import parts
@@ -17,11 +16,6 @@ from backend.store.tables import drivers, facts
 DUTY = ("on_duty", "off_duty")
 ENDINGS = ("success", "failed", "rejected")
 ROUTE = ("start_route", "end_route", "start_time_changed")
-ONE_WRITER = 0x0C0D_F0C7  # the advisory lock under which facts are numbered where several processes write
-
-
-class Doubled(Exception):
-    """Another process has just stored a fact with this id: read again and decide again."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -64,26 +58,12 @@ _ARRIVED = [
 ]
 
 
-def one_writer(conn: Connection) -> None:
-    """Call first in a transaction that adds facts, before anything is read.
-
-    Within a process one thread writes. Between processes a number must not become visible before a smaller one, nor
-    may two fold one order at once: they take turns until the commit.
-    """
-    if conn.dialect.name == "postgresql":
-        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_WRITER})
-
-
 def insert_facts(
     conn: Connection, account_id: str, rows: Sequence[Row], arrived_ms: int, from_driver: bool = True
 ) -> None:
-    """Adds them in this order; raises ``Doubled`` and adds none where one of their ids is there already."""
-    values = [_values(account_id, row, arrived_ms, from_driver) for row in rows]
-    try:
-        for value in values:  # one by one: many at once may be numbered in another order
-            conn.execute(insert(facts), value)
-    except IntegrityError as error:
-        raise Doubled from error
+    """Adds them in this order."""
+    for row in rows:  # one by one: many at once may be numbered in another order
+        conn.execute(insert(facts), _values(account_id, row, arrived_ms, from_driver))
 
 
 def seen(conn: Connection, account_id: str, driver_id: str, ids: Iterable[str]) -> dict[str, Seen]:

@@ -1,4 +1,4 @@
-"""Every table, once, the same for SQLite and PostgreSQL.
+"""Every table, once, the same for SQLite and PostgreSQL; at the end the few that PostgreSQL alone has.
 
 Ids are 32 hex digits, the first twelve of them the millisecond they were made in, so that an index grows at one end.
 Times are Unix milliseconds (``*_ms``). ``document`` columns hold a value of ``backend.domain`` as JSON; what is
@@ -14,29 +14,39 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
+postgresql_metadata = MetaData()
 Sequence = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only where the type is INTEGER
 
 
+def text(length: int | None = None) -> TypeEngine[str]:
+    """Text that PostgreSQL compares by its bytes, as SQLite does, whatever the locale of the database."""
+    if length is None:
+        return Text().with_variant(Text(collation="C"), "postgresql")
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 def _id(name: str = "id") -> Column[str]:
-    return Column(name, String(32), primary_key=True)
+    return Column(name, text(32), primary_key=True)
 
 
 def _account() -> Column[str]:
-    return Column("account_id", String(32), nullable=False)
+    return Column("account_id", text(32), nullable=False)
 
 
 accounts = Table(
     "accounts",
     metadata,
     _id(),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", text(), nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("settings", LargeBinary, nullable=False),
 )
@@ -46,11 +56,11 @@ api_keys = Table(
     metadata,
     _id(),
     _account(),
-    Column("role", String(16), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("customer", Text),
-    Column("subcontractor", Text),
-    Column("hash", String(64), nullable=False, unique=True),
+    Column("role", text(16), nullable=False),
+    Column("name", text(), nullable=False),
+    Column("customer", text()),
+    Column("subcontractor", text()),
+    Column("hash", text(64), nullable=False, unique=True),
     Column("created_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
 )
@@ -58,9 +68,9 @@ api_keys = Table(
 pairing_codes = Table(
     "pairing_codes",
     metadata,
-    Column("hash", String(64), primary_key=True),
+    Column("hash", text(64), primary_key=True),
     _account(),
-    Column("driver_id", String(32), nullable=False),
+    Column("driver_id", text(32), nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
     Column("used_ms", BigInteger),
 )
@@ -70,11 +80,11 @@ devices = Table(
     metadata,
     _id(),
     _account(),
-    Column("driver_id", String(32), nullable=False, index=True),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("platform", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("app_version", Text, nullable=False),
+    Column("driver_id", text(32), nullable=False, index=True),
+    Column("hash", text(64), nullable=False, unique=True),
+    Column("platform", text(), nullable=False),
+    Column("model", text(), nullable=False),
+    Column("app_version", text(), nullable=False),
     Column("paired_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
 )
@@ -84,8 +94,8 @@ skills = Table(
     metadata,
     _id(),
     _account(),
-    Column("code", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("code", text(), nullable=False),
+    Column("name", text(), nullable=False),
     Index("skills_by_code", "account_id", "code"),
 )
 
@@ -94,8 +104,8 @@ vehicle_features = Table(
     metadata,
     _id(),
     _account(),
-    Column("code", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("code", text(), nullable=False),
+    Column("name", text(), nullable=False),
     Index("vehicle_features_by_code", "account_id", "code"),
 )
 
@@ -104,8 +114,8 @@ vehicles = Table(
     metadata,
     _id(),
     _account(),
-    Column("external_id", Text),
-    Column("registration", Text, nullable=False),
+    Column("external_id", text()),
+    Column("registration", text(), nullable=False),
     Column("document", LargeBinary, nullable=False),
     Index("vehicles_by_external_id", "account_id", "external_id"),
     Index("vehicles_by_registration", "account_id", "registration"),
@@ -116,9 +126,9 @@ drivers = Table(
     metadata,
     _id(),
     _account(),
-    Column("external_id", Text),
-    Column("serial", Text, nullable=False),
-    Column("subcontractor", Text),
+    Column("external_id", text()),
+    Column("serial", text(), nullable=False),
+    Column("subcontractor", text()),
     Column("document", LargeBinary, nullable=False),
     Index("drivers_by_external_id", "account_id", "external_id"),
     Index("drivers_by_serial", "account_id", "serial"),
@@ -128,8 +138,8 @@ driver_days = Table(
     "driver_days",
     metadata,
     _account(),
-    Column("driver_id", String(32), primary_key=True),
-    Column("date", String(10), primary_key=True),
+    Column("driver_id", text(32), primary_key=True),
+    Column("date", text(10), primary_key=True),
     Column("document", LargeBinary, nullable=False),  # domain.drivers.DriverDay: what is different on this date
     Index("driver_days_by_date", "account_id", "date"),
 )
@@ -139,12 +149,12 @@ locations = Table(
     metadata,
     _id(),
     _account(),
-    Column("location_no", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("address", Text, nullable=False),
+    Column("location_no", text(), nullable=False),
+    Column("name", text(), nullable=False),
+    Column("address", text(), nullable=False),
     Column("latitude", Float, nullable=False),
     Column("longitude", Float, nullable=False),
-    Column("notes", Text, nullable=False),
+    Column("notes", text(), nullable=False),
     Column("check_in_min", Integer, nullable=False),
     Column("valid", Boolean, nullable=False),
     Index("locations_by_number", "account_id", "location_no"),
@@ -156,21 +166,21 @@ orders = Table(
     metadata,
     _id(),
     _account(),
-    Column("order_no", Text),
-    Column("date", String(10), nullable=False),
-    Column("location_id", String(32), nullable=False),
-    Column("customer", Text),
+    Column("order_no", text()),
+    Column("date", text(10), nullable=False),
+    Column("location_id", text(32), nullable=False),
+    Column("customer", text()),
     Column("document", LargeBinary, nullable=False),
     # Where it stands in the plan that was made last, and in the one the drivers have (the active one).
-    Column("planned_route_id", String(32)),
-    Column("active_route_id", String(32)),
-    Column("tracking", String(32), unique=True),
+    Column("planned_route_id", text(32)),
+    Column("active_route_id", text(32)),
+    Column("tracking", text(32), unique=True),
     # What the fold of its facts says: `own_status` of its own facts alone, `status` with its place on the route.
-    Column("own_status", String(16), nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("own_status", text(16), nullable=False),
+    Column("status", text(16), nullable=False),
     Column("completion", LargeBinary),
-    Column("unscheduled_code", Text),
-    Column("unscheduled_text", Text),
+    Column("unscheduled_code", text()),
+    Column("unscheduled_text", text()),
     Index("orders_by_number", "account_id", "order_no"),
     Index("orders_by_date", "account_id", "date", "id"),
     Index("orders_by_planned_route", "planned_route_id"),
@@ -182,8 +192,8 @@ routes = Table(
     metadata,
     _id(),
     _account(),
-    Column("date", String(10), nullable=False),
-    Column("driver_id", String(32), nullable=False),
+    Column("date", text(10), nullable=False),
+    Column("driver_id", text(32), nullable=False),
     Column("version", Integer, nullable=False),  # grows with each change of the active plan
     Column("planned", LargeBinary),  # domain.routes.Route as the planner left it; NULL where the driver has none now
     Column("active", LargeBinary),  # the same, as it was sent to the driver
@@ -197,17 +207,17 @@ facts = Table(
     metadata,
     Column("sequence", Sequence, primary_key=True, autoincrement=True),  # order of arrival
     _account(),
-    Column("id", String(64), nullable=False),  # the app's id of the action
-    Column("kind", String(24), nullable=False),
-    Column("driver_id", String(32)),
-    Column("order_id", String(32)),
-    Column("route_id", String(32)),
+    Column("id", text(64), nullable=False),  # the app's id of the action
+    Column("kind", text(24), nullable=False),
+    Column("driver_id", text(32)),
+    Column("order_id", text(32)),
+    Column("route_id", text(32)),
     Column("at_ms", BigInteger, nullable=False),  # its own time
     Column("arrived_ms", BigInteger, nullable=False),
     Column("from_driver", Boolean, nullable=False),  # only these are events of get_events
-    Column("status", String(16)),  # of the order after it
+    Column("status", text(16)),  # of the order after it
     Column("out_of_order", Boolean, nullable=False),
-    Column("hash", String(64), nullable=False),  # of the action as it came: the same id with other content is refused
+    Column("hash", text(64), nullable=False),  # of the action as it came: the same id with other content is refused
     Column("document", LargeBinary, nullable=False),  # domain.events.Fact
     UniqueConstraint("account_id", "driver_id", "id"),
     Index("facts_in_order_of_arrival", "account_id", "sequence"),
@@ -221,20 +231,23 @@ facts = Table(
 chunks = Table(
     "chunks",
     metadata,
-    Column("id", Sequence, primary_key=True, autoincrement=True),
-    Column("driver_id", String(32), nullable=False),
+    Column("id", Sequence, autoincrement=True, nullable=False),
+    Column("driver_id", text(32), nullable=False),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
     Column("count", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),  # domain.positions.pack
+    # PostgreSQL has a table for each week, and a key would have to name what they are parted by.
+    PrimaryKeyConstraint("id").ddl_if(dialect="sqlite"),
     Index("chunks_by_time", "driver_id", "last_ms", "first_ms"),
+    postgresql_partition_by="RANGE (first_ms)",
 )
 
 position_ids = Table(
     "position_ids",
     metadata,
-    Column("driver_id", String(32), primary_key=True),
-    Column("id", String(64), primary_key=True),
+    Column("driver_id", text(32), primary_key=True),
+    Column("id", text(64), primary_key=True),
     Column("at_ms", BigInteger, nullable=False),  # of its position, so that it goes when that one goes
     sqlite_with_rowid=False,
 )
@@ -242,14 +255,14 @@ position_ids = Table(
 attachments = Table(
     "attachments",
     metadata,
-    Column("account_id", String(32), primary_key=True),
-    Column("id", String(64), primary_key=True),
-    Column("driver_id", String(32), nullable=False),
-    Column("order_id", String(32)),
-    Column("kind", String(16), nullable=False),
-    Column("type", String(32), nullable=False),
+    Column("account_id", text(32), primary_key=True),
+    Column("id", text(64), primary_key=True),
+    Column("driver_id", text(32), nullable=False),
+    Column("order_id", text(32)),
+    Column("kind", text(16), nullable=False),
+    Column("type", text(32), nullable=False),
     Column("size", Integer, nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("sha256", text(64), nullable=False),
     Column("arrived_ms", BigInteger, nullable=False),
 )
 
@@ -258,12 +271,12 @@ planner_jobs = Table(
     metadata,
     Column("id", Sequence, primary_key=True, autoincrement=True),
     _account(),
-    Column("date", String(10), nullable=False),
-    Column("status", String(1), nullable=False),  # N, R, C, F, E
+    Column("date", text(10), nullable=False),
+    Column("status", text(1), nullable=False),  # N, R, C, F, E
     Column("percent", Integer, nullable=False),
-    Column("reason", Text),
+    Column("reason", text()),
     Column("created_ms", BigInteger, nullable=False),
-    Column("last_date", String(10), nullable=False),  # of the range that is planned, `date` being the first
+    Column("last_date", text(10), nullable=False),  # of the range that is planned, `date` being the first
     Column("scope", LargeBinary, nullable=False),  # domain.plans.Scope: which orders and drivers it plans
     Index("planner_jobs_by_date", "account_id", "date", "status"),
     Index("planner_jobs_by_status", "account_id", "status"),
@@ -275,10 +288,28 @@ messages = Table(
     metadata,
     Column("sequence", Sequence, primary_key=True, autoincrement=True),
     _account(),
-    Column("driver_id", String(32), nullable=False),
-    Column("id", String(64), nullable=False),
+    Column("driver_id", text(32), nullable=False),
+    Column("id", text(64), nullable=False),
     Column("from_office", Boolean, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", text(), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     UniqueConstraint("account_id", "driver_id", "id"),
+)
+
+tails = Table(
+    "tails",
+    postgresql_metadata,
+    Column("driver_id", text(32), primary_key=True),
+    Column("last_ms", BigInteger, nullable=False),  # nothing that is stored of this driver is newer
+    Column("recent", LargeBinary, nullable=False),  # the last few fixes, packed; empty where there are none
+    postgresql_with={"fillfactor": 50},  # a row changes with each batch, and stays in its place where there is room
+)
+
+writers = Table(
+    "writers",
+    postgresql_metadata,
+    Column("id", text(32), primary_key=True),  # a connection that writes, of a process that serves
+    Column("number", BigInteger, nullable=False),  # of its last commit
+    Column("started_ms", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": 50},
 )

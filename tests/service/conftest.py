@@ -1,8 +1,7 @@
-"""A database with its journal, for verbs that need no server."""
+"""A database with its journal, for verbs that need no server; each test runs over every engine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,16 @@ class Store:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    database = Database.open(tmp_path)
+async def store(place: str) -> AsyncIterator[Store]:
+    database = Database.open(place)
     journal = Journal(database)
     yield Store(database, journal)
     await journal.close()
     database.close()
+
+
+@pytest.fixture
+def database(place: str) -> Iterator[Database]:
+    opened = Database.open(place)
+    yield opened
+    opened.close()

@@ -3,10 +3,9 @@
 import asyncio
 import random
 import uuid
-from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
@@ -22,7 +21,6 @@ from backend.store.journal import Journal
 from backend.store.tables import attachments, orders
 from tests.service import builders
 from tests.service.builders import MORNING_MS, NOW_MS, action
-from tests.service.conftest import Store
 
 
 async def do(store, device, *actions: Action, now_ms: int = NOW_MS) -> list[Outcome]:
@@ -257,20 +255,15 @@ said = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One for all histories; each has an account of its own in it."""
-    database = Database.open(tmp_path_factory.mktemp("histories"))
-    journal = Journal(database)
-    yield Store(database, journal)
-    asyncio.run(journal.close())
-    database.close()
-
-
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(said, min_size=1, max_size=25), chance=st.randoms(use_true_random=False))
-def test_any_history_in_any_order_of_arrival_comes_to_what_a_plain_model_says(shared_store, history, chance):
-    asyncio.run(_check_history(shared_store.database, shared_store.journal, history, chance))
+def test_any_history_in_any_order_of_arrival_comes_to_what_a_plain_model_says(database, history, chance):
+    """One database for all histories; each has an account of its own in it."""
+    journal = Journal(database)
+    try:
+        asyncio.run(_check_history(database, journal, history, chance))
+    finally:
+        asyncio.run(journal.close())
 
 
 async def _check_history(database: Database, journal: Journal, history: list, chance: random.Random) -> None:

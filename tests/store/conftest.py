@@ -1,5 +1,6 @@
+"""The store's tests run over every engine: ``database`` is a fresh one, ``place`` where it is."""
+
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -8,8 +9,8 @@ from backend.store.journal import Journal
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "data")
+def database(place: str) -> Iterator[Database]:
+    opened = Database.open(place)
     yield opened
     opened.close()
 

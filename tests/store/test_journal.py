@@ -6,18 +6,26 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
 from backend.domain.errors import Refusal
+from backend.domain.positions import Position
 from backend.store import journal as journal_module
 from backend.store import tracks
+from backend.store.batches import Batch, Tail
 from backend.store.database import Database
 from backend.store.journal import Journal
+from backend.store.sqlite import writer as sqlite_writer
 from backend.store.tables import chunks, skills
 from tests.store.builders import NOON, drive, fix
 
+only_sqlite = pytest.mark.parametrize("engine", ["sqlite"])
 DAY_MS = (int(NOON * 1000) - 43_200_000, int(NOON * 1000) + 43_200_000)
 
 
 def add(code: str) -> Any:
-    return lambda conn: conn.execute(insert(skills).values(account_id="a", code=code, name=code)).rowcount
+    def change(conn: Connection) -> int:
+        conn.execute(insert(skills).values(id=code, account_id="a", code=code, name=code))
+        return 1
+
+    return change
 
 
 def codes(conn: Connection) -> list[str]:
@@ -93,6 +101,7 @@ async def test_too_many_bytes_are_refused_at_once(journal: Journal, monkeypatch:
     assert (await journal.append("ana", drive(0, 5))).accepted == 5
 
 
+@only_sqlite
 async def test_a_full_disk_is_told_and_nothing_is_half_stored(journal: Journal, database: Database) -> None:
     assert (await journal.append("ana", drive(0, 100))).accepted == 100
     pages = await journal.transact(lambda conn: conn.exec_driver_sql("PRAGMA page_count").scalar_one())
@@ -109,7 +118,7 @@ async def test_a_full_disk_is_told_and_nothing_is_half_stored(journal: Journal, 
     assert await database.read(lambda conn: conn.scalar(select(func.sum(chunks.c.count)))) == stored  # reads go on
     with pytest.raises(Refusal, match="ERR_STORAGE_FULL"):
         await journal.transact(
-            lambda conn: conn.execute(insert(skills).values(account_id="a", code="b", name="c" * 99999))
+            lambda conn: conn.execute(insert(skills).values(id="b", account_id="a", code="b", name="c" * 99999))
         )
     await journal.transact(lambda conn: conn.exec_driver_sql("PRAGMA max_page_count=1000000").scalar_one())
     answer = await journal.append("ana", drive(0, 2000))
@@ -119,14 +128,14 @@ async def test_a_full_disk_is_told_and_nothing_is_half_stored(journal: Journal, 
 async def test_one_batch_that_cannot_be_stored_fails_alone(
     journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    healthy = tracks._tail
+    healthy = tracks._moved
 
-    def tail(conn: Connection, driver_id: str) -> tracks.Tail:
-        if driver_id == "bad":
+    def moved(tail: Tail, batch: Batch) -> tuple[Tail, Position | None]:
+        if batch.driver_id == "bad":
             raise ValueError("a format of the future")
-        return healthy(conn, driver_id)
+        return healthy(tail, batch)
 
-    monkeypatch.setattr(tracks, "_tail", tail)
+    monkeypatch.setattr(tracks, "_moved", moved)
     gate = threading.Event()
     blocked = asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))
     while journal.waiting != 1:
@@ -152,13 +161,15 @@ async def test_closing_stores_what_waits_and_refuses_what_comes_later(database: 
     assert database.read_now(lambda conn: len(tracks.track(conn, "ana", *DAY_MS))) == 2000
 
 
+@only_sqlite
 async def test_the_log_is_moved_into_the_database(
     journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "LOG_GROWTH_BYTES", 200_000)
-    monkeypatch.setattr(journal_module, "LOG_FILE_BYTES", 400_000)
+    monkeypatch.setattr(sqlite_writer, "LOG_GROWTH_BYTES", 200_000)
+    monkeypatch.setattr(sqlite_writer, "LOG_FILE_BYTES", 400_000)
     for number in range(100):
         await journal.append("ana", drive(number * 200, 200))
-    assert database.path.with_name(database.path.name + "-wal").stat().st_size < 2_000_000
-    assert database.path.stat().st_size > 1_000_000
+    path = database.engine.path
+    assert path.with_name(path.name + "-wal").stat().st_size < 2_000_000
+    assert path.stat().st_size > 1_000_000
     assert await database.read(lambda conn: conn.execute(text("PRAGMA integrity_check")).scalar_one()) == "ok"

@@ -1,7 +1,6 @@
 import asyncio
+import itertools
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +16,7 @@ from tests.store.builders import NOON, drive, fix
 
 NOON_MS = int(NOON * 1000)
 ALWAYS = (0, 1 << 60)
+_examples = itertools.count(1)
 
 
 def stored(database: Database, driver_id: str = "ana", **more: int) -> list[Position]:
@@ -112,9 +112,9 @@ async def test_old_positions_are_deleted_to_the_millisecond_with_their_ids(
     assert (NOON_MS + 25_000, 5) in [tuple(row) for row in spans]
 
 
-async def test_a_batch_after_a_restart_is_compared_with_what_is_stored(tmp_path: Path) -> None:
+async def test_a_batch_after_a_restart_is_compared_with_what_is_stored(place: str) -> None:
     for expected in ((100, 0), (0, 100)):
-        database = Database.open(tmp_path)
+        database = Database.open(place)
         journal = Journal(database)
         answer = await journal.append("ana", drive(0, 100))
         await journal.close()
@@ -149,31 +149,34 @@ numbered = st.builds(
 sendings = st.lists(st.tuples(st.sampled_from(["ana", "ivo"]), st.lists(numbered, max_size=12)), max_size=12)
 
 
-@given(sendings, st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(sent=sendings, together=st.booleans())
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @pytest.mark.timeout(120)
-def test_whatever_is_sent_however_often_is_stored_once(sent: list[tuple[str, list[Position]]], together: bool) -> None:
-    async def run(database: Database, journal: Journal) -> None:
+def test_whatever_is_sent_however_often_is_stored_once(
+    database: Database, sent: list[tuple[str, list[Position]]], together: bool
+) -> None:
+    example = f"{next(_examples)} "  # each has drivers of its own
+
+    async def run(journal: Journal) -> None:
         models = {"ana": Model(), "ivo": Model()}
         expected = [models[driver].append(fixes) for driver, fixes in sent]
         if together:
-            answers = await asyncio.gather(*(journal.append(driver, fixes) for driver, fixes in sent))
+            answers = await asyncio.gather(*(journal.append(example + driver, fixes) for driver, fixes in sent))
         else:
-            answers = [await journal.append(driver, fixes) for driver, fixes in sent]
+            answers = [await journal.append(example + driver, fixes) for driver, fixes in sent]
         assert [(answer.accepted, answer.duplicates) for answer in answers] == expected
         for driver, model in models.items():
-            assert stored(database, driver) == [model.by_time[at_ms] for at_ms in sorted(model.by_time)]
+            assert stored(database, example + driver) == [model.by_time[at_ms] for at_ms in sorted(model.by_time)]
 
-    async def run_and_close(database: Database) -> None:
+    async def run_and_close() -> None:
         journal = Journal(database)
         try:
-            await run(database, journal)
+            await run(journal)
         finally:
             await journal.close()
 
-    with TemporaryDirectory() as folder:
-        database = Database.open(Path(folder))
-        try:
-            asyncio.run(run_and_close(database))
-        finally:
-            database.close()
+    asyncio.run(run_and_close())

@@ -5,13 +5,12 @@ import os
 import random
 import sys
 from functools import partial
-from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from backend.store import journal as journal_module
 from backend.store.database import Database
 from backend.store.journal import Journal
+from backend.store.sqlite import writer as sqlite_writer
 from backend.store.tables import skills
 from tests.store.builders import drive
 
@@ -37,16 +36,16 @@ async def phone(journal: Journal, driver: int, round_: int, rng: random.Random) 
 
 
 def add(code: str, conn: Connection) -> None:
-    conn.execute(insert(skills).values(account_id="a", code=code, name=""))
+    conn.execute(insert(skills).values(id=code, account_id="a", code=code, name=""))
 
 
 def say(line: str) -> None:
     os.write(1, f"{line}\n".encode())
 
 
-async def main(folder: str, round_: int, seed: int) -> None:
-    journal_module.LOG_GROWTH_BYTES = 300_000  # so that many of the deaths fall into a checkpoint
-    journal = Journal(Database.open(Path(folder)))
+async def main(place: str, round_: int, seed: int) -> None:
+    sqlite_writer.LOG_GROWTH_BYTES = 300_000  # so that many of the deaths fall into a checkpoint
+    journal = Journal(Database.open(place))
     say("ready")
     await asyncio.gather(*(phone(journal, driver, round_, random.Random(seed + driver)) for driver in range(DRIVERS)))
 

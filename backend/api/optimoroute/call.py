@@ -30,6 +30,7 @@ _LONGEST_KEY = 512
 # What our own rooms refuse, in the words of this dialect; every other code is of the document already.
 _CODES = {
     "ERR_OVERLOADED": "ERR_TOO_MANY_CONNECTIONS",
+    "ERR_UNAVAILABLE": "ERR_INTERNAL",
     "ERR_STORAGE": "ERR_INTERNAL",
     "ERR_STORAGE_FULL": "ERR_INTERNAL",
     "ERR_MALFORMED": "MALFORMED_REQUEST",

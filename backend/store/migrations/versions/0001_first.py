@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from backend.store.migrations.types import text
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -16,8 +18,8 @@ def _sequence() -> sa.types.TypeEngine[int]:
 def upgrade() -> None:
     op.create_table(
         "accounts",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("name", text(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("settings", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -25,13 +27,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "api_keys",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("role", sa.String(length=16), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("customer", sa.Text(), nullable=True),
-        sa.Column("subcontractor", sa.Text(), nullable=True),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("role", text(16), nullable=False),
+        sa.Column("name", text(), nullable=False),
+        sa.Column("customer", text(), nullable=True),
+        sa.Column("subcontractor", text(), nullable=True),
+        sa.Column("hash", text(64), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -39,37 +41,38 @@ def upgrade() -> None:
     )
     op.create_table(
         "attachments",
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
-        sa.Column("order_id", sa.String(length=32), nullable=True),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("id", text(64), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
+        sa.Column("order_id", text(32), nullable=True),
+        sa.Column("kind", text(16), nullable=False),
+        sa.Column("type", text(32), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("sha256", text(64), nullable=False),
         sa.Column("arrived_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "id"),
     )
     op.create_table(
         "chunks",
         sa.Column("id", _sequence(), autoincrement=True, nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
         sa.Column("first_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_ms", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("id").ddl_if(dialect="sqlite"),
+        postgresql_partition_by="RANGE (first_ms)",
     )
     op.create_index("chunks_by_time", "chunks", ["driver_id", "last_ms", "first_ms"], unique=False)
     op.create_table(
         "devices",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.Column("platform", sa.Text(), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False),
-        sa.Column("app_version", sa.Text(), nullable=False),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
+        sa.Column("hash", text(64), nullable=False),
+        sa.Column("platform", text(), nullable=False),
+        sa.Column("model", text(), nullable=False),
+        sa.Column("app_version", text(), nullable=False),
         sa.Column("paired_ms", sa.BigInteger(), nullable=False),
         sa.Column("revoked_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -78,20 +81,20 @@ def upgrade() -> None:
     op.create_index(op.f("ix_devices_driver_id"), "devices", ["driver_id"], unique=False)
     op.create_table(
         "driver_days",
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
-        sa.Column("date", sa.String(length=10), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
+        sa.Column("date", text(10), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("driver_id", "date"),
     )
     op.create_index("driver_days_by_date", "driver_days", ["account_id", "date"], unique=False)
     op.create_table(
         "drivers",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=True),
-        sa.Column("serial", sa.Text(), nullable=False),
-        sa.Column("subcontractor", sa.Text(), nullable=True),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("external_id", text(), nullable=True),
+        sa.Column("serial", text(), nullable=False),
+        sa.Column("subcontractor", text(), nullable=True),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -100,18 +103,18 @@ def upgrade() -> None:
     op.create_table(
         "facts",
         sa.Column("sequence", _sequence(), autoincrement=True, nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("kind", sa.String(length=24), nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=True),
-        sa.Column("order_id", sa.String(length=32), nullable=True),
-        sa.Column("route_id", sa.String(length=32), nullable=True),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("id", text(64), nullable=False),
+        sa.Column("kind", text(24), nullable=False),
+        sa.Column("driver_id", text(32), nullable=True),
+        sa.Column("order_id", text(32), nullable=True),
+        sa.Column("route_id", text(32), nullable=True),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("arrived_ms", sa.BigInteger(), nullable=False),
         sa.Column("from_driver", sa.Boolean(), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=True),
+        sa.Column("status", text(16), nullable=True),
         sa.Column("out_of_order", sa.Boolean(), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", text(64), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("account_id", "driver_id", "id"),
@@ -124,14 +127,14 @@ def upgrade() -> None:
     op.create_index("facts_in_order_of_arrival", "facts", ["account_id", "sequence"], unique=False)
     op.create_table(
         "locations",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("location_no", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("location_no", text(), nullable=False),
+        sa.Column("name", text(), nullable=False),
+        sa.Column("address", text(), nullable=False),
         sa.Column("latitude", sa.Float(), nullable=False),
         sa.Column("longitude", sa.Float(), nullable=False),
-        sa.Column("notes", sa.Text(), nullable=False),
+        sa.Column("notes", text(), nullable=False),
         sa.Column("check_in_min", sa.Integer(), nullable=False),
         sa.Column("valid", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -141,32 +144,32 @@ def upgrade() -> None:
     op.create_table(
         "messages",
         sa.Column("sequence", _sequence(), autoincrement=True, nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
+        sa.Column("id", text(64), nullable=False),
         sa.Column("from_office", sa.Boolean(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("text", text(), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("account_id", "driver_id", "id"),
     )
     op.create_table(
         "orders",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("order_no", sa.Text(), nullable=True),
-        sa.Column("date", sa.String(length=10), nullable=False),
-        sa.Column("location_id", sa.String(length=32), nullable=False),
-        sa.Column("customer", sa.Text(), nullable=True),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("order_no", text(), nullable=True),
+        sa.Column("date", text(10), nullable=False),
+        sa.Column("location_id", text(32), nullable=False),
+        sa.Column("customer", text(), nullable=True),
         sa.Column("document", sa.LargeBinary(), nullable=False),
-        sa.Column("planned_route_id", sa.String(length=32), nullable=True),
-        sa.Column("active_route_id", sa.String(length=32), nullable=True),
-        sa.Column("tracking", sa.String(length=32), nullable=True),
-        sa.Column("own_status", sa.String(length=16), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("planned_route_id", text(32), nullable=True),
+        sa.Column("active_route_id", text(32), nullable=True),
+        sa.Column("tracking", text(32), nullable=True),
+        sa.Column("own_status", text(16), nullable=False),
+        sa.Column("status", text(16), nullable=False),
         sa.Column("completion", sa.LargeBinary(), nullable=True),
-        sa.Column("unscheduled_code", sa.Text(), nullable=True),
-        sa.Column("unscheduled_text", sa.Text(), nullable=True),
+        sa.Column("unscheduled_code", text(), nullable=True),
+        sa.Column("unscheduled_text", text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("tracking"),
     )
@@ -176,9 +179,9 @@ def upgrade() -> None:
     op.create_index("orders_by_planned_route", "orders", ["planned_route_id"], unique=False)
     op.create_table(
         "pairing_codes",
-        sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
+        sa.Column("hash", text(64), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
         sa.Column("expires_ms", sa.BigInteger(), nullable=False),
         sa.Column("used_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("hash"),
@@ -186,13 +189,13 @@ def upgrade() -> None:
     op.create_table(
         "planner_jobs",
         sa.Column("id", _sequence(), autoincrement=True, nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("date", sa.String(length=10), nullable=False),
-        sa.Column("status", sa.String(length=1), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("date", text(10), nullable=False),
+        sa.Column("status", text(1), nullable=False),
         sa.Column("percent", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("reason", text(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
-        sa.Column("last_date", sa.String(length=10), nullable=False),
+        sa.Column("last_date", text(10), nullable=False),
         sa.Column("scope", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
@@ -201,18 +204,18 @@ def upgrade() -> None:
     op.create_index("planner_jobs_by_status", "planner_jobs", ["account_id", "status"], unique=False)
     op.create_table(
         "position_ids",
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
+        sa.Column("id", text(64), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("driver_id", "id"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "routes",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("date", sa.String(length=10), nullable=False),
-        sa.Column("driver_id", sa.String(length=32), nullable=False),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("date", text(10), nullable=False),
+        sa.Column("driver_id", text(32), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("planned", sa.LargeBinary(), nullable=True),
         sa.Column("active", sa.LargeBinary(), nullable=True),
@@ -223,26 +226,47 @@ def upgrade() -> None:
     )
     op.create_table(
         "skills",
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("code", text(), nullable=False),
+        sa.Column("name", text(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "code"),
     )
     op.create_table(
         "vehicle_features",
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("code", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("code", text(), nullable=False),
+        sa.Column("name", text(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "code"),
     )
     op.create_table(
         "vehicles",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("account_id", sa.String(length=32), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=True),
-        sa.Column("registration", sa.Text(), nullable=False),
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("account_id", text(32), nullable=False),
+        sa.Column("external_id", text(), nullable=True),
+        sa.Column("registration", text(), nullable=False),
         sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("vehicles_by_external_id", "vehicles", ["account_id", "external_id"], unique=False)
     op.create_index("vehicles_by_registration", "vehicles", ["account_id", "registration"], unique=False)
+    if op.get_context().dialect.name == "postgresql":
+        _for_postgresql()
+
+
+def _for_postgresql() -> None:
+    op.create_table(
+        "tails",
+        sa.Column("driver_id", text(32), nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column("recent", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("driver_id"),
+        postgresql_with={"fillfactor": 50},
+    )
+    op.create_table(
+        "writers",
+        sa.Column("id", text(32), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("started_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        postgresql_with={"fillfactor": 50},
+    )

@@ -5,6 +5,8 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
+from backend.store.migrations.types import text
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -17,10 +19,10 @@ def upgrade() -> None:
         op.drop_table(name)
         table = op.create_table(
             name,
-            sa.Column("id", sa.String(length=32), nullable=False),
-            sa.Column("account_id", sa.String(length=32), nullable=False),
-            sa.Column("code", sa.Text(), nullable=False),
-            sa.Column("name", sa.Text(), nullable=False),
+            sa.Column("id", text(32), nullable=False),
+            sa.Column("account_id", text(32), nullable=False),
+            sa.Column("code", text(), nullable=False),
+            sa.Column("name", text(), nullable=False),
             sa.PrimaryKeyConstraint("id"),
         )
         op.create_index(f"{name}_by_code", name, ["account_id", "code"])

@@ -1,0 +1,67 @@
+"""Partitions of the chunks: a table for each week in which a driver was somewhere, Monday to Sunday in UTC.
+
+Made by whoever needs one first, beside all that goes on: a table is made whole and then attached, which holds up
+nobody who reads or writes.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, text
+
+from backend.domain.positions import unpack_times_ms
+from backend.store.batches import Batch
+
+DAY_MS = 86_400_000
+WEEK_MS = 7 * DAY_MS
+_MONDAY_MS = -3 * DAY_MS  # the first of January 1970 was a Thursday
+MAKERS = 0x0C0D_9A27  # the advisory lock under which partitions come and go
+
+
+def week_of(at_ms: int) -> int:
+    """When the week of a moment began."""
+    return at_ms - (at_ms - _MONDAY_MS) % WEEK_MS
+
+
+def weeks_of(batches: Iterable[Batch]) -> set[int]:
+    """The beginnings of all weeks that these batches' fixes fall into, and maybe of some between them."""
+    found: set[int] = set()
+    for batch in batches:
+        if not batch.count:
+            continue
+        first, last = week_of(batch.first_ms), week_of(batch.recent[-1].at_ms)
+        found.add(first)
+        if first != last:
+            found.update(week_of(at_ms) for at_ms in unpack_times_ms(batch.body))
+    return found
+
+
+def name_of(week_ms: int) -> str:
+    return f"chunks_{datetime.fromtimestamp(week_ms / 1000, UTC):%Y%m%d}"
+
+
+def present(conn: Connection) -> dict[str, int]:
+    """The partitions that there are, by name, with the beginning of their week."""
+    names = conn.scalars(
+        text("SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'chunks'::regclass")
+    )
+    return {name: _beginning(name) for name in names}
+
+
+def provide(conn: Connection, weeks: Iterable[int]) -> None:
+    """Make those of these weeks' partitions that are not there, in a transaction of their own."""
+    conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MAKERS})
+    there = present(conn)
+    for week_ms in sorted(weeks):
+        name = name_of(week_ms)
+        if name in there:
+            continue
+        conn.exec_driver_sql(f"CREATE TABLE {name} (LIKE chunks INCLUDING ALL) WITH (toast_tuple_target = 8160)")
+        conn.exec_driver_sql(
+            f"ALTER TABLE chunks ATTACH PARTITION {name} FOR VALUES FROM ({week_ms}) TO ({week_ms + WEEK_MS})"
+        )
+
+
+def _beginning(name: str) -> int:
+    day = datetime.strptime(name.removeprefix("chunks_"), "%Y%m%d").replace(tzinfo=UTC)
+    return round(day.timestamp() * 1000)

@@ -1,0 +1,68 @@
+"""Chunks of positions where SQLite keeps them: one table, one row a batch."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from backend.domain import positions
+from backend.store.batches import NOTHING, RECENT, Row, Tail
+from backend.store.tables import chunks
+
+_ROWS_AT_ONCE = 50
+
+
+def insert(conn: Connection, rows: list[Row]) -> None:
+    """All rows in few statements: SQLite's driver lets go of the interpreter and wants it back for each statement or
+    row it is given, and while the event loop is busy each time costs more than a row."""
+    for at in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[at : at + _ROWS_AT_ONCE]
+        conn.exec_driver_sql(_insert_statement(len(some)), tuple(chain.from_iterable(some)))
+
+
+def tails(conn: Connection, driver_ids: Iterable[str]) -> dict[str, Tail]:
+    """The end of what is stored of each of these drivers."""
+    return {driver_id: _tail(conn, driver_id) for driver_id in driver_ids}
+
+
+def spans(conn: Connection, driver_id: str, from_ms: int, to_ms: int) -> Sequence[Any]:
+    """Id, first and last millisecond of the chunks that reach into a range: read from the index alone."""
+    return conn.execute(
+        select(chunks.c.id, chunks.c.first_ms, chunks.c.last_ms)
+        .where(chunks.c.driver_id == driver_id, chunks.c.last_ms >= from_ms, chunks.c.first_ms < to_ms)
+        .order_by(chunks.c.first_ms, chunks.c.id)
+    ).all()
+
+
+def bodies(conn: Connection, driver_id: str, found: Sequence[Any]) -> Iterable[bytes]:
+    """What is packed in some of the chunks that ``spans`` found of this driver, in no promised order."""
+    return conn.scalars(select(chunks.c.body).where(chunks.c.id.in_([span.id for span in found])))
+
+
+def forget(conn: Connection, driver_id: str, before_ms: int) -> None:
+    """Nothing of a driver is kept beside the chunks."""
+
+
+def _tail(conn: Connection, driver_id: str) -> Tail:
+    newest = conn.execute(
+        select(chunks.c.last_ms, chunks.c.body)
+        .where(chunks.c.driver_id == driver_id)
+        .order_by(chunks.c.last_ms.desc())
+        .limit(RECENT)
+    ).all()
+    if not newest:
+        return NOTHING
+    fixes = sorted((fix for row in newest for fix in positions.unpack(row.body)[-RECENT:]), key=_time)
+    return Tail(newest[0].last_ms, tuple(fixes[-RECENT:]))
+
+
+def _time(fix: positions.Position) -> float:
+    return fix.timestamp
+
+
+@cache
+def _insert_statement(count: int) -> str:
+    values = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+    return f"INSERT INTO chunks (driver_id, first_ms, last_ms, count, body) VALUES {values}"

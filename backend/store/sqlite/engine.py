@@ -1,0 +1,193 @@
+"""The file in the data folder: opened, looked after, read, and held against other processes."""
+
+import fcntl
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from backend.domain.errors import Refusal
+from backend.store.migrations import migrate
+from backend.store.sqlite.errors import refusal_of
+from backend.store.sqlite.writer import Writer
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+FILE = "codriver.db"
+PATIENCE_S = 5.0  # a read holds back the log's checkpoints for as long as it lasts
+LOOK_FOR_DAMAGE_S = 1.0  # at start; a larger database is looked through in part
+STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: a few milliseconds
+MAGIC = b"SQLite format 3\x00"
+
+
+class Sqlite:
+    """What ``Database`` and ``Journal`` need of an engine, with SQLite behind it."""
+
+    readers = 4
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self.writer: Connection = _engine(path, "IMMEDIATE", "rw").connect()
+        self._lock = lock
+        self._readers = _engine(path, "DEFERRED", "ro")
+
+    @classmethod
+    def open(cls, path: Path) -> "Sqlite":
+        """Open the file, or make it, and bring its tables up to date.
+
+        Refusals: ``ERR_STORAGE_LOCKED`` where another process has it, ``ERR_STORAGE_DAMAGED`` where it is not sound.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _lock(path)
+        try:
+            if path.exists():
+                _inspect(path)
+            else:
+                _make(path)
+            opened = cls(path, lock)
+        except BaseException:
+            os.close(lock)
+            raise
+        try:
+            migrate(opened.writer)
+        except BaseException as error:
+            opened.close()
+            if isinstance(error, DBAPIError) and (refusal := refusal_of(error)):
+                raise refusal from error
+            raise
+        return opened
+
+    def read(self, fn: Callable[[Connection], T]) -> T:
+        """What ``fn`` finds in one consistent snapshot."""
+        deadline = time.monotonic() + PATIENCE_S
+        try:
+            with self._readers.connect() as connection, connection.begin():
+                _driver(connection).set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+                return fn(connection)
+        except DBAPIError as error:
+            if refusal := refusal_of(error):
+                raise refusal from error
+            raise
+
+    def writers(self) -> tuple[Writer, Writer]:
+        """Who commits positions, and who commits all other changes: here one and the same."""
+        writer = Writer(self.writer, self.path.with_name(self.path.name + "-wal"))
+        return writer, writer
+
+    def close(self) -> None:
+        """Close the file, which leaves no log behind."""
+        self._readers.dispose()
+        self.writer.close()
+        self.writer.engine.dispose()
+        os.close(self._lock)
+
+
+def _engine(path: Path, begin: str, mode: str) -> Engine:
+    """Connections that say BEGIN themselves: the driver's own comes late, and fails where a read turns to a write."""
+
+    def connect() -> sqlite3.Connection:
+        address = f"{path.absolute().as_uri()}?mode={mode}"
+        driver = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=2)
+        if mode == "rw":
+            driver.execute("PRAGMA journal_mode=WAL")
+            driver.execute("PRAGMA synchronous=FULL")  # an acknowledgement is given after the fsync of the commit
+            driver.execute("PRAGMA fullfsync=ON")  # macOS: through the drive's own cache
+            driver.execute("PRAGMA wal_autocheckpoint=0")  # the journal does it when it has nothing better to do
+            driver.execute("PRAGMA journal_size_limit=67108864")
+        driver.execute("PRAGMA foreign_keys=OFF")
+        driver.execute("PRAGMA temp_store=MEMORY")
+        driver.execute("PRAGMA cache_size=-16384")
+        return driver
+
+    if mode == "rw":
+        engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=StaticPool)
+    else:
+        engine = create_engine(
+            "sqlite+pysqlite://", creator=connect, poolclass=QueuePool, pool_size=Sqlite.readers, max_overflow=2
+        )
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"BEGIN {begin}"))
+    return engine
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _lock(path: Path) -> int:
+    """Hold the lock file beside the database until the process ends, however it ends."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise Refusal(
+            "ERR_STORAGE_LOCKED",
+            f"{path.parent} is used by another process (its number: {holder}); stop that one first.",
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _make(path: Path) -> None:
+    """A new database, whole before it has its name: whatever bears the name later and is empty has lost something."""
+    log_of_a_lost_one = path.with_name(path.name + "-wal")
+    if log_of_a_lost_one.exists() and log_of_a_lost_one.stat().st_size:
+        raise Refusal("ERR_STORAGE_DAMAGED", f"{path} is missing although its log {log_of_a_lost_one.name} is there.")
+    new = path.with_name(path.name + ".new")
+    for leftover in (new, new.with_name(new.name + "-wal"), new.with_name(new.name + "-shm")):
+        leftover.unlink(missing_ok=True)
+    new.touch(0o600)
+    engine = _engine(new, "IMMEDIATE", "rw")
+    with engine.connect() as connection:
+        migrate(connection)
+    engine.dispose()  # closing the last connection moves the log into the file
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def _inspect(path: Path) -> None:
+    """Refuse a file that is no database of ours or is damaged, as far as a second's look tells."""
+
+    def damaged(what: str) -> Refusal:
+        advice = "it is left as it is: restore it from a backup, or move it away"
+        return Refusal("ERR_STORAGE_DAMAGED", f"{path} {what}; {advice}.")
+
+    with path.open("rb") as file:
+        start = file.read(len(MAGIC))
+    if start != MAGIC:
+        raise damaged("is not a database" if start else "is empty")
+    driver = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=2)
+    try:
+        driver.execute("PRAGMA wal_autocheckpoint=0")
+        deadline = time.monotonic() + LOOK_FOR_DAMAGE_S
+        names = {row[0] for row in driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+        verdict = driver.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise damaged(f"cannot be used ({error})") from error
+        verdict = "ok"
+    except sqlite3.DatabaseError as error:
+        raise damaged(f"is damaged ({error})") from error
+    finally:
+        driver.close()
+    if verdict != "ok":
+        raise damaged(f"is damaged ({verdict})")
+    if "alembic_version" not in names:
+        raise damaged("is a database of another program")

@@ -1,0 +1,108 @@
+"""The one connection that writes: commits, and checkpoints when there is nothing better to do."""
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from backend.store import tracks
+from backend.store.batches import Batch, Tail
+from backend.store.changes import Entry, attempt
+from backend.store.sqlite.errors import refusal_of
+
+log = logging.getLogger(__name__)
+
+LOG_GROWTH_BYTES = 16 << 20  # written since the last checkpoint; then one is made, busy or not
+LOG_FILE_BYTES = 64 << 20  # a log file that large is cut once it is empty
+TRANSACTION_BYTES = 16_384  # what a commit is counted as beside its changes
+DRIVERS_KNOWN = 20_000
+
+
+class Writer:
+    """See ``changes.Writer``."""
+
+    most = 1_000
+
+    def __init__(self, connection: Connection, log_file: Path) -> None:
+        self._connection = connection
+        self._log_file = log_file
+        self._known: dict[str, Tail] = {}
+        self._grown = 0
+
+    @property
+    def restless(self) -> bool:
+        return bool(self._grown)
+
+    def commit(self, entries: list[Entry]) -> None:
+        """Where the transaction cannot be completed every entry fails; the next commit begins anew.
+
+        That also holds after a failed fsync: the frames that did not reach the disk belong to no commit, and the next
+        one writes them again at the same place.
+        """
+        changed: dict[str, Tail] = {}
+        try:
+            with self._connection.begin():
+                self._store_positions(entries, changed)
+                for entry in entries:
+                    if not isinstance(entry.work, Batch):
+                        entry.outcome, entry.failure = attempt(self._connection, entry.work, self._breaks)
+        except BaseException as error:  # whatever it is, the thread lives on and every caller hears of it
+            log.error("a commit of %d changes failed: %s", len(entries), error, exc_info=refusal_of(error) is None)
+            self._known.clear()
+            for entry in entries:
+                entry.failure = refusal_of(error) or error
+        else:
+            self._known.update(changed)
+            while len(self._known) > DRIVERS_KNOWN:
+                del self._known[next(iter(self._known))]
+        self._grown += sum(entry.size for entry in entries) + TRANSACTION_BYTES
+
+    def tend(self, *, idle: bool) -> None:
+        if idle or self._grown > LOG_GROWTH_BYTES:
+            self._checkpoint()
+
+    def _store_positions(self, entries: list[Entry], changed: dict[str, Tail]) -> None:
+        """All batches at once; where that fails for one of them, each alone, so that it fails alone."""
+        connection = self._connection
+        appends = [(entry, entry.work) for entry in entries if isinstance(entry.work, Batch)]
+        try:
+            outcomes = tracks.store(connection, [batch for _, batch in appends], self._known, changed)
+        except Exception as error:
+            if refusal_of(error) is not None:
+                raise
+            log.exception("one of %d batches of positions cannot be stored", len(appends))
+            changed.clear()
+            connection.exec_driver_sql("ROLLBACK")  # positions are the first in a commit: nothing else is undone
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for entry, batch in appends:
+                moved = dict(changed)
+                alone = partial(tracks.store, batches=[batch], known=self._known, changed=moved)
+                found, entry.failure = attempt(connection, alone, self._breaks)
+                if entry.failure is None:
+                    changed.update(moved)
+                    entry.outcome = found[0]
+        else:
+            for (entry, _), outcome in zip(appends, outcomes, strict=True):
+                entry.outcome = outcome
+
+    def _breaks(self, error: Exception) -> bool:
+        driver = self._connection.connection.driver_connection
+        return refusal_of(error) is not None or driver is None or not driver.in_transaction
+
+    def _checkpoint(self) -> None:
+        """Move the log into the database as far as no reader needs it; never waits for one."""
+        try:
+            driver = self._connection.connection.driver_connection
+            assert driver is not None
+            _, frames, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._grown = 0
+            if frames == moved and self._log_file.stat().st_size > LOG_FILE_BYTES:
+                driver.execute("PRAGMA busy_timeout=0")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                driver.execute("PRAGMA busy_timeout=2000")
+            elif frames != moved and frames * 4096 > LOG_FILE_BYTES:
+                log.warning("a long read holds back the log, which is at %d MiB", frames * 4096 >> 20)
+        except Exception as error:
+            self._grown = LOG_GROWTH_BYTES // 2  # tried again when idle, or when as much more has come
+            log.error("a checkpoint failed: %s", error)

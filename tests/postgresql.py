@@ -1,0 +1,138 @@
+"""A real PostgreSQL for tests, on a socket of its own, as a user who may start one: it refuses to run as root."""
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from backend.store.database import Database
+
+OWNER = "codriver"
+FAST = ("fsync=off", "full_page_writes=off")
+_COMMON = ("listen_addresses=", "max_connections=200", "shared_buffers=32MB", "autovacuum=off", "max_wal_size=1GB")
+
+
+class Cluster:
+    """A server that can be stopped, killed and started again; ``settings`` as in postgresql.conf."""
+
+    def __init__(self, *settings: str) -> None:
+        self._programs = _programs()
+        self._user = _unprivileged()
+        self.folder = Path(tempfile.mkdtemp(prefix="codriver-pg-"))  # short: a socket's path has 107 characters
+        if self._user is not None:
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        self._settings = (*_COMMON, *settings, f"unix_socket_directories={self.folder}")
+        self._names = itertools.count(1)
+        how = ("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", f"--username={OWNER}")
+        self._run("initdb", f"--pgdata={self.folder / 'data'}", *how)
+
+    def start(self) -> None:
+        options = " ".join(f"-c {setting}" for setting in self._settings)
+        log = self.folder / "log"
+        self._run("pg_ctl", "start", "-D", str(self.folder / "data"), "-w", "-t", "60", "-l", str(log), "-o", options)
+
+    def stop(self, mode: str = "fast") -> None:
+        """``immediate`` is like a crash."""
+        self._run("pg_ctl", "stop", "-D", str(self.folder / "data"), "-m", mode, "-w", "-t", "60")
+
+    def restart(self, mode: str = "immediate") -> None:
+        self.stop(mode)
+        self.start()
+
+    def remove(self) -> None:
+        self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, name: str) -> str:
+        return f"postgresql://{OWNER}@/{name}?host={self.folder}"
+
+    def empty(self) -> str:
+        """The URL of a new database with nothing in it."""
+        return self._database("template1")
+
+    def fresh(self) -> str:
+        """The URL of a new database with our tables, empty."""
+        if not self._has("pattern"):
+            self.execute('CREATE DATABASE "pattern"')
+            Database.open(self.url("pattern")).close()
+        return self._database("pattern")
+
+    def drop(self, url: str) -> None:
+        self.execute(f'DROP DATABASE "{_name(url)}" WITH (FORCE)')
+
+    def execute(self, statement: str, name: str = "postgres") -> None:
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _has(self, name: str) -> bool:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            return bool(connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone())
+
+    def _database(self, pattern: str) -> str:
+        name = f"test{next(self._names)}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{pattern}"')
+        return self.url(name)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        as_whom: dict[str, Any] = {}
+        if self._user is not None:
+            as_whom = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+        with (self.folder / "said").open("ab") as said:  # not a pipe: the server would inherit it and hold it open
+            ended = subprocess.run(
+                [str(self._programs / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                cwd=self.folder,
+                env={**os.environ, "LC_ALL": "C"},
+                timeout=90,
+                check=False,
+                **as_whom,
+            )
+        assert ended.returncode == 0, f"{program}: {(self.folder / 'said').read_text()[-2000:]}"
+
+
+def cluster(*settings: str) -> Iterator[Cluster]:
+    """A running server, gone when it is over. For a fixture."""
+    made = Cluster(*settings)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+def _name(url: str) -> str:
+    return url.rpartition("?")[0].rpartition("/")[2]
+
+
+def _programs() -> Path:
+    """Where the server's programs are: the newest, or those on the path."""
+    installed = Path("/usr/lib/postgresql")
+    versions = sorted((int(path.name), path / "bin") for path in installed.glob("*") if path.name.isdecimal())
+    if versions:
+        return versions[-1][1]
+    found = shutil.which("initdb")
+    if found is None:
+        pytest.skip("PostgreSQL is not on this machine: scripts/system-packages postgresql installs it")
+    return Path(found).resolve().parent
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    """Whom to run the server as; None where we need not change."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise AssertionError("there is no user but root to run PostgreSQL as")

@@ -1,0 +1,89 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from backend.domain.drivers import CodeKind
+from backend.domain.errors import Refusal
+from backend.store import codes
+from backend.store.database import FILE, Database
+from backend.store.migrations import migrate
+
+only_sqlite = pytest.mark.parametrize("engine", ["sqlite"])
+
+
+@only_sqlite
+def test_a_commit_reaches_the_disk_before_it_returns(database: Database) -> None:
+    settings = {
+        name: database.engine.writer.exec_driver_sql(f"PRAGMA {name}").scalar()
+        for name in ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
+    }
+    database.engine.writer.rollback()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 0, "wal_autocheckpoint": 0}
+
+
+def test_a_data_folder_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / FILE}")
+    with engine.connect() as conn:
+        migrate(conn, "0001")
+        for code in ("FR", "XL"):
+            conn.execute(text("INSERT INTO vehicle_features VALUES ('a', :code, 'Freezer')"), {"code": code})
+        conn.commit()
+    engine.dispose()
+    opened = Database.open(tmp_path)
+    kept = opened.read_now(lambda conn: codes.names(conn, "a", CodeKind.VEHICLE_FEATURE))
+    opened.close()
+    assert kept == {"FR": "Freezer", "XL": "Freezer"}
+
+
+def test_a_second_process_is_refused_by_name(tmp_path: Path) -> None:
+    first = Database.open(tmp_path)
+    program = f"from backend.store.database import Database; Database.open({str(tmp_path)!r})"
+    second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert second.returncode != 0
+    assert "ERR_STORAGE_LOCKED" in second.stderr
+    first.close()
+    Database.open(tmp_path).close()
+
+
+def _filled(folder: Path) -> Path:
+    opened = Database.open(folder)
+    with opened.engine.writer.begin():
+        for number in range(400):
+            opened.engine.writer.exec_driver_sql(f"INSERT INTO skills VALUES ('{number}', 'a', 'code', '{'x' * 2000}')")
+    opened.close()
+    return folder / FILE
+
+
+@pytest.mark.parametrize("fault", ["noise", "empty", "truncated", "holes", "another program's", "missing"])
+def test_a_file_that_cannot_be_trusted_is_refused_and_left_as_it_is(tmp_path: Path, fault: str) -> None:
+    path = _filled(tmp_path)
+    sound = path.read_bytes()
+    match fault:
+        case "noise":
+            path.write_bytes(b"not a database at all" * 1000)
+        case "empty":
+            path.write_bytes(b"")
+        case "truncated":
+            path.write_bytes(sound[: len(sound) // 2])
+        case "holes":
+            path.write_bytes(sound[:40960] + b"\xff" * (len(sound) - 81920) + sound[-40960:])
+        case "another program's":
+            path.unlink()
+            sqlite3.connect(path).execute("CREATE TABLE pictures (id)")
+        case "missing":
+            path.rename(path.with_name("elsewhere"))
+            path.with_name(FILE + "-wal").write_bytes(b"frames")
+    before = path.read_bytes() if path.exists() else None
+    with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
+        Database.open(tmp_path)
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_what_a_killed_first_start_left_behind_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / (FILE + ".new")).write_bytes(b"half a database")
+    Database.open(tmp_path).close()
+    assert (tmp_path / FILE).exists()
