@@ -134,6 +134,23 @@ def test_an_order_goes_to_the_driver_it_is_assigned_to(company: Company) -> None
     assert set(planned(company)) == {"DRV1"}
 
 
+def test_the_plan_leaves_out_what_is_finished_and_keeps_it_with_its_driver(company: Company) -> None:
+    fleet(company, 2)
+    quick(company)
+    orders(company, 4, assignedTo={"serial": "000"})
+    plan(company)
+    company.client.post(f"/api/plans/{DAY}/send")
+    first = planned(company)["DRV0"][0]
+    company.v1("update_completion_details", {"updates": [{"orderNo": first, "data": {"status": "success"}}]})
+    moved = [{"orderNo": f"O{n}", "assignedTo": {"serial": "001"}} for n in range(4)]
+    assert company.v1("create_or_update_orders", {"orders": moved})["success"]
+    plan(company)
+    now = planned(company)
+    assert now["DRV0"] == [first] and len(now["DRV1"]) == 3
+    (shown,) = company.v1("get_completion_details", orderNo=first)["orders"]
+    assert shown["data"]["status"] == "success"
+
+
 def test_an_order_that_goes_to_another_day_leaves_its_route(company: Company) -> None:
     fleet(company, 1)
     quick(company)

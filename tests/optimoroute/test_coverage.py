@@ -30,8 +30,6 @@ UNFINISHED: set[str] = {
     "delete_all_orders/",
     "delete_orders/",
     "start_planning/request/clustering",
-    "get_completion_details/",
-    "update_completion_details/",
     "search_orders/",
 }
 
