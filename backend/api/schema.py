@@ -1,8 +1,9 @@
 """The OpenAPI document of the wire, and a page to try it.
 
 The handlers read bodies themselves, strictly, so the framework cannot know the shapes. A handler says them beside its
-path: ``takes=`` the body's type (``takes_as=`` its media type, where that is not JSON), ``gives=`` the answer's,
-``query=`` a sentence for each parameter of the query.
+path: ``takes=`` the body's type (``takes_as=`` its media type, where that is not JSON, ``takes_example=`` one of it),
+``gives=`` the answer's, ``query=`` a sentence for each parameter of the query, ``problems=False`` that a refusal has the
+answer's shape too.
 """
 
 from collections.abc import Callable
@@ -93,7 +94,8 @@ def _area(path: str) -> str:
 
 def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) -> None:
     if "takes" in opt:
-        content = {opt.get("takes_as", "application/json"): OpenAPIMediaType(schema=shape[opt["takes"]])}
+        media = OpenAPIMediaType(schema=shape[opt["takes"]], example=opt.get("takes_example"))
+        content = {opt.get("takes_as", "application/json"): media}
         operation.request_body = RequestBody(content=content, required=True)
     responses = operation.responses or {}
     for status, response in responses.items():
@@ -101,9 +103,8 @@ def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) 
             response.content = {"application/json": OpenAPIMediaType(schema=shape[opt["gives"]])}
     problem = {"application/problem+json": OpenAPIMediaType(schema=shape[Problem])}
     responses.pop("400", None)
-    operation.responses = responses | {
-        "4XX": OpenAPIResponse("What was wrong, where, and what was expected", content=problem)
-    }
+    wrong = OpenAPIResponse("What was wrong, where, and what was expected", content=problem)
+    operation.responses = responses | ({"4XX": wrong} if opt.get("problems", True) else {})
     for name, text in opt.get("query", {}).items():
         parameter = Parameter(name, "query", {"type": "string"}, text.removesuffix(" (required)"))
         parameter.required = text.endswith(" (required)")

@@ -33,6 +33,7 @@ from typing import Any
 
 import httpx
 
+from tests.optimoroute.described import undescribed
 from tests.serving import Company, Phone, Server, eventually
 
 PLANNED_S = 40.0
@@ -118,6 +119,9 @@ class Step:
     def _misfits(self, stage: Stage) -> list[str]:
         answer = self._send(stage)
         assert answer.status_code == self.status, f"{self.verb} {self.path}: {answer.status_code} {answer.text}"
+        if self.path.startswith("/v1/"):
+            new = undescribed(stage.server.url, self.verb, self.path, answer.json())
+            assert not new, f"{self.verb} {self.path} answers what is not in backend/api/optimoroute/told.py: {new}"
         if self.answer is ...:
             return []
         told = answer.json()

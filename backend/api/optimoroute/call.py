@@ -15,6 +15,8 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from backend.api import auth
+from backend.api.optimoroute import told
+from backend.api.optimoroute.examples import EXAMPLES
 from backend.domain.accounts import Office, Role
 from backend.domain.errors import Refusal
 from backend.service import identity
@@ -84,14 +86,6 @@ class Call:
 Method = Callable[[Call], Awaitable[Answer]]
 
 
-class Told(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What every answer has, with what the document has for the method beside it."""
-
-    success: bool
-    code: str | None = None
-    message: str | None = None
-
-
 def method(
     path: str,
     *verbs: str,
@@ -102,16 +96,17 @@ def method(
 ) -> Callable[[Method], Method]:
     """Makes a function a method of the API, answering these HTTP verbs; the others are told so in the same way.
 
-    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document. ``always`` names
-    the lists that the document calls mandatory in the answer: they are empty where the call is refused.
+    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document; what is answered
+    stands in ``told``. ``always`` names the lists that the OptimoRoute document calls mandatory in the answer: they are
+    empty where the call is refused.
     """
 
     def register(verb: Method) -> Method:
         async def answer(request: Request[Any, Any, Any]) -> Response[bytes]:
-            told = await _answer(request, verb, verbs, roles)
-            if not told["success"]:
-                told = {name: [] for name in always} | told
-            return Response(msgspec.json.encode(told), status_code=200, media_type="application/json")
+            said = await _answer(request, verb, verbs, roles)
+            if not said["success"]:
+                said = {name: [] for name in always} | said
+            return Response(msgspec.json.encode(said), status_code=200, media_type="application/json")
 
         def handler(methods: list[HttpMethod], documented: bool, **described: Any) -> HTTPRouteHandler:
             return route(
@@ -120,17 +115,20 @@ def method(
                 status_code=200,
                 media_type="application/json",
                 include_in_schema=documented,
-                operation_id=lambda _handler, http_method, _path: f"{path}_{str(http_method).lower()}",
+                operation_id=lambda _handler, http_method, _path: f"{path}_{http_method.value.lower()}",
                 summary=path.replace("_", " ").capitalize(),
                 description=verb.__doc__,
                 tags=["OptimoRoute"],
+                problems=False,
                 **described,
             )(answer)
 
+        gives = told.ANSWERS[path]
         if "POST" in verbs:
-            handlers.append(handler([HttpMethod.POST], True, gives=Told, **({"takes": takes} if takes else {})))
+            example = EXAMPLES[path]
+            handlers.append(handler([HttpMethod.POST], True, gives=gives, takes=takes, takes_example=example))
         if "GET" in verbs:
-            handlers.append(handler([HttpMethod.GET], True, gives=Told, **({"query": query} if query else {})))
+            handlers.append(handler([HttpMethod.GET], True, gives=gives, query=query or {}))
         handlers.append(handler([each for each in _VERBS if each.value not in verbs], False))
         return verb
 
