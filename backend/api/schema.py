@@ -2,8 +2,8 @@
 
 The handlers read bodies themselves, strictly, so the framework cannot know the shapes. A handler says them beside its
 path: ``takes=`` the body's type (``takes_as=`` its media type, where that is not JSON, ``takes_example=`` one of it),
-``gives=`` the answer's, ``query=`` a sentence for each parameter of the query, ``problems=False`` that a refusal has the
-answer's shape too.
+``gives=`` the answer's, ``query=`` a sentence for each parameter of the query, ``problems=False`` that a refusal
+has the answer's shape too.
 """
 
 from collections.abc import Callable
