@@ -26,6 +26,7 @@ from backend.api import (
 )
 from backend.api import files as file_links
 from backend.domain.errors import Refusal
+from backend.live.calls import Calls
 from backend.live.hub import Hub
 from backend.places import geocoder as geocoders
 from backend.planning.worker import Planner
@@ -63,7 +64,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
         journal = Journal(database)
         media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
         geocoder = geocoders.choose(settings.geocoder, settings.public_url)
-        hub, planner = _hub(settings), Planner()
+        hub, calls, planner = *_live(settings), Planner()
         acquaintances, guesses = Acquaintances(), Guesses()
         hub.heed("revoked", acquaintances.forget)
         hub.heed("account", acquaintances.forget_account)
@@ -80,6 +81,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             geocoder=geocoder,
             acquaintances=acquaintances,
             guesses=guesses,
+            calls=calls,
             secret=settings.secret(),
             public_url=(settings.public_url or public_url).rstrip("/"),
             tally=Tally(),
@@ -90,20 +92,22 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncI
             await geocoder.close()
             await planner.close()
             await hub.close()
+            await calls.close()
             await journal.close()
             await media.close()
     finally:
         database.close()
 
 
-def _hub(settings: Settings) -> Hub:
-    """One that is joined with those of other processes, where there is a Redis to join them."""
+def _live(settings: Settings) -> tuple[Hub, Calls]:
+    """Joined with those of other processes, where there is a Redis to join them."""
     if not settings.redis_url:
-        return Hub()
+        return Hub(), Calls()
     from backend.live.fanout import JoinedHub
+    from backend.live.fanout_calls import SharedCalls
 
     mark = hmac.new(settings.secret(), b"live", hashlib.sha256).hexdigest()[:16]
-    return JoinedHub(settings.redis_url, mark)
+    return JoinedHub(settings.redis_url, mark), SharedCalls(settings.redis_url)
 
 
 def create_app(settings: Settings, clock: Clock | None = None, public_url: str = "http://127.0.0.1:8000") -> Litestar:

@@ -69,18 +69,20 @@ def client(url: str, patience_s: float = PATIENCE_S) -> Redis:
         ) from error
 
 
-class JoinedHub(Hub):
-    """A hub whose verbs reach the watchers of every process. ``mark`` is the installation's, the same in all of them.
+def prefix(redis: Redis) -> str:
+    """How every name of ours begins. Channels know no database numbers: installations that share a Redis take
+    different ones, and are parted by their names."""
+    return f"codriver:{redis.connection_pool.connection_kwargs.get('db') or 0}"
 
-    Installations that share a Redis take different database numbers, which are part of the channel's name.
-    """
+
+class JoinedHub(Hub):
+    """A hub whose verbs reach the watchers of every process. ``mark`` is the installation's, the same in each."""
 
     def __init__(self, url: str, mark: str) -> None:
         super().__init__()
         self._url = url
         self._redis = client(url)
-        number = self._redis.connection_pool.connection_kwargs.get("db") or 0
-        self._channel = f"codriver:{number}:live"
+        self._channel = f"{prefix(self._redis)}:live"
         self._mark = mark
         self._box = Box(mark, f"{os.getpid()}-{secrets.token_hex(6)}")
         self._heard: dict[str, tuple[int, float]] = {}  # by sender the last letter's number, and when it came

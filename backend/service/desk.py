@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from backend.live.calls import Calls
     from backend.live.hub import Hub
     from backend.places.geocoder import Geocoder
     from backend.planning.worker import Planner
@@ -49,6 +50,7 @@ class Desk:
     geocoder: "Geocoder"
     acquaintances: "Acquaintances"
     guesses: "Guesses"
+    calls: "Calls"
     secret: bytes  # signs links
     public_url: str  # without a slash at the end
     tally: "Tally"

@@ -1,9 +1,7 @@
 """What all methods share: who calls, how many at once, reading what came, and an answer that is always 200 and JSON."""
 
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -195,29 +193,15 @@ async def _perform(
     office = await identity.office(desk, secret[:_LONGEST_KEY])
     if office is None or office.role not in roles:
         raise Refusal("AUTH_KEY_UNKNOWN", "This authentication key is not known, or not meant for this method.")
-    with _one_more(desk, office):
+    limit = office.account.settings.max_concurrent_requests
+    limit = desk.settings.max_concurrent_requests if limit is None else limit
+    async with desk.calls.place(office.key_id, limit) as free:  # until the answer is ready to be sent
+        if not free:
+            raise Refusal("ERR_TOO_MANY_CONNECTIONS", f"More than {limit} requests at the same time.")
         if request.method not in verbs:
             raise Refusal("MALFORMED_REQUEST", f"This method takes {' or '.join(verbs)}, not {request.method}.")
         body = {} if request.method == "GET" else _json_object(await request.body())
         return await verb(Call(desk, office, request.method, _query(request), body))
-
-
-_in_flight: Counter[str] = Counter()  # by API key; a request is over when its answer is ready to be sent
-
-
-@contextmanager
-def _one_more(desk: Desk, office: Office) -> Iterator[None]:
-    limit = office.account.settings.max_concurrent_requests
-    limit = desk.settings.max_concurrent_requests if limit is None else limit
-    if limit and _in_flight[office.key_id] >= limit:
-        raise Refusal("ERR_TOO_MANY_CONNECTIONS", f"More than {limit} requests at the same time.")
-    _in_flight[office.key_id] += 1
-    try:
-        yield
-    finally:
-        _in_flight[office.key_id] -= 1
-        if not _in_flight[office.key_id]:
-            del _in_flight[office.key_id]
 
 
 def _query(request: Request[Any, Any, Any]) -> dict[str, list[str]]:
