@@ -18,6 +18,7 @@ SHOP = {
 }
 KNOWN = office("POST", "/api/locations", SHOP)
 WHOLE = SHOP | {"valid": True}
+PLACED = ("address", "latitude", "longitude")
 BLANK = {"locationNo": "", "locationName": "", "address": "", "notes": "", "checkInTime": 0, "valid": True}
 HERE = {"locationName": "Here", "latitude": 45.8, "longitude": 16.0}
 
@@ -54,7 +55,7 @@ NOWHERE: tuple[dict[str, Any], ...] = (
 CASES = [
     Case(
         "A location has all its properties in every answer, and those that are not told are empty.",
-        [f"objects/Location/{name}" for name in WHOLE],
+        ["objects/Order/location", *(f"objects/Location/{name}" for name in WHOLE)],
         save(order("N1", location=SHOP), order("N2", location=HERE)),
         place(**WHOLE),
         place("N2", **BLANK | HERE),
@@ -209,15 +210,24 @@ CASES = [
         created({"locationNo": "LOC001"}, WHOLE | {"latitude": 45.8, "longitude": 16}, "N2"),
     ),
     Case(
-        "A known address is found, with a name only where that is its name.",
+        "A known address is found; by another name it is another location, at the same place.",
         [ONE + "response/location", ONE + "errors/ERR_LOC_GEOCODING"],
         KNOWN,
         created({"address": SHOP["address"]}, WHOLE),
         created({"address": SHOP["address"], "locationName": SHOP["locationName"]}, WHOLE, "N2"),
-        created({"address": SHOP["address"], "locationName": "Other"}, refused("ERR_LOC_GEOCODING"), "N3"),
-        created({"address": "Nowhere"}, refused("ERR_LOC_GEOCODING"), "N3"),
-        created({"locationNo": "LOC001", "address": SHOP["address"]}, WHOLE, "N3"),
-        created({"locationNo": "LOC001", "address": "Nowhere"}, refused("ERR_LOC_GEOCODING"), "N4"),
+        created(
+            {"address": SHOP["address"], "locationName": "Other"},
+            {
+                "success": True,
+                "id": str,
+                "location": BLANK | {name: SHOP[name] for name in PLACED} | {"locationName": "Other"},
+                "geocodingResults": [[*(SHOP[name] for name in PLACED), False]],
+            },
+            "N3",
+        ),
+        created({"address": "Nowhere"}, refused("ERR_LOC_GEOCODING"), "N5"),
+        created({"locationNo": "LOC001", "address": SHOP["address"]}, WHOLE, "N4"),
+        created({"locationNo": "LOC001", "address": "Nowhere"}, refused("ERR_LOC_GEOCODING"), "N5"),
     ),
     Case(
         "An order that is told another place goes there, and the place that it shared stays where it is.",
