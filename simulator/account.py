@@ -74,6 +74,14 @@ class Account:
         answer = await self._api("GET", "/api/routes", params={"date": date})
         return list(_decode_routes(answer.content).items)
 
+    async def trackings(self, date: str) -> dict[str, str]:
+        """By order id: the code under which its recipient sees each order of a date that was sent."""
+        found = {}
+        async for order in self._items("/api/orders", date=date):
+            if "trackingUrl" in order:
+                found[order["id"]] = order["trackingUrl"].rpartition("/")[2]
+        return found
+
     async def unscheduled(self, date: str) -> list[str]:
         """The ids of the orders that the plan of a date leaves out."""
         answer = await self._api("GET", f"/api/plans/{date}")

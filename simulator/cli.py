@@ -69,6 +69,12 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--verify", is_flag=True, help="Compare what the server holds afterwards; with a finished state file, only compare."
 )
+@click.option(
+    "--watch",
+    type=click.IntRange(0, 2_000),
+    default=0,
+    help="Open so many more maps and recipients' pages, and check what they are shown.",
+)
 @click.option("--report", type=WRITABLE, help="Write the report as JSON.")
 def simulate(report: Path | None, scenario: str | None, calibrate: Path | None, **given: Any) -> None:
     """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""

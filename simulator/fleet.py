@@ -20,6 +20,7 @@ from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
 from simulator.crew import log_in
 from simulator.day import day, recorded
+from simulator.gallery import Gallery
 from simulator.options import Options
 from simulator.phone import Phone
 from simulator.report import document, percentiles
@@ -28,7 +29,6 @@ from simulator.steps import Step, Wait, Who
 from simulator.transport import Http, Socket, Transport, TwoDevices, http_client
 from simulator.truth import Diary, Run, Truth
 from simulator.verify import Verdict, verify
-from simulator.watch import Watch
 from simulator.wire import unix
 
 REFUSED_AHEAD_S = 240.0
@@ -44,11 +44,11 @@ async def simulate(options: Options, console: Console, ending: asyncio.Event | N
     async with http_client(options.url) as client:
         account = Account(client, options.key)
         truth = await log_in(options, account, client, console)
-        watch = Watch(options.url, options.key)
+        gallery = Gallery(options.url, options.key, options.watch)
         try:
-            return await _run(options, truth, account, watch, console, ending or asyncio.Event())
+            return await _run(options, truth, account, gallery, console, ending or asyncio.Event())
         finally:
-            await watch.stop()
+            await gallery.stop()
             truth.close()
 
 
@@ -56,7 +56,7 @@ async def _run(
     options: Options,
     truth: Truth,
     account: Account,
-    watch: Watch,
+    gallery: Gallery,
     console: Console,
     ending: asyncio.Event,
 ) -> dict[str, Any]:
@@ -67,23 +67,24 @@ async def _run(
     driven = 0.0
     troubles: list[str] = []
     if options.resume or not truth.last_at:
-        if not await watch.start():
-            troubles.append(f"the map could not be watched: {watch.trouble}")
+        troubles += await gallery.start(account, truth)
         firsts = {driver: next(steps) for driver, steps in days.items()}
-        clock = _clock(options, truth, watch, firsts)
-        phones = [_phone(truth, diary, index, clock, watch) for index, diary in enumerate(truth.diaries.values())]
+        clock = _clock(options, truth, gallery.first.server_clock, firsts)
+        phones = [_phone(truth, diary, index, clock, gallery) for index, diary in enumerate(truth.diaries.values())]
         running: dict[Phone, Iterator[Step]] = {
             phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)
         }
         await _drive(running, clock, truth, options, console, ending)
         driven = max(phone.reached for phone in phones) - clock.start
         troubles += _undelivered(phones)
-        troubles += await _unseen(truth, watch, every_event=not options.resume and not truth.run.events_before)
     else:
         for driver, steps in days.items():
             truth.diaries[driver].recall(steps)
     wall = monotonic() - begun
     verdict = await verify(account, truth) if options.verify else _counted(truth)
+    if phones:
+        every_event = not options.resume and not truth.run.events_before
+        troubles += await gallery.differences(truth, every_event)
     refused = _sum([diary.refused() for diary in truth.diaries.values()])
     troubles += [
         f"refused with {code}: {count}" for code, count in refused.items() if code not in _to_be_refused(truth)
@@ -95,11 +96,11 @@ async def _run(
         simulatedSeconds=round(driven),
         wallSeconds=round(wall, 1),
         acknowledgementMs=percentiles([ms for phone in phones for ms in phone.latencies_ms]),
-        mapMs=percentiles(watch.latencies_ms),
+        mapMs=percentiles(gallery.latencies_ms()),
         ok=verdict.clean and not troubles,
         verified=options.verify,
         retries=sum(phone.retries for phone in phones),
-        live={"frames": watch.frames, "events": watch.events, "reconnects": watch.reconnects},
+        live=gallery.told(),
         refused=refused,
         troubles=troubles,
         seed=truth.run.seed,
@@ -113,16 +114,6 @@ def _undelivered(phones: list[Phone]) -> list[str]:
     turned = [f"{phone.diary.phone.key}: {phone.turned}" for phone in phones if phone.turned]
     left = [(phone.diary.phone.key, phone.queued) for phone in phones if phone.queued]
     return turned + [f"{key}: {count} messages never acknowledged" for key, count in left]
-
-
-async def _unseen(truth: Truth, watch: Watch, every_event: bool) -> list[str]:
-    """What the map should have shown and did not; events that were there before are not told again."""
-    done = sum(acknowledged for diary in truth.diaries.values() for _, acknowledged in diary.actions())
-    missed = every_event and not await watch.seen(done)
-    troubles = [f"the map got {watch.events} events of {done}"] if missed else []
-    if watch.older_after_newer:
-        troubles.append(f"{watch.older_after_newer} times the map got an older position after a newer one")
-    return troubles
 
 
 def _to_be_refused(truth: Truth) -> set[str]:
@@ -140,10 +131,10 @@ def _steps(diary: Diary, run: Run) -> Iterator[Step]:
     return day(diary.phone.route, who, scenario)
 
 
-def _clock(options: Options, truth: Truth, watch: Watch, firsts: dict[str, Step]) -> SimClock:
+def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, firsts: dict[str, Step]) -> SimClock:
     """The server's own clock where it is simulated; else the day's beginning, or where the run was broken off."""
-    if watch.server_clock is not None:
-        return SimClock(*watch.server_clock)
+    if server is not None:
+        return SimClock(*server)
     start = max(truth.last_at, min(step.until for step in firsts.values() if isinstance(step, Wait)))
     overtakes = options.speed > 1 and max(map(_ends, truth.diaries.values())) > time()
     if start > time() + 60 or overtakes:
@@ -163,13 +154,13 @@ def _ends(diary: Diary) -> float:
     return max((unix(moment) for moment in planned if moment), default=0.0)
 
 
-def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, watch: Watch) -> Phone:
+def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, gallery: Gallery) -> Phone:
     run, scenario = truth.run, read(truth.run.scenario)
     who = Who(diary.phone.key, run.date, run.seed)
     transport = _transport(run, diary.phone.token, packed=index % 2 == 1)
     if diary.phone.second_token is not None:
         transport = TwoDevices(transport, _transport(run, diary.phone.second_token, packed=index % 2 == 0))
-    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), watch.noticed)
+    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), gallery.noticed)
 
 
 def _transport(run: Run, token: str, packed: bool) -> Transport:

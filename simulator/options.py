@@ -28,12 +28,13 @@ class Options(Struct, frozen=True, kw_only=True):
     verify: bool = False
     seconds: float | None = None
     named: str | None = None
+    watch: int = 0
 
     def command(self) -> str:
         """The command line that repeats this run, with the key left to the environment."""
         words = ["codriver", "simulate", "--url", self.url, "--date", self.date, "--seed", str(self.seed)]
         words += ["--speed", f"{self.speed:g}", "--transport", self.transport]
-        for name in ("drivers", "orders", "named", "replay"):
-            if (value := getattr(self, name)) is not None:
+        for name in ("drivers", "orders", "named", "replay", "watch"):
+            if value := getattr(self, name):
                 words += [f"--{'scenario' if name == 'named' else name}", str(value)]
         return shlex.join([*words, *(["--verify"] if self.verify else [])])

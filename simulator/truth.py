@@ -103,6 +103,11 @@ class Diary(Struct):
                     found.setdefault(fix.at_ms, []).append((fix, answer is not None and index not in answer))
         return found
 
+    def newest_ms(self) -> int:
+        """The time of the newest fix that was acknowledged, Unix milliseconds; 0 where none was."""
+        known = (at_ms for at_ms, sent in self.fixes().items() if any(acknowledged for _, acknowledged in sent))
+        return max(known, default=0)
+
     def actions(self) -> list[tuple[Action, bool]]:
         """The actions that were sent, and whether each was acknowledged."""
         found: list[tuple[Action, bool]] = []

@@ -1,10 +1,11 @@
-"""A map watcher of the simulator's own: it measures how long a position takes from its phone to the map, and checks
-their order.
+"""Map watchers of the simulator's own: how long a position takes from its phone to the map, whether an older one ever
+follows a newer one, and whether what is shown in the end is what was done.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from random import Random
 from time import monotonic
 from typing import Any
@@ -21,11 +22,18 @@ from simulator.wire import Message, Positions
 SUBSCRIBE = b'{"type":"subscribe","id":"sim","drivers":"all","events":true,"maxHz":10}'.decode()
 
 
+class Fix(Struct, frozen=True):
+    """The last position of a driver, as far as this watcher reads it."""
+
+    timestamp: float
+
+
 class Seen(Struct, frozen=True):
-    """One driver in a frame of the map."""
+    """One driver in a frame of the map: with a position in a snapshot, with its values in an update."""
 
     driverId: str
     timestamp: float | None = None
+    position: Fix | None = None
 
 
 class LiveFrame(Struct, frozen=True):
@@ -43,19 +51,47 @@ class LiveFrame(Struct, frozen=True):
 _decode = msgspec.json.Decoder(LiveFrame).decode
 
 
+class Arrivals:
+    """When positions left their phones and when they arrived at a watcher; what it was shown last of each driver."""
+
+    def __init__(self) -> None:
+        self._sent: dict[str, list[tuple[int, float]]] = {}
+        self.shown: dict[str, int] = {}
+        self.latencies_ms: list[float] = []
+        self.older_after_newer = 0
+
+    def noticed(self, driver_id: str, message: Message) -> None:
+        """A phone is sending fixes; the newest of them is what is going to be shown."""
+        if isinstance(message, Positions):
+            newest = max(fix.at_ms for fix in message.positions)
+            if newest > self.shown.get(driver_id, 0):
+                self._sent.setdefault(driver_id, []).append((newest, monotonic()))
+
+    def arrived(self, driver_id: str, at_ms: int, moment: float) -> None:
+        """A driver's position of this time is shown."""
+        if at_ms < self.shown.get(driver_id, 0):
+            self.older_after_newer += 1
+            return
+        self.shown[driver_id] = at_ms
+        waiting = self._sent.get(driver_id, [])
+        for sent_ms, sent in waiting:
+            if sent_ms == at_ms:
+                self.latencies_ms.append((moment - sent) * 1000)
+                break
+        self._sent[driver_id] = [item for item in waiting if item[0] > at_ms]
+
+
 class Watch:
     """Subscribes to every driver. ``server_clock`` is (now, speed) where the server's clock is a simulated one."""
 
     def __init__(self, base_url: str, key: str) -> None:
         self._url = websocket_url(base_url, "/live")
         self._key = key
-        self._sent: dict[str, list[tuple[int, float]]] = {}
-        self._newest: dict[str, int] = {}
         self._up = asyncio.Event()
         self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.latencies_ms: list[float] = []
-        self.frames = self.events = self.older_after_newer = self.reconnects = 0
+        self.arrivals = Arrivals()
+        self.frames = self.events = self.reconnects = 0
         self.server_clock: tuple[float, float] | None = None
         self.trouble: str | None = None
 
@@ -72,9 +108,19 @@ class Watch:
 
     async def seen(self, events: int, within_s: float = 5.0) -> bool:
         """Whether so many events came, waiting a while for the last; a connection that broke may have missed some."""
+        return await self._once(lambda: bool(self.reconnects) or self.events >= events, within_s)
+
+    async def behind(self, newest: Mapping[str, int], within_s: float = 5.0) -> list[str]:
+        """The drivers of whom it does not show the newest position (Unix milliseconds) after a while."""
+        shown = self.arrivals.shown
+        await self._once(lambda: all(shown.get(driver, 0) >= at_ms for driver, at_ms in newest.items()), within_s)
+        return [driver for driver, at_ms in newest.items() if shown.get(driver, 0) < at_ms]
+
+    async def _once(self, true: Callable[[], bool], within_s: float) -> bool:
+        """Wait for something that can only become true when a frame comes."""
         try:
             async with asyncio.timeout(within_s):
-                while self._up.is_set() and not self.reconnects and self.events < events:
+                while not true():
                     self._heard.clear()
                     await self._heard.wait()
         except TimeoutError:
@@ -88,11 +134,9 @@ class Watch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def noticed(self, driver_id: str, message: Message) -> None:
-        """A phone is sending fixes; the newest of them is what the map is going to show."""
-        if isinstance(message, Positions) and self._up.is_set():
-            newest = max(fix.at_ms for fix in message.positions)
-            if newest > self._newest.get(driver_id, 0):
-                self._sent.setdefault(driver_id, []).append((newest, monotonic()))
+        """A phone is sending something."""
+        if self._up.is_set():
+            self.arrivals.noticed(driver_id, message)
 
     async def _run(self) -> None:
         spread = Random()
@@ -124,26 +168,17 @@ class Watch:
             case "snapshot":
                 if frame.now is not None and frame.clockSpeed not in (None, 1, 1.0):
                     self.server_clock = (frame.now, float(frame.clockSpeed or 1.0))
+                for seen in frame.drivers:
+                    if seen.position is not None:
+                        self.arrivals.arrived(seen.driverId, round(seen.position.timestamp * 1000), arrived)
                 self.trouble = None
                 self._up.set()
             case "positions":
                 for seen in frame.drivers:
                     if seen.timestamp is not None:
-                        self._arrived(seen.driverId, round(seen.timestamp * 1000), arrived)
+                        self.arrivals.arrived(seen.driverId, round(seen.timestamp * 1000), arrived)
             case "event":
                 self.events += 1
-                self._heard.set()
             case "error":
                 self.trouble = f"{frame.code}: {frame.message}"
-
-    def _arrived(self, driver_id: str, at_ms: int, arrived: float) -> None:
-        if at_ms < self._newest.get(driver_id, 0):
-            self.older_after_newer += 1
-            return
-        self._newest[driver_id] = at_ms
-        waiting = self._sent.get(driver_id, [])
-        for sent_ms, sent in waiting:
-            if sent_ms == at_ms:
-                self.latencies_ms.append((arrived - sent) * 1000)
-                break
-        self._sent[driver_id] = [item for item in waiting if item[0] > at_ms]
+        self._heard.set()

@@ -1,4 +1,4 @@
-"""A server between the phones and a faithful one, that lies: it acknowledges what it drops, and tells what was not so."""
+"""A server in front of a faithful one that lies: it acknowledges what it drops, and tells what was not so."""
 
 import asyncio
 import contextlib
@@ -22,6 +22,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
 
 
 class Liar:
@@ -143,11 +147,9 @@ class Liar:
         self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]
     ) -> None:
         await receive()
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode()
-        address = self._real.replace("http", "ws") + scope["path"]
-        async with connect(
-            address, additional_headers={"Authorization": authorization}, subprotocols=scope["subprotocols"], proxy=None
-        ) as real:
+        kept = {k.decode(): v.decode() for k, v in scope["headers"] if k == b"authorization"}
+        address, spoken = self._real.replace("http", "ws") + scope["path"], scope["subprotocols"] or None
+        async with connect(address, additional_headers=kept, subprotocols=spoken, proxy=None) as real:
             await send({"type": "websocket.accept", "subprotocol": real.subprotocol})
 
             async def up() -> None:
@@ -156,7 +158,15 @@ class Liar:
                 await real.close()
 
             going = asyncio.create_task(up())
+            earlier = None
             async for data in real:
+                if "rewind" in self._lies and b'"positions"' in (frame := _bytes(data)):
+                    if earlier is None:
+                        earlier = data
+                    elif "rewind" not in self.told and len(frame) > 200:
+                        self._tell("rewind")
+                        await send({"type": "websocket.send", "text": data})
+                        data = earlier
                 kind = "text" if isinstance(data, str) else "bytes"
                 with contextlib.suppress(Exception):
                     await send({"type": "websocket.send", kind: data})

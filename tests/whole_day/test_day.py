@@ -70,7 +70,9 @@ def simulate(server: Server, company: Company, tmp_path: Path, *options: str) ->
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("transport", ["http", "ws"])
 def test_a_hostile_day_loses_doubles_and_changes_nothing(server, company, seed, tmp_path: Path, transport: str):
-    report = simulate(server, company, tmp_path, "--seed", str(seed), "--transport", transport, "--speed", "3000")
+    report = simulate(
+        server, company, tmp_path, "--seed", str(seed), "--transport", transport, "--speed", "3000", "--watch", "3"
+    )
     assert report["ok"] and report["orders"] == 30
     for kind in ("positions", "actions", "attachments"):
         counts = report[kind]
@@ -80,6 +82,7 @@ def test_a_hostile_day_loses_doubles_and_changes_nothing(server, company, seed, 
     assert statuses["checked"] == 30 and statuses["wrong"] == 0
     assert statuses["success"] + statuses["failed"] + statuses["rejected"] > 20
     assert report["mapMs"]["p99"] > 0
+    assert (report["live"]["maps"], report["live"]["recipients"]) == (4, 3)
 
 
 @pytest.mark.timeout(280)

@@ -40,6 +40,7 @@ async def run(tmp_path, seed: int, *lies: str) -> tuple[dict[str, Any], dict[str
                 drivers=3,
                 orders=18,
                 speed=3000.0,
+                watch=2,
                 seed=seed,
                 scenario=SCENARIO,
                 verify=True,
@@ -54,14 +55,15 @@ async def run(tmp_path, seed: int, *lies: str) -> tuple[dict[str, Any], dict[str
 
 @pytest.mark.timeout(200)
 async def test_each_lie_is_named_and_nothing_else(tmp_path, seed: int):
-    report, told, text = await run(tmp_path, seed, "drop", "double", "swap", "misapply", "late")
+    report, told, text = await run(tmp_path, seed, "drop", "double", "swap", "misapply", "late", "rewind")
     assert not report["ok"]
-    assert set(told) == {"drop", "double", "swap", "misapply", "late"}, told
+    assert set(told) == {"drop", "double", "swap", "misapply", "late", "rewind"}, told
     assert report["positions"]["lost"] == told["drop"] > 0
     assert report["actions"]["duplicated"] == 1
     assert report["attachments"]["wrong"] == 2
     assert report["orderStatuses"]["wrong"] == 1
     assert report["positions"]["late"] > 0
+    assert any("got an older position after a newer one" in trouble for trouble in report["troubles"])
     faults = report["faults"]
     assert "DRV" in faults["positions"]["lost"][0] and "DRV" in faults["positions"]["late"][0]
     assert "is servicing, should be success" in faults["orderStatuses"]["wrong"][0]
