@@ -24,6 +24,7 @@ The files, from the values outwards:
 * ``search``    a plan within a budget of seconds: which search does what, and when it ends (``watch``)
 * ``iterated``  the search by PyVRP: the problem as clients, shipments, depots and types of vehicles
 * ``solver``    the search by OR-Tools, for what PyVRP cannot express: the problem as a routing model
+* ``clusters``  how far each stop is from the middle of each route's area
 * ``draft``     between the problem and its plan: locks, existing routes, orders of stops made into a plan
 * ``explain``   the cause of each dropped stop, by name
 * ``checker``   every hard rule once more, computed from the problem alone

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pyvrp
 
+from backend.planning.clusters import Strays
 from backend.planning.insertion import Order, Orders
 from backend.planning.matrix import Matrix
 from backend.planning.problem import LOADS, Load, Problem, Seconds, pairs
@@ -29,13 +30,12 @@ UNLIMITED = 1 << 40
 def expresses(problem: Problem) -> bool:
     """Whether PyVRP can be told all that a problem asks for, so that nothing is left for another search.
 
-    It knows no breaks, no balance and no clusters, no pairs with several windows, and none that is on board while the
+    It knows no breaks and no balance, no pairs with several windows, and none that is on board while the
     vehicle reloads.
     """
     related = pairs(problem)
     return (
         problem.options.balancing == "OFF"
-        and not problem.options.clustering
         and not any(vehicle.breaks for vehicle in problem.vehicles)
         and all(len(ranges(problem.stops[i])) == 1 for i in related)
         and not (related and any(vehicle.returns for vehicle in problem.vehicles))
@@ -43,21 +43,28 @@ def expresses(problem: Problem) -> bool:
 
 
 def improve(
-    problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders, done: Callable[[], bool]
+    problem: Problem,
+    matrix: Matrix,
+    choices: list[list[int]],
+    first: Orders,
+    done: Callable[[], bool],
+    areas: Strays = (),
 ) -> Orders:
     """The orders of the best solution found from the first ones, once ``done`` answers true.
 
     ``choices``: for each stop the vehicles it may go to; one that has none stays where it is. Where :func:`expresses`
-    denies it, the orders may break the rules that PyVRP was not told.
+    denies it, the orders may break the rules that PyVRP was not told. ``areas``: what each stop costs in each vehicle
+    beside the way.
     """
-    return Model(problem, matrix, choices).improve(first, done)
+    return Model(problem, matrix, choices, areas).improve(first, done)
 
 
 class Kind(NamedTuple):
-    """What makes vehicles one type: the stops they may serve, the nodes where they start and end, their shift and
-    capacities, and the depot where they reload, how often and in what time."""
+    """What makes vehicles one type: the stops they may serve, what each stop costs in them, the nodes where they start
+    and end, their shift and capacities, and the depot where they reload, how often and in what time."""
 
     stops: tuple[int, ...]
+    area: tuple[Seconds, ...]
     start: int
     end: int
     from_s: Seconds
@@ -71,8 +78,8 @@ class Kind(NamedTuple):
 class Model:
     """A problem in PyVRP's words: locations are the stops that have a choice, then the places of vehicles."""
 
-    def __init__(self, problem: Problem, matrix: Matrix, choices: list[list[int]]) -> None:
-        self._problem, self._matrix = problem, matrix
+    def __init__(self, problem: Problem, matrix: Matrix, choices: list[list[int]], areas: Strays) -> None:
+        self._problem, self._matrix, self._areas = problem, matrix, areas
         self._penalties = penalties(problem, matrix)
         served: dict[int, list[int]] = {}
         for i, vehicles in enumerate(choices):
@@ -103,6 +110,7 @@ class Model:
         room = (UNLIMITED if (limit := shift.capacity[kind]) is None else limit for kind in self._loads)
         return Kind(
             tuple(stops),
+            tuple(self._areas[vehicle]) if self._areas else (),
             matrix.starts[vehicle],
             matrix.ends[vehicle],
             shift.from_s,
@@ -127,14 +135,17 @@ class Model:
                 for stop, step in zip(paired[i], (PICKUP, DELIVERY), strict=True):
                     self._visits[stop] = [pyvrp.Activity(step, len(shipments))]
                 shipments.append(self._shipment(*paired[i]))
-        profiles = {stops: number for number, stops in enumerate(dict.fromkeys(kind.stops for kind in self._kinds))}
+        costs = dict.fromkeys((kind.stops, kind.area) for kind in self._kinds)
+        profiles = {cost: number for number, cost in enumerate(costs)}
         lead_s = self._square(self._matrix.lead_s)
         return pyvrp.ProblemData(
             locations=[pyvrp.Location(0, 0) for _ in self._location],
             clients=clients,
             depots=[pyvrp.Depot(self._location[node], service_duration=reload_s) for node, reload_s in self._depots],
-            vehicle_types=[self._type(kind, profiles[kind.stops], len(same)) for kind, same in self._kinds.items()],
-            distance_matrices=[self._ways(stops) for stops in profiles],
+            vehicle_types=[
+                self._type(kind, profiles[kind.stops, kind.area], len(same)) for kind, same in self._kinds.items()
+            ],
+            distance_matrices=[self._ways(*cost) for cost in profiles],
             duration_matrices=[lead_s for _ in profiles],
             groups=groups,
             shipments=shipments,
@@ -189,9 +200,11 @@ class Model:
             max_reloads=kind.returns,
         )
 
-    def _ways(self, stops: tuple[int, ...]) -> np.ndarray:
-        """Travel times between all locations for vehicles that may serve these stops."""
+    def _ways(self, stops: tuple[int, ...], area: tuple[Seconds, ...]) -> np.ndarray:
+        """Travel times between all locations for vehicles that may serve these stops, which cost so much in them."""
         travel_s = self._square(self._matrix.travel_s)
+        if area:
+            travel_s[:, : len(self._stops)] += np.array([area[i] for i in self._stops], dtype=np.int64)
         others = [self._location[i] for i in set(self._stops).difference(stops)]
         travel_s[:, others] += 2 * max(self._penalties)
         np.fill_diagonal(travel_s, 0)

@@ -12,12 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backend.planning import draft, insertion, iterated, solver
-from backend.planning.matrix import travel
+from backend.planning.clusters import Strays, astray, strays
+from backend.planning.insertion import Orders
+from backend.planning.matrix import Matrix, travel
 from backend.planning.problem import Plan, Problem, budget
 from backend.planning.watch import Watch
 
 ITERATED_SHARE = 0.5
 """The part of the budget for PyVRP where OR-Tools has to follow."""
+AREAS_SHARE = 0.3
+"""The part of PyVRP's time after which it is told the areas of the routes, where routes shall keep apart."""
 
 
 def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Plan:
@@ -28,13 +32,35 @@ def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], 
     movable = draft.movable(problem, matrix, choices)
     orders = draft.greedy(problem, matrix, choices)
     if any(movable):
-        whole = iterated.expresses(problem)
-        share = 1 if whole else ITERATED_SHARE
-        found = iterated.improve(problem, matrix, movable, orders, lambda: watch.elapsed() >= share)
-        mended = insertion.insert(problem, matrix, choices, found)
-        orders = min(orders, mended, key=lambda each: draft.cost(problem, matrix, each))
-        if not whole and watch.elapsed() < 1:
-            found = solver.improve(problem, matrix, movable, orders, watch)
-            orders = insertion.insert(problem, matrix, choices, found)
+        orders = _searched(problem, matrix, choices, movable, orders, watch)
     progress(100)
     return draft.plan(problem, matrix, choices, orders)
+
+
+def _searched(
+    problem: Problem,
+    matrix: Matrix,
+    choices: list[list[int]],
+    movable: list[list[int]],
+    orders: Orders,
+    watch: Watch,
+) -> Orders:
+    areas: Strays = ()
+
+    def cost(orders: Orders) -> int:
+        return draft.cost(problem, matrix, orders) + astray(areas, orders)
+
+    def iterate(orders: Orders, share: float) -> Orders:
+        found = iterated.improve(problem, matrix, movable, orders, lambda: watch.elapsed() >= share, areas)
+        return min(orders, insertion.insert(problem, matrix, choices, found), key=cost)
+
+    whole = iterated.expresses(problem)
+    share = 1 if whole else ITERATED_SHARE
+    if problem.options.clustering:
+        orders = iterate(orders, AREAS_SHARE * share)
+        areas = strays(problem, orders)
+    orders = iterate(orders, share)
+    if not whole and watch.elapsed() < 1:
+        found = solver.improve(problem, matrix, movable, orders, watch, areas)
+        orders = insertion.insert(problem, matrix, choices, found)
+    return orders

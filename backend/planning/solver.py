@@ -11,12 +11,15 @@ from typing import Any
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
+from backend.planning.clusters import Strays
 from backend.planning.insertion import Order, Orders
 from backend.planning.matrix import Matrix
 from backend.planning.problem import LOADS, Problem, pairs
 from backend.planning.timetable import aboard, delivered, detour, penalties, picked_up, ranges, travelled
 from backend.planning.watch import Watch
 
+SCALE = 100
+"""Parts of a second in which all is counted, for what costs a fraction of a second of travel."""
 BALANCE_WEIGHT = 4
 """What a second of work above the mean costs with ON_FORCE and the factor 1, in seconds of travel."""
 
@@ -25,12 +28,15 @@ _STARTS = routing_enums_pb2.FirstSolutionStrategy
 _SEARCHES = routing_enums_pb2.LocalSearchMetaheuristic
 
 
-def improve(problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders, watch: Watch) -> Orders:
+def improve(
+    problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders, watch: Watch, areas: Strays = ()
+) -> Orders:
     """The orders of the best solution found from the first ones, within what is left of the budget.
 
-    ``choices``: for each stop the vehicles it may go to; one that has none stays where it is.
+    ``choices``: for each stop the vehicles it may go to; one that has none stays where it is. ``areas``: what each stop
+    costs in each vehicle beside the way.
     """
-    return Model(problem, matrix, choices, first).search(watch)
+    return Model(problem, matrix, choices, first, areas).search(watch)
 
 
 class Model:
@@ -41,8 +47,11 @@ class Model:
     depots, each of which one vehicle may make, or none.
     """
 
-    def __init__(self, problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders) -> None:
+    def __init__(
+        self, problem: Problem, matrix: Matrix, choices: list[list[int]], first: Orders, areas: Strays
+    ) -> None:
         self._problem, self._matrix, self._choices, self._first = problem, matrix, choices, first
+        self._areas = areas
         self._stops = [i for i, vehicles in enumerate(choices) if vehicles]
         self._vehicles = sorted({v for i in self._stops for v in choices[i]})
         self._reloads = self._depot_visits()
@@ -57,6 +66,7 @@ class Model:
         self._limit_choices()
         self._relate()
         self._balance()
+        self._part()
         parameters = _parameters(bool(pairs(self._problem)), watch.left_s())
         self._routing.CloseModelWithParameters(parameters)
         self._routing.AddSearchMonitor(self._routing.solver().CustomLimit(lambda: watch.elapsed() >= 1))
@@ -78,11 +88,11 @@ class Model:
         )
         self._routing = pywrapcp.RoutingModel(self._index)
         travel_s = self._matrix.travel_s
-        arcs = [[travel_s[a][b] for b in self._nodes] for a in self._nodes]
+        arcs = [[SCALE * travel_s[a][b] for b in self._nodes] for a in self._nodes]
         self._routing.SetArcCostEvaluatorOfAllVehicles(self._routing.RegisterTransitMatrix(arcs))
         penalty = penalties(self._problem, self._matrix)
         for k, i in enumerate(self._stops):
-            self._routing.AddDisjunction([self._index.NodeToIndex(k)], penalty[i])
+            self._routing.AddDisjunction([self._index.NodeToIndex(k)], SCALE * penalty[i])
         for k in self._trip_indices():
             self._routing.AddDisjunction([k], 0)
 
@@ -256,21 +266,34 @@ class Model:
         used = max(1, len(vehicles) if forced else sum(1 for v in vehicles if self._first[v]))
         served = sum(i < len(self._problem.stops) for v in vehicles for i in self._first[v])
         work_s = sum(self._work_s(v, self._first[v]) for v in vehicles)
-        cost = max(1, round(BALANCE_WEIGHT * options.balancing_factor)) if forced else 1
+        weight = BALANCE_WEIGHT * options.balancing_factor if forced else 1
         stops = work = self._count("stops", [1] * len(self._stops), [None] * len(vehicles), True)
         least, most = served // used, -(-served // used)
         if options.balance_by == "NUM":
-            cost = cost * work_s // max(1, served)
+            weight *= work_s / max(1, served)
         else:
             work, least, most = self._working_time(), work_s // used, work_s // used
+        cost = round(SCALE * weight)
         for k in range(len(vehicles)):
             end = routing.End(k)
             work.SetCumulVarSoftUpperBound(end, most, cost)
             if forced:
                 routing.SetVehicleUsedWhenEmpty(True, k)
-                stops.SetCumulVarSoftLowerBound(end, 1, detour(self._matrix) // 2)
+                stops.SetCumulVarSoftLowerBound(end, 1, SCALE * (detour(self._matrix) // 2))
             else:
                 work.SetCumulVarSoftLowerBound(end, least, cost)
+
+    def _part(self) -> None:
+        """Clustering: each stop costs as much as it is far from the middle of the area of its vehicle."""
+        if not self._areas:
+            return
+        others = [0] * (len(self._nodes) - len(self._stops))
+        transits = [
+            self._routing.RegisterUnaryTransitVector([*(self._areas[v][i] for i in self._stops), *others])
+            for v in self._vehicles
+        ]
+        self._routing.AddDimensionWithVehicleTransits(transits, 0, _UNLIMITED, True, "stray")
+        self._routing.GetDimensionOrDie("stray").SetSpanCostCoefficientForAllVehicles(SCALE)
 
     def _working_time(self) -> Any:
         travel_s, service_s = self._matrix.travel_s, self._service_s()

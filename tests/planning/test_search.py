@@ -1,8 +1,10 @@
 """Plans of the search: valid, as good as trying everything for small problems, and what options ask for."""
 
+import math
 import random
 import time
 from collections import Counter
+from statistics import fmean
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
@@ -13,7 +15,7 @@ from backend.planning import draft, iterated, jobprocess
 from backend.planning.checker import violations
 from backend.planning.fitness import candidates
 from backend.planning.matrix import travel
-from backend.planning.problem import Break, Existing, Options, Plan, Problem, budget
+from backend.planning.problem import Break, Existing, Options, Place, Plan, Problem, budget
 from backend.planning.search import solve
 from backend.planning.timetable import penalties
 from tests.planning.builders import HOUR, LINE, at, problem, stop, town, vehicle
@@ -233,6 +235,41 @@ def test_balancing_narrows_the_work_of_the_drivers_that_are_used() -> None:
 
     even = replace(asked, options=replace(asked.options, balancing="ON", balance_by="NUM"))
     assert spread(plan_of(even)) < spread(plan_of(asked))
+
+
+@pytest.mark.parametrize(("factor", "moved"), [(0.0, 0), (0.1, 0), (0.3, 1), (1.0, 1)])
+def test_the_balancing_factor_decides_how_long_a_way_is_worth_it(factor: float, moved: int) -> None:
+    """A stop that the idler driver takes over saves the busier 2700 s above the mean, and costs 1800 s on the way."""
+    busy = [stop(f"S{i}", 1, service_s=3000) for i in range(4)]
+    shifts = vehicle("V"), vehicle("W", start=at(10), end=at(10))
+    options = replace(LINE, balancing="ON_FORCE", balancing_factor=factor, seconds=0.4)
+    asked = problem(*busy, stop("T", 10, service_s=3000, vehicles=frozenset({"W"})), *shifts, options=options)
+    assert len(orders(plan_of(asked))["W"]) == 1 + moved
+
+
+@pytest.mark.parametrize("more", [{}, {"balancing": "ON"}])
+def test_clustering_keeps_routes_apart(more: dict[str, str]) -> None:
+    asked = town(random.Random(5), 60, 8, seconds=1.5, **more)
+    where = {each.key: each.place for each in asked.stops}
+
+    def strangers(plan: Plan) -> int:
+        """Stops that are nearer to the middle of another route than to that of their own."""
+        routes = [[where[each.stop] for each in route.visits] for route in plan.routes]
+        middles = [
+            (fmean(each.latitude for each in route), fmean(each.longitude for each in route)) for route in routes
+        ]
+
+        def nearest(place: Place) -> int:
+            away = [math.dist((place.latitude, 0.7 * place.longitude), (lat, 0.7 * lon)) for lat, lon in middles]
+            return away.index(min(away))
+
+        return sum(nearest(place) != number for number, route in enumerate(routes) for place in route)
+
+    apart = replace(asked, options=replace(asked.options, clustering=True))
+    mixed, parted = plan_of(asked), plan_of(apart)
+    print(f"{strangers(mixed)} stops nearer to another route, {strangers(parted)} with clustering")
+    assert strangers(parted) < strangers(mixed) and len(parted.dropped) <= len(mixed.dropped)
+    assert parted.cost < 1.35 * mixed.cost
 
 
 PLANNED = (Existing("V", ("C", "A")), Existing("unknown", ("B",)), Existing("W", ("gone",)))

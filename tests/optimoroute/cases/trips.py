@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, routes, settings
+from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, planned, routes, settings
 from tests.optimoroute.table import Case, Play, Stage, office, phone, plan, post, refused, send
 
 REQUEST = "start_planning/request/"
@@ -111,5 +111,15 @@ CASES = [
         office("PUT", "/api/fleet", {"drivers": [{"externalId": "D1", "name": "Driver 1", "breaks": []}]}),
         plan(DAY),
         kinds(*["order"] * 6),
+    ),
+    Case(
+        "Routes that shall keep apart are planned like others.",
+        [REQUEST + "clustering"],
+        fleet(2),
+        settings(planningSeconds=0.5),
+        orders(*FULL[:2]),
+        plan(DAY, clustering=True),
+        planned({"D1": ["O0"], "D2": ["O1"]}, {"D1": ["O1"], "D2": ["O0"]}),
+        *(post("start_planning", {"date": DAY, "clustering": wrong}, INVALID) for wrong in (1, "true", None)),
     ),
 ]
