@@ -146,11 +146,11 @@ async def test_the_watcher_measures_from_sending_to_the_map_and_sees_an_older_af
         await asyncio.sleep(0.02)
         map_.go.set()
         async with asyncio.timeout(5):
-            while not watch.older_after_newer:
+            while not watch.arrivals.older_after_newer:
                 await asyncio.sleep(0.01)
         await watch.stop()
-    assert len(watch.latencies_ms) == 1 and watch.latencies_ms[0] >= 20
-    assert watch.events == 1 and watch.older_after_newer == 1
+    assert len(watch.arrivals.latencies_ms) == 1 and watch.arrivals.latencies_ms[0] >= 20
+    assert watch.events == 1 and watch.arrivals.older_after_newer == 1
 
 
 async def test_a_map_that_cannot_be_watched_is_told():
