@@ -30,7 +30,7 @@ from backend.live.calls import Calls
 from backend.live.hub import Hub
 from backend.places import geocoder as geocoders
 from backend.planning.worker import Planner
-from backend.service import plans, retention, watch
+from backend.service import leases, retention, watch
 from backend.service.callers import Acquaintances, Guesses
 from backend.service.desk import Clock, Desk
 from backend.service.tally import Tally
@@ -117,12 +117,13 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with open_desk(settings, clock or Clock(), public_url) as desk:
             app.state.desk = desk
-            await plans.recover(desk)
+            await leases.recover(desk)
             await desk.planner.start()
-            forgetting = asyncio.create_task(retention.keep_forgetting(desk))
+            chores = [asyncio.create_task(work(desk)) for work in (leases.keep_watch, retention.keep_forgetting)]
             desk.hub.start(watch.Sources(desk, live.encode_event, recipient.encode_delivery))
             yield
-            forgetting.cancel()
+            for chore in chores:
+                chore.cancel()
 
     app = Litestar(
         route_handlers=HANDLERS,

@@ -3,9 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -15,7 +13,7 @@ from backend.domain.orders import BEGUN
 from backend.domain.plans import CannotPlan, PlanRequest
 from backend.domain.routes import Route
 from backend.planning import problem
-from backend.service import selection, settle, workload
+from backend.service import leases, selection, settle, workload
 from backend.service.desk import Desk
 from backend.service.selection import Draft
 from backend.store import jobs, orders, routes
@@ -24,7 +22,7 @@ from backend.store.orders import Record
 from backend.store.routes import RouteRecord
 
 if TYPE_CHECKING:
-    from backend.planning.worker import Job, Planner
+    from backend.planning.worker import Job
 
 LONGEST_DAYS = 35
 _STOP_S = 12.0  # the planner ends a job that was asked to stop within five seconds, by force if need be
@@ -45,17 +43,6 @@ class Sent(msgspec.Struct, frozen=True):
     sent_ms: int
 
 
-@dataclass(eq=False)
-class _Live:
-    """A job that this process plans."""
-
-    job: "Job"
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-_live: WeakKeyDictionary["Planner", dict[int, _Live]] = WeakKeyDictionary()
-
-
 async def start(desk: Desk, office: Office, request: PlanRequest) -> int:
     """Begins to plan and answers the job's id. Refuses as :class:`CannotPlan` what cannot be planned."""
     draft = await desk.journal.transact(lambda conn: selection.prepare(conn, desk, office, request))
@@ -69,7 +56,7 @@ async def start(desk: Desk, office: Office, request: PlanRequest) -> int:
         text = "The server is stopping."
         await desk.journal.transact(lambda conn: jobs.end(conn, draft.job_id, "E", 0, text))
         raise CannotPlan("ERR_OPT_COULD_NOT_START", text) from error
-    _live.setdefault(desk.planner, {})[draft.job_id] = _Live(job)
+    leases.own(desk)[draft.job_id] = leases.Live(job)
     return draft.job_id
 
 
@@ -78,7 +65,7 @@ async def status(desk: Desk, office: Office, job_id: int) -> Progress:
     record = await desk.database.read(lambda conn: jobs.find(conn, office.account.id, job_id))
     if record is None:
         raise Refusal("ERR_JOB_NOT_FOUND", "The planning job with the specified id was not found.")
-    live = _live.get(desk.planner, {}).get(job_id)
+    live = leases.own(desk).get(job_id)
     if record.status in jobs.RUNNING and live is not None:
         return Progress(live.job.status if live.job.status in jobs.RUNNING else "R", min(99, live.job.percent))
     return Progress(record.status, record.percent, record.reason)
@@ -91,23 +78,16 @@ async def stop(desk: Desk, office: Office, job_id: int) -> None:
     """
     if (await status(desk, office, job_id)).status not in jobs.RUNNING:
         raise Refusal("ERR_OPT_NOT_RUNNING", "The planning job is not running.")
-    live = _live.get(desk.planner, {}).get(job_id)
+    live = leases.own(desk).get(job_id)
     if live is not None:
         desk.planner.stop(live.job)
-        try:
-            await asyncio.wait_for(live.ended.wait(), _STOP_S)
-        except TimeoutError as error:
-            raise Refusal(
-                "ERR_OPT_COULD_NOT_STOP", "The planning job does not end; it is being ended by force."
-            ) from error
-        return
-    # Another process plans it; it will find its job ended and leave everything as it is.
-    await desk.journal.transact(lambda conn: jobs.end(conn, job_id, "C", 0, "Stopped from elsewhere."))
-
-
-async def recover(desk: Desk) -> None:
-    """At start: jobs whose planner died with the process that ran it have failed."""
-    await desk.journal.transact(lambda conn: jobs.end_all(conn, "The server was restarted during planning."))
+        ended = live.ended.wait()
+    else:
+        ended = leases.stop_elsewhere(desk, office.account.id, job_id)
+    try:
+        await asyncio.wait_for(ended, _STOP_S)
+    except TimeoutError as error:
+        raise Refusal("ERR_OPT_COULD_NOT_STOP", "The planning job does not end; it is being ended by force.") from error
 
 
 async def send(desk: Desk, office: Office, date: str, *, only_news: bool = False) -> Sent:
@@ -164,7 +144,7 @@ async def _done(desk: Desk, account: Account, draft: Draft, job: "Job") -> None:
         await desk.journal.transact(lambda conn: jobs.end(conn, draft.job_id, "E", job.percent, text))
         raise
     finally:
-        live = _live.get(desk.planner, {}).pop(draft.job_id, None)
+        live = leases.own(desk).pop(draft.job_id, None)
         if live is not None:
             live.ended.set()
     for date in {date for date, _ in saved}:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 from backend.service.desk import Desk
 from backend.store import fleet, people, tracks
@@ -9,17 +10,21 @@ from backend.store import fleet, people, tracks
 log = logging.getLogger("codriver.retention")
 
 EVERY_S = 3600.0
+LOOK_S = 60.0  # between two looks at whether it falls to us: of several processes one does it
 DAY_MS = 86_400_000
 
 
 async def keep_forgetting(desk: Desk) -> None:
     """Sweep at once and then every hour, until cancelled. What goes wrong once is tried again the next time."""
+    swept_at: float | None = None
     while True:
         try:
-            await sweep(desk)
+            if await desk.database.leads() and (swept_at is None or time.monotonic() - swept_at >= EVERY_S):
+                swept_at = time.monotonic()
+                await sweep(desk)
         except Exception:
             log.exception("the positions that are too old could not be deleted")
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(min(LOOK_S, EVERY_S))
 
 
 async def sweep(desk: Desk) -> None:

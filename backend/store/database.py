@@ -25,11 +25,17 @@ class Engine(Protocol):
     readers: int
     """How many may read at once."""
 
+    alone: bool
+    """No other process uses it."""
+
     def read(self, fn: Callable[[Connection], T]) -> T:
         """What ``fn`` finds in one consistent snapshot. It may be run again where the connection was lost."""
 
     def writers(self) -> tuple[Writer, Writer]:
         """Who commits positions, and who commits all other changes."""
+
+    def leads(self) -> bool:
+        """Whether this is the process that does what one alone should do: one at a time, until it ends."""
 
     def close(self) -> None:
         """The end; the writers have stopped before it."""
@@ -66,6 +72,15 @@ class Database:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, fn)
         finally:
             self._waiting -= 1
+
+    @property
+    def alone(self) -> bool:
+        """No other process uses it."""
+        return self.engine.alone
+
+    async def leads(self) -> bool:
+        """Whether this is the process that does what one alone should do: one at a time, until it ends."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.engine.leads)
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """The same from a thread that may block."""

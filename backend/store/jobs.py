@@ -1,5 +1,7 @@
 """Planning jobs: who plans what since when, and what became of it."""
 
+from collections.abc import Mapping
+
 import msgspec
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
@@ -75,6 +77,34 @@ def end_all(conn: Connection, reason: str) -> int:
     """Jobs whose planner died with its process; E, with the reason. How many there were."""
     statement = update(planner_jobs).where(planner_jobs.c.status.in_(RUNNING)).values(status="E", reason=reason)
     return conn.execute(statement).rowcount
+
+
+def beat(conn: Connection, percents: Mapping[int, int]) -> dict[int, bool]:
+    """Somebody plans these and is so far: by those that have not ended, whether they are asked to stop."""
+    asked: dict[int, bool] = {}
+    for job_id, percent in percents.items():
+        mine = (planner_jobs.c.id == job_id) & planner_jobs.c.status.in_(RUNNING)
+        conn.execute(update(planner_jobs).where(mine).values(percent=percent, beat=planner_jobs.c.beat + 1))
+        if (stopping := conn.execute(select(planner_jobs.c.stopping).where(mine)).scalar()) is not None:
+            asked[job_id] = stopping
+    return asked
+
+
+def beats(conn: Connection) -> dict[int, int]:
+    """How often somebody said to plan each of the jobs that have not ended."""
+    rows = conn.execute(select(planner_jobs.c.id, planner_jobs.c.beat).where(planner_jobs.c.status.in_(RUNNING)))
+    return {row.id: row.beat for row in rows}
+
+
+def ask_to_stop(conn: Connection, job_id: int) -> None:
+    """Whoever plans it sees that with the next beat."""
+    conn.execute(update(planner_jobs).where(planner_jobs.c.id == job_id).values(stopping=True))
+
+
+def end_silent(conn: Connection, job_id: int, last_beat: int, reason: str) -> bool:
+    """E, where nobody said to plan it since this beat."""
+    silent = (planner_jobs.c.id == job_id) & planner_jobs.c.status.in_(RUNNING) & (planner_jobs.c.beat == last_beat)
+    return conn.execute(update(planner_jobs).where(silent).values(status="E", reason=reason)).rowcount == 1
 
 
 def _job(row: RowMapping) -> JobRecord:

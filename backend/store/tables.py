@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -278,6 +279,8 @@ planner_jobs = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("last_date", text(10), nullable=False),  # of the range that is planned, `date` being the first
     Column("scope", LargeBinary, nullable=False),  # domain.plans.Scope: which orders and drivers it plans
+    Column("beat", Integer, nullable=False, server_default="0"),  # grows while somebody plans it
+    Column("stopping", Boolean, nullable=False, server_default=false()),  # whoever plans it is to stop
     Index("planner_jobs_by_date", "account_id", "date", "status"),
     Index("planner_jobs_by_status", "account_id", "status"),
     sqlite_autoincrement=True,

@@ -13,7 +13,7 @@ from backend.domain.errors import Refusal
 from backend.domain.orders import Status
 from backend.domain.plans import CannotPlan, PlanRequest
 from backend.planning.problem import Dropped, Plan, Problem, Route, Visit
-from backend.service import completions, days, orders, plans, removal, selection
+from backend.service import completions, days, leases, orders, plans, removal, selection
 from backend.service.completions import Asked
 from backend.service.desk import Clock
 from backend.store import fleet, jobs
@@ -279,9 +279,11 @@ async def test_a_planning_that_does_not_end_when_it_is_stopped_is_told(
 
 async def test_jobs_of_a_dead_process_have_failed(company) -> None:
     desk, office, _ = company
+    if not desk.database.alone:
+        pytest.skip("another process may be planning them: see test_leases")
     await give(desk, office)
     job_id = await plans.start(desk, office, PlanRequest(DAY, DAY))
-    await plans.recover(desk)
+    await leases.recover(desk)
     progress = await plans.status(desk, office, job_id)
     assert progress.status == "E" and progress.reason
 

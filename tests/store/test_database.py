@@ -42,7 +42,10 @@ def schema(conn: Connection) -> dict[str, object]:
     """Everything of every table, as the engine itself tells it."""
     if conn.dialect.name == "sqlite":
         statement = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
-        return {name: " ".join(sql.split()) for name, sql in conn.execute(text(statement))}
+        return {
+            name: " ".join(sql.replace(",", " , ").replace(")", " ) ").split())
+            for name, sql in conn.execute(text(statement))
+        }
     told = inspect(conn)
     found: dict[str, object] = {}
     for name in set(told.get_table_names()) - {"alembic_version"}:

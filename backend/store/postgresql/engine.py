@@ -1,6 +1,7 @@
 """The server: reached, brought up to date, and read."""
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -26,6 +27,7 @@ START_S = 10.0  # for a server that is just being started beside us
 PATIENCE_S = 2.0  # for a server that was there a moment ago
 AWAY_S = 0.5  # after which a server that was away is looked for again
 FORGOTTEN_MS = 90 * 86_400_000
+LEAD = 0x0C0D_1EAD  # the advisory lock of the process that leads
 MIGRATIONS = 0x0C0D_0001  # the advisory lock under which the tables are brought up to date
 
 
@@ -33,12 +35,15 @@ class Postgresql:
     """What ``Database`` and ``Journal`` need of an engine, with PostgreSQL behind it."""
 
     readers = 8
+    alone = False
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self._readers = connect.readers(url, self.readers)
         self._sessions: list[Session] = []
         self._away_until = 0.0
+        self._lead: Connection | None = None
+        self._leading = threading.Lock()
 
     @classmethod
     def open(cls, where: str) -> "Postgresql":
@@ -89,7 +94,31 @@ class Postgresql:
         self._sessions += [positions, changes]
         return Positions(positions), Changes(changes)
 
+    def leads(self) -> bool:
+        """A lock of a connection that is kept for it: the server gives it to another when the connection ends."""
+        with self._leading:
+            try:
+                if self._lead is None:
+                    self._lead = connect.keeper(self._url).connect().execution_options(isolation_level="AUTOCOMMIT")
+                    taken = self._lead.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEAD})
+                else:
+                    taken = self._lead.scalar(text("SELECT true"))
+            except DBAPIError as error:
+                log.info("it is not known who leads: %s", said(error))
+                taken = False
+            if not taken:
+                self._resign()
+            return bool(taken)
+
+    def _resign(self) -> None:
+        if self._lead is not None:
+            self._lead.invalidate()
+            self._lead.close()
+            self._lead = None
+
     def close(self) -> None:
+        with self._leading:
+            self._resign()
         for session in self._sessions:
             session.close()
         self._readers.dispose()

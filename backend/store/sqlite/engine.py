@@ -32,6 +32,7 @@ class Sqlite:
     """What ``Database`` and ``Journal`` need of an engine, with SQLite behind it."""
 
     readers = 4
+    alone = True
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -81,6 +82,9 @@ class Sqlite:
         """Who commits positions, and who commits all other changes: here one and the same."""
         writer = Writer(self.writer, self.path.with_name(self.path.name + "-wal"))
         return writer, writer
+
+    def leads(self) -> bool:
+        return True
 
     def close(self) -> None:
         """Close the file, which leaves no log behind."""
