@@ -25,6 +25,7 @@ The files, from the values outwards:
 * ``iterated``  the search by PyVRP: the problem as clients, shipments, depots and types of vehicles
 * ``solver``    the search by OR-Tools, for what PyVRP cannot express: the problem as a routing model
 * ``clusters``  how far each stop is from the middle of each route's area
+* ``priority``  stops of high priority sooner, where that costs little
 * ``draft``     between the problem and its plan: locks, existing routes, orders of stops made into a plan
 * ``explain``   the cause of each dropped stop, by name
 * ``checker``   every hard rule once more, computed from the problem alone

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backend.planning import draft, insertion, iterated, solver
+from backend.planning import draft, insertion, iterated, priority, solver
 from backend.planning.clusters import Strays, astray, strays
 from backend.planning.insertion import Orders
 from backend.planning.matrix import Matrix, travel
@@ -33,6 +33,7 @@ def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], 
     orders = draft.greedy(problem, matrix, choices)
     if any(movable):
         orders = _searched(problem, matrix, choices, movable, orders, watch)
+        orders = priority.earlier(problem, matrix, movable, orders)
     progress(100)
     return draft.plan(problem, matrix, choices, orders)
 
