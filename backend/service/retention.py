@@ -29,8 +29,12 @@ async def keep_forgetting(desk: Desk) -> None:
 
 async def sweep(desk: Desk) -> None:
     """Delete every position that its company's `driverPositionRetentionDays` says is too old."""
+    now_ms = desk.clock.now_ms()
+    kept_days = await desk.database.read(people.longest_kept_days)
+    all_before_ms = None if kept_days is None else now_ms - kept_days * DAY_MS
+    await desk.journal.transact(lambda conn: tracks.clear(conn, all_before_ms, now_ms))
     for company in await desk.database.read(people.accounts_that_forget):
-        before_ms = desk.clock.now_ms() - company.settings.driver_position_retention_days * DAY_MS
+        before_ms = now_ms - company.settings.driver_position_retention_days * DAY_MS
         drivers = await desk.database.read(lambda conn, account_id=company.id: fleet.driver_ids(conn, account_id))
         for driver_id in drivers:  # one by one, so that nobody waits for all of them
             await desk.journal.transact(lambda conn, of=driver_id, to=before_ms: tracks.delete_before(conn, of, to))

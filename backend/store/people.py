@@ -39,6 +39,12 @@ def accounts_that_forget(conn: Connection) -> list[Account]:
     return [each for each in every if each.settings.driver_position_retention_days]
 
 
+def longest_kept_days(conn: Connection) -> int | None:
+    """For how long the account that keeps its drivers' positions longest does so; None where one does for ever."""
+    kept = [_account(row).settings.driver_position_retention_days for row in conn.execute(select(accounts))]
+    return max(kept) if kept and all(kept) else None
+
+
 def save_settings(conn: Connection, account_id: str, settings: Settings) -> None:
     conn.execute(update(accounts).where(accounts.c.id == account_id).values(settings=msgspec.json.encode(settings)))
 

@@ -95,6 +95,13 @@ def delete_before(conn: Connection, driver_id: str, before_ms: int) -> int:
     return deleted
 
 
+def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
+    """Where positions are parted by time, drop the parts that are wholly from before ``before_ms``, which nobody keeps
+    (None where somebody keeps all), and those of the past that are empty. What single drivers leave there goes by
+    ``delete_before``."""
+    _shelf(conn).clear(conn, before_ms, now_ms)
+
+
 def _shelf(conn: Connection) -> Any:
     """How chunks are kept where this connection leads."""
     return _SHELVES[conn.dialect.name]

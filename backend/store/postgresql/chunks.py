@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, text, update
 from backend.domain import positions
 from backend.store.batches import NOTHING, Row, Tail
 from backend.store.parts import parts
+from backend.store.postgresql import partitions
 from backend.store.postgresql.partitions import week_of
 from backend.store.tables import chunks
 from backend.store.tables import tails as table
@@ -112,6 +113,11 @@ def forget(conn: Connection, driver_id: str, before_ms: int) -> None:
     """Forget where a driver was who has not moved since; how far the stored ones reach is no position."""
     gone = (table.c.driver_id == driver_id) & (table.c.last_ms < before_ms) & (table.c.recent != b"")
     conn.execute(update(table).where(gone).values(recent=b""))
+
+
+def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
+    """Drop whole partitions, which costs nothing, before single rows are deleted."""
+    partitions.drop(conn, before_ms, now_ms)
 
 
 def _tail(last_ms: int, recent: bytes) -> Tail:

@@ -15,6 +15,9 @@ from backend.store.batches import Batch
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
 _MONDAY_MS = -3 * DAY_MS  # the first of January 1970 was a Thursday
+LINGER_MS = 3 * WEEK_MS  # an empty partition of a week that is hardly past will be needed again
+PATIENCE_MS = 1_500  # for the lock that dropping takes: all who read positions wait behind it
+_WAIT = text("SELECT set_config('lock_timeout', :for, true)")
 MAKERS = 0x0C0D_9A27  # the advisory lock under which partitions come and go
 
 
@@ -60,6 +63,31 @@ def provide(conn: Connection, weeks: Iterable[int]) -> None:
         conn.exec_driver_sql(
             f"ALTER TABLE chunks ATTACH PARTITION {name} FOR VALUES FROM ({week_ms}) TO ({week_ms + WEEK_MS})"
         )
+
+
+def drop(conn: Connection, before_ms: int | None, now_ms: int) -> list[str]:
+    """Drop the partitions of which nobody keeps anything, as all of it is from before ``before_ms``, and those of past
+    weeks in which nothing is left; their names.
+
+    Refuses by a timeout of the engine where somebody reads for so long that others would have to wait behind us.
+    """
+    gone = []
+    former = conn.scalar(text("SELECT current_setting('lock_timeout')"))
+    conn.execute(_WAIT, {"for": f"{PATIENCE_MS}ms"})
+    conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MAKERS})
+    for name, week_ms in present(conn).items():
+        forgotten = before_ms is not None and week_ms + WEEK_MS <= before_ms
+        if forgotten or (week_ms + LINGER_MS < now_ms and _is_empty(conn, name)):
+            conn.exec_driver_sql(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+            if forgotten or _is_empty(conn, name):  # again, as it can be filled no more
+                conn.exec_driver_sql(f"DROP TABLE {name}")
+                gone.append(name)
+    conn.execute(_WAIT, {"for": former})
+    return gone
+
+
+def _is_empty(conn: Connection, name: str) -> bool:
+    return conn.exec_driver_sql(f"SELECT NOT EXISTS (SELECT 1 FROM {name})").scalar_one()
 
 
 def _beginning(name: str) -> int:

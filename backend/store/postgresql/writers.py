@@ -16,6 +16,7 @@ from backend.store.postgresql.session import Session
 
 log = logging.getLogger(__name__)
 
+DRIVERS_KNOWN = 100_000
 TURN = 0x0C0D_F0C7  # the advisory lock under which all but positions is changed
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(:key)")
 Outcomes = list[tuple[Any, Exception | None]]
@@ -50,6 +51,7 @@ class Positions:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._weeks: set[int] = set()
+        self._begun: set[str] = set()
 
     def commit(self, entries: list[Entry]) -> None:
         batches = [entry.work for entry in entries if isinstance(entry.work, Batch)]
@@ -60,14 +62,21 @@ class Positions:
 
     def _store(self, batches: list[Batch]) -> Outcomes:
         try:
-            return self._session.run(partial(_store, batches, self._provide(batches)))
+            self._provide(batches)
+            return self._session.run(partial(_store, batches))
         except Exception as error:
             if state_of(error) != NO_PARTITION:
                 raise
         self._weeks.clear()  # a partition went because nothing was in it
-        return self._session.run(partial(_store, batches, self._provide(batches)))
+        self._provide(batches)
+        return self._session.run(partial(_store, batches))
 
     def _provide(self, batches: list[Batch]) -> None:
+        """Partitions, and rows to lock, in transactions of their own: within one that holds other rows already, two
+        processes that meet the same new drivers in another order would wait for each other."""
+        if new := {batch.driver_id for batch in batches} - self._begun:
+            self._session.run(lambda conn: chunks.begin(conn, new))
+            self._begun = self._begun | new if len(self._begun) < DRIVERS_KNOWN else new
         if missing := partitions.weeks_of(batches) - self._weeks:
             self._session.run(lambda conn: partitions.provide(conn, missing))
             self._weeks |= missing
@@ -93,13 +102,9 @@ def _change(works: list[Callable[[Connection], Any]], conn: Connection) -> Outco
     return [attempt(conn, work, _breaks) for work in works]
 
 
-def _store(batches: list[Batch], _provided: None, conn: Connection) -> Outcomes:
+def _store(batches: list[Batch], conn: Connection) -> Outcomes:
     """All batches at once; where that fails for one of them, each alone, so that it fails alone."""
-    driver_ids = {batch.driver_id for batch in batches}
-    known = chunks.locked(conn, driver_ids)
-    if new := driver_ids - known.keys():
-        chunks.begin(conn, new)
-        known |= chunks.locked(conn, new)
+    known = chunks.locked(conn, {batch.driver_id for batch in batches})
     changed: dict[str, Tail] = {}
     together = partial(tracks.store, batches=batches, known=known, changed=changed)
     found, failure = attempt(conn, together, _breaks)

@@ -45,6 +45,10 @@ def forget(conn: Connection, driver_id: str, before_ms: int) -> None:
     """Nothing of a driver is kept beside the chunks."""
 
 
+def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
+    """There is but one table, whose rows go one by one."""
+
+
 def _tail(conn: Connection, driver_id: str) -> Tail:
     newest = conn.execute(
         select(chunks.c.last_ms, chunks.c.body)

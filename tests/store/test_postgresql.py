@@ -1,0 +1,289 @@
+"""What PostgreSQL alone has to show: many processes, lost connections, partitions."""
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select, text
+
+from backend.domain.errors import Refusal
+from backend.domain.positions import unpack_times_ms
+from backend.store import tracks
+from backend.store.database import Database
+from backend.store.journal import Journal
+from backend.store.postgresql import engine as engine_module
+from backend.store.postgresql.partitions import WEEK_MS, name_of, week_of
+from backend.store.tables import chunks, position_ids, skills, tails
+from tests.postgresql import Cluster, cluster
+from tests.serving import ROOT
+from tests.store.builders import NOON, drive, fix
+from tests.store.severing import Severing, When
+from tests.store.side_by_side import DRIVERS
+
+PROCESSES = 3
+NOON_MS = int(NOON * 1000)
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
+
+
+def partitions(conn: Connection) -> set[str]:
+    statement = "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'chunks'::regclass"
+    return set(conn.scalars(text(statement)))
+
+
+def times(conn: Connection, driver_id: str) -> list[int]:
+    bodies = conn.scalars(select(chunks.c.body).where(chunks.c.driver_id == driver_id))
+    return [at_ms for body in bodies for at_ms in unpack_times_ms(body)]
+
+
+@pytest.mark.timeout(120)
+def test_processes_that_start_at_once_on_nothing_store_each_position_once(
+    postgresql: Cluster, engine: str, rng: random.Random
+) -> None:
+    """They bring the tables up to date at once, make partitions at once, and store the same drivers' fixes at once."""
+    url = postgresql.empty()
+    command = [sys.executable, "-m", "tests.store.side_by_side", url]
+    processes = [
+        subprocess.Popen(
+            [*command, str(rng.randrange(1 << 30))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    answers = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        answers.append([int(word) for word in out.split()])
+    database = Database.open(url)
+    accepted = [sum(counts) for counts in zip(*answers, strict=True)]
+    for driver_id, count in zip(DRIVERS, accepted, strict=True):
+        stored = database.read_now(lambda conn, driver_id=driver_id: times(conn, driver_id))
+        assert len(stored) == len(set(stored)) == count > 500
+        track = database.read_now(lambda conn, driver_id=driver_id: tracks.track(conn, driver_id, 0, 1 << 60))
+        assert [found.at_ms for found in track] == sorted(stored)
+        tail = database.read_now(
+            lambda conn, driver_id=driver_id: conn.execute(select(tails).where(tails.c.driver_id == driver_id)).one()
+        )
+        assert tail.last_ms == max(stored) and unpack_times_ms(tail.recent) == sorted(stored)[-6:]
+    doubled = select(position_ids.c.driver_id, position_ids.c.at_ms)
+    assert Counter(database.read_now(lambda conn: conn.execute(doubled).all())).most_common(1)[0][1] == 1
+    database.close()
+    postgresql.drop(url)
+
+
+@pytest.mark.parametrize("when", ["before the commit", "after the commit"])
+async def test_a_line_that_breaks_at_a_commit_loses_and_doubles_nothing(
+    postgresql: Cluster, place: str, when: When
+) -> None:
+    """Whether the commit arrived or not: the caller gets its answer, and what was done was done once."""
+    line = Severing(postgresql.folder)
+    database = Database.open(place.replace(str(postgresql.folder), str(line.folder)))
+    journal = Journal(database)
+    runs = 0
+
+    def change(conn: Connection) -> int:
+        nonlocal runs
+        runs += 1
+        conn.execute(insert(skills).values(id=f"{when} {runs}", account_id="a", code="once", name=""))
+        return runs
+
+    await journal.transact(lambda conn: None)
+    line.cut = when
+    assert await journal.transact(change) == runs == (1 if when == "after the commit" else 2)
+    found = select(skills.c.id)
+    assert await database.read(lambda conn: conn.scalars(found).all()) == [f"{when} {runs}"]
+    await journal.append("ana", drive(0, 10))
+    line.cut = when
+    appended = await journal.append("ana", drive(10, 10))
+    assert (appended.accepted, appended.duplicates, appended.newest) == (10, 0, fix(19))
+    assert line.cuts == 2
+    await journal.close()
+    database.close()
+    line.close()
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A server that the test may kill, which waits for the disk."""
+    yield from cluster()
+
+
+@pytest.mark.timeout(180)
+async def test_a_server_that_crashes_and_comes_back_loses_nothing_acknowledged(
+    own_cluster: Cluster, engine: str, rng: random.Random
+) -> None:
+    """Writers go on through it, their callers wait or are refused by name, and what they send again is stored once."""
+    database = Database.open(own_cluster.fresh())
+    journal = Journal(database)
+    done = asyncio.Event()
+    sent: Counter[str] = Counter()
+    codes: list[str] = []
+    refused: Counter[str] = Counter()
+
+    async def insist(work: Callable[..., Any], *given: Any) -> Any:
+        while True:
+            try:
+                return await work(*given)
+            except Refusal as refusal:
+                refused[refusal.code] += 1
+                await asyncio.sleep(0.05)
+
+    async def phone(driver: str) -> None:
+        while not done.is_set():
+            first = sent[driver]
+            appended = await insist(journal.append, driver, drive(first, 25))
+            assert (appended.accepted, appended.duplicates) == (25, 0)
+            sent[driver] += 25
+            code = f"{driver} {first}"
+            await insist(journal.transact, partial(_add, code))
+            codes.append(code)
+            await insist(database.read, lambda conn: conn.scalar(select(skills.c.id).limit(1)))
+
+    async def crash() -> None:
+        for pause_s in (0.0, 1.0):
+            before = sum(sent.values())
+            deadline = time.monotonic() + 30
+            while sum(sent.values()) < before + 500:
+                assert time.monotonic() < deadline, "the writers do not go on"
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(rng.random() * 0.2)
+            await asyncio.to_thread(own_cluster.stop, "immediate")
+            await asyncio.sleep(pause_s)
+            await asyncio.to_thread(own_cluster.start)
+        await asyncio.sleep(0.5)
+        done.set()
+
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(phone(f"driver{n}") for n in range(4)), crash())
+    assert refused.keys() <= {"ERR_UNAVAILABLE", "ERR_OVERLOADED"}
+    for driver, count in sent.items():
+        stored = database.read_now(lambda conn, driver=driver: times(conn, driver))
+        assert sorted(stored) == [NOON_MS + second * 1000 for second in range(count)]
+    kept = database.read_now(lambda conn: conn.scalars(select(skills.c.id)).all())
+    assert sorted(kept) == sorted(codes)
+    await journal.close()
+    database.close()
+
+
+def _add(code: str, conn: Connection) -> None:
+    conn.execute(insert(skills).values(id=code, account_id="a", code=code, name=""))
+
+
+@pytest.mark.timeout(60)
+async def test_a_server_that_stays_away_is_told_soon_and_found_when_it_is_back(
+    own_cluster: Cluster, engine: str
+) -> None:
+    database = Database.open(own_cluster.fresh())
+    journal = Journal(database)
+    await journal.append("ana", drive(0, 10))
+    own_cluster.stop("immediate")
+    work = [
+        journal.append("ana", drive(10, 10)),
+        journal.transact(lambda conn: None),
+        database.read(lambda conn: conn.scalar(text("SELECT 1"))),
+    ]
+    async with asyncio.timeout(20):
+        told = await asyncio.gather(*work, return_exceptions=True)
+    assert [getattr(refusal, "code", refusal) for refusal in told] == ["ERR_UNAVAILABLE"] * 3
+    started = time.monotonic()
+    with pytest.raises(Refusal, match="ERR_UNAVAILABLE"):
+        await journal.append("ana", drive(10, 10))
+    assert time.monotonic() - started < 2, "who comes later should not wait as long"
+    own_cluster.start()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                assert (await journal.append("ana", drive(10, 10))).accepted == 10
+                assert len(await database.read(lambda conn: times(conn, "ana"))) == 20
+                break
+            except Refusal:
+                await asyncio.sleep(0.05)
+    await journal.close()
+    database.close()
+
+
+async def test_a_process_that_hangs_in_a_turn_holds_the_others_up_for_some_seconds_only(
+    database: Database, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.store.postgresql.connect.STUCK_S", 0.5)
+    other = Database.open(place)
+    hanging, journal = Journal(other), Journal(database)
+    stuck = asyncio.create_task(hanging.transact(lambda conn: time.sleep(2)))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not await database.read(
+            lambda conn: conn.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"))
+        ):
+            await asyncio.sleep(0.01)
+        started = time.monotonic()
+        await journal.transact(partial(_add, "next"))
+    assert time.monotonic() - started < 1.8
+    stuck.cancel()
+    await journal.close()
+    await hanging.close()
+    other.close()
+
+
+async def test_old_partitions_are_dropped_and_others_wait_for_nothing(journal: Journal, database: Database) -> None:
+    week = week_of(NOON_MS)
+    for weeks in (-5, -4, 0):
+        await journal.append("ana", [fix(weeks * WEEK_MS // 1000)])
+    there = {name_of(week + weeks * WEEK_MS) for weeks in (-5, -4, 0)}
+    assert await database.read(partitions) == there
+    before_ms = week - 4 * WEEK_MS
+    await journal.transact(lambda conn: tracks.clear(conn, before_ms, NOON_MS))
+    assert await database.read(partitions) == there - {name_of(week - 5 * WEEK_MS)}
+    await journal.transact(lambda conn: tracks.delete_before(conn, "ana", NOON_MS - 86_400_000))
+    await journal.transact(lambda conn: tracks.clear(conn, None, NOON_MS))
+    assert await database.read(partitions) == {name_of(week)}
+    again = await journal.append("ana", [fix(-4 * WEEK_MS // 1000), fix(0), fix(1)])
+    assert (again.accepted, again.duplicates) == (2, 1)
+    assert len(await database.read(lambda conn: times(conn, "ana"))) == 3
+
+
+async def test_a_chunk_lies_in_one_week_and_a_range_reads_only_its_weeks(journal: Journal, database: Database) -> None:
+    monday = week_of(NOON_MS) + WEEK_MS
+    first = round((monday - NOON_MS) / 1000) - 50
+    assert (await journal.append("ana", drive(first, 100))).accepted == 100
+    spans = await database.read(lambda conn: conn.execute(select(chunks.c.first_ms, chunks.c.last_ms)).all())
+    assert sorted(map(tuple, spans)) == [(monday - 50_000, monday - 1_000), (monday, monday + 49_000)]
+    found = await database.read(lambda conn: tracks.track(conn, "ana", monday - 2_000, monday + 2_000))
+    assert found == drive(first + 48, 4)
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("postgresql://someone:hush@127.0.0.1:1/codriver", "ERR_UNAVAILABLE"),
+        ("postgresql://:::/hush", "ERR_STORAGE_UNKNOWN"),
+    ],
+)
+def test_a_server_that_is_not_there_is_told_without_its_password(
+    url: str, code: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "START_S", 0.3)
+    with pytest.raises(Refusal, match=code) as told:
+        Database.open(url)
+    assert "hush" not in str(told.value)
+
+
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(postgresql: Cluster, engine: str) -> None:
+    url = postgresql.empty()
+    name = url.partition("/test")[2].partition("?")[0]
+    postgresql.execute("CREATE TABLE orders (id int)", f"test{name}")
+    with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
+        Database.open(url)
+    postgresql.execute("INSERT INTO orders VALUES (1)", f"test{name}")
+    postgresql.drop(url)
