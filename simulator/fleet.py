@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, process_time, time
 from typing import Any
 
 import httpx
@@ -21,9 +21,10 @@ from simulator.clock import SimClock
 from simulator.crew import log_in
 from simulator.day import day, recorded
 from simulator.gallery import Gallery
+from simulator.histogram import Measures
 from simulator.options import Options
 from simulator.phone import Phone
-from simulator.report import document, percentiles
+from simulator.report import document
 from simulator.scenario import digest, read
 from simulator.steps import Step, Wait, Who
 from simulator.transport import Http, Socket, Transport, TwoDevices, http_client
@@ -62,15 +63,18 @@ async def _run(
 ) -> dict[str, Any]:
     """Drive what is left of the day, drain, compare, count."""
     days = {driver: _steps(diary, truth.run) for driver, diary in truth.diaries.items()}
-    begun = monotonic()
+    begun, spent = monotonic(), process_time()
     phones: list[Phone] = []
+    measures = Measures()
     driven = 0.0
     troubles: list[str] = []
     if options.resume or not truth.last_at:
         troubles += await gallery.start(account, truth)
         firsts = {driver: next(steps) for driver, steps in days.items()}
         clock = _clock(options, truth, gallery.first.server_clock, firsts)
-        phones = [_phone(truth, diary, index, clock, gallery) for index, diary in enumerate(truth.diaries.values())]
+        phones = [
+            _phone(truth, diary, index, clock, gallery, measures) for index, diary in enumerate(truth.diaries.values())
+        ]
         running: dict[Phone, Iterator[Step]] = {
             phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)
         }
@@ -81,6 +85,7 @@ async def _run(
         for driver, steps in days.items():
             truth.diaries[driver].recall(steps)
     wall = monotonic() - begun
+    cpu = (process_time() - spent) / wall
     verdict = await verify(account, truth) if options.verify else _counted(truth)
     if phones:
         every_event = not options.resume and not truth.run.events_before
@@ -95,11 +100,14 @@ async def _run(
         orders=truth.run.orders,
         simulatedSeconds=round(driven),
         wallSeconds=round(wall, 1),
-        acknowledgementMs=percentiles([ms for phone in phones for ms in phone.latencies_ms]),
-        mapMs=percentiles(gallery.latencies_ms()),
+        acknowledgementMs=measures.acknowledged.told(),
+        mapMs=gallery.latencies().told(),
+        latenessMs=measures.lateness.told(),
+        cpu=round(cpu, 3),
+        driversPerCore=round(len(phones) / cpu) if cpu else 0,
         ok=verdict.clean and not troubles,
         verified=options.verify,
-        retries=sum(phone.retries for phone in phones),
+        retries=measures.retries,
         live=gallery.told(),
         refused=refused,
         troubles=troubles,
@@ -154,13 +162,13 @@ def _ends(diary: Diary) -> float:
     return max((unix(moment) for moment in planned if moment), default=0.0)
 
 
-def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, gallery: Gallery) -> Phone:
+def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, gallery: Gallery, measures: Measures) -> Phone:
     run, scenario = truth.run, read(truth.run.scenario)
     who = Who(diary.phone.key, run.date, run.seed)
     transport = _transport(run, diary.phone.token, packed=index % 2 == 1)
     if diary.phone.second_token is not None:
         transport = TwoDevices(transport, _transport(run, diary.phone.second_token, packed=index % 2 == 0))
-    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), gallery.noticed)
+    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), gallery.noticed, measures)
 
 
 def _transport(run: Run, token: str, packed: bool) -> Transport:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import reduce
 from random import Random
 
 from simulator.account import Account
+from simulator.histogram import Histogram
 from simulator.recipients import Recipient
 from simulator.truth import Truth
 from simulator.watch import Watch
@@ -74,9 +76,9 @@ class Gallery:
             found += await _page(recipient, statuses[recipient.order_id])
         return found
 
-    def latencies_ms(self) -> list[float]:
+    def latencies(self) -> Histogram:
         """From the sending of a position to each map that showed it."""
-        return [ms for watch in self._maps for ms in watch.arrivals.latencies_ms]
+        return reduce(Histogram.merged, (watch.arrivals.latencies for watch in self._maps))
 
     def told(self) -> dict[str, int]:
         """Counts for the report."""

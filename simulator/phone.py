@@ -11,6 +11,7 @@ from random import Random
 from time import monotonic
 
 from simulator.clock import SimClock
+from simulator.histogram import Measures
 from simulator.scenario import Network
 from simulator.steps import Expect, Restart, Send, Signal, Step, Wait
 from simulator.transport import Transport, Turned, Unreachable
@@ -37,6 +38,7 @@ class Phone:
         network: Network,
         rng: Random,
         noticed: Callable[[str, Message], None] = lambda _driver, _message: None,
+        measures: Measures | None = None,
     ) -> None:
         self.diary, self._truth = diary, truth
         self._transport, self._clock = transport, clock
@@ -49,8 +51,7 @@ class Phone:
         self._away: asyncio.Task[None] | None = None
         self._flying: dict[asyncio.Task[None], Message] = {}
         self._over = self._stopped = False
-        self.latencies_ms: list[float] = []
-        self.retries = 0
+        self.measures = measures or Measures()
         self.reached = clock.start
         self.turned: str | None = None
 
@@ -85,7 +86,7 @@ class Phone:
             for step in steps:
                 match step:
                     case Wait(until=t):
-                        await self._clock.until(t)
+                        await self._await(t)
                         self.reached = t
                     case Send(message=message, delay_s=delay):
                         self.diary.messages[message.n] = message
@@ -103,6 +104,13 @@ class Phone:
         finally:
             self._over = self._signal = self._app = True
             await asyncio.shield(self._tell())
+
+    async def _await(self, t: float) -> None:
+        """Until a simulated time; how late it then is, is this program's fault, except where it was over already."""
+        over = t < self._clock.now()
+        await self._clock.until(t)
+        if not over:
+            self.measures.lateness.add((self._clock.now() - t) / self._clock.speed * 1000)
 
     async def _deliver(self) -> None:
         """Keep messages on their way while there is a network and an app, until the day is over and all are
@@ -148,14 +156,14 @@ class Phone:
             try:
                 refused = await self._transport.deliver(message)
             except Unreachable as unreachable:
-                self.retries += 1
+                self.measures.retries += 1
                 await asyncio.sleep(max(unreachable.after_s, pause * self._rng.uniform(0.5, 1.0)))
                 pause = min(SLOWEST_RETRY_S, pause * 2)
                 continue
             except Turned as turned:
                 self.turned = str(turned) or "turned away"
                 return
-            self.latencies_ms.append((monotonic() - begun) * 1000)
+            self.measures.acknowledged.add((monotonic() - begun) * 1000)
             if self._rng.random() < self._network.lost_answers:
                 continue
             self._truth.acknowledge(self.diary, message, refused)
@@ -168,7 +176,7 @@ class Phone:
         try:
             await self._transport.deliver(message)
         except (Unreachable, Turned):
-            self.retries += 1
+            self.measures.retries += 1
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         message = self._flying.pop(task)

@@ -10,23 +10,15 @@ from rich.table import Table
 from simulator.verify import Tally, Verdict
 
 FAULTS = ("lost", "duplicated", "wrong", "late")
+LATE_MS = 500.0
+"""A simulator that is later than this measures itself."""
 COUNTS = ("sent", "acknowledged", "stored", *FAULTS)
-
-
-def percentiles(milliseconds: list[float]) -> dict[str, float]:
-    """p50 and p99 in milliseconds (nearest rank), 0 where nothing was measured."""
-    ordered = sorted(milliseconds)
-
-    def at(share: float) -> float:
-        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1) if ordered else 0
-
-    return {"p50": at(0.50), "p99": at(0.99)}
 
 
 def document(verdict: Verdict, **measured: Any) -> dict[str, Any]:
     """The report; ``measured`` is what the run itself counted, beginning with drivers, orders and seconds."""
     statuses = verdict.statuses
-    latencies = {name: measured.pop(name) for name in ("acknowledgementMs", "mapMs")}
+    latencies = {name: measured.pop(name) for name in ("acknowledgementMs", "mapMs", "latenessMs")}
     faults = {
         name: examples
         for name, examples in (
@@ -81,6 +73,12 @@ def table(report: dict[str, Any], console: Console) -> None:
     )
     for name, label in (("acknowledgementMs", "acknowledged"), ("mapMs", "on the map")):
         console.print(f"{label} after {report[name]['p50']} ms (half), {report[name]['p99']} ms (99 of 100)")
+    late = report["latenessMs"]["p99"]
+    console.print(
+        f"this program was {late} ms late itself (99 of 100), with {report['cpu']:.0%} of a core: "
+        f"about {report['driversPerCore']} such drivers a core",
+        style="yellow" if late > LATE_MS else None,
+    )
     for code, count in report["refused"].items() if report["ok"] else ():
         console.print(f"refused with {code}, as it should be: {count}")
     for kind, examples in report.get("faults", {}).items():

@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from simulator.histogram import Histogram
 from simulator.transport import near, websocket_url
 from simulator.wire import Message, Positions
 
@@ -57,7 +58,7 @@ class Arrivals:
     def __init__(self) -> None:
         self._sent: dict[str, list[tuple[int, float]]] = {}
         self.shown: dict[str, int] = {}
-        self.latencies_ms: list[float] = []
+        self.latencies = Histogram()
         self.older_after_newer = 0
 
     def noticed(self, driver_id: str, message: Message) -> None:
@@ -76,7 +77,7 @@ class Arrivals:
         waiting = self._sent.get(driver_id, [])
         for sent_ms, sent in waiting:
             if sent_ms == at_ms:
-                self.latencies_ms.append((moment - sent) * 1000)
+                self.latencies.add((moment - sent) * 1000)
                 break
         self._sent[driver_id] = [item for item in waiting if item[0] > at_ms]
 

@@ -49,7 +49,7 @@ async def test_everything_arrives_through_lost_answers_cut_connections_gaps_and_
     assert set(standin.positions) == fixes
     assert set(standin.actions) == {a.id for message in done if isinstance(message, Actions) for a in message.actions}
     assert set(standin.files) == {message.id for message in done if isinstance(message, Attachment)}
-    assert standin.repeats > 0 and phone.retries > 0
+    assert standin.repeats > 0 and phone.measures.retries > 0
     assert set(diary.acknowledged) == {message.n for message in done}
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from rich.console import Console
 
-from simulator.report import document, percentiles, table
+from simulator.report import document, table
 from simulator.verify import Verdict
 
 MEASURED: dict[str, Any] = {
@@ -11,8 +11,11 @@ MEASURED: dict[str, Any] = {
     "orders": 20,
     "simulatedSeconds": 3600,
     "wallSeconds": 31.4,
-    "acknowledgementMs": percentiles([1.0, 2.0, 3.0]),
-    "mapMs": percentiles([]),
+    "acknowledgementMs": {"p50": 2.0, "p99": 3.0},
+    "mapMs": {"p50": 0.0, "p99": 0.0},
+    "latenessMs": {"p50": 1.0, "p99": 700.0},
+    "cpu": 0.25,
+    "driversPerCore": 8,
     "verified": True,
     "refused": {"ERR_TIMESTAMP_FUTURE": 3},
     "troubles": [],
@@ -49,4 +52,5 @@ def test_the_table_says_what_was_found():
     table(document(verdict, ok=False, **MEASURED), Console(file=out, width=120))
     text = out.getvalue()
     assert "success of order 7, twice [sic]" in text and "NOT OK" in text
+    assert "700.0 ms late itself" in text and "about 8 such drivers a core" in text
     assert "seed 5, scenario 0123456789ab" in text and "codriver simulate --url http://127.0.0.1 --seed 5" in text
