@@ -137,10 +137,14 @@ class Rejected(Told, frozen=True, kw_only=True, tag="rejected"):
 
 
 class StatusSet(Told, frozen=True, kw_only=True, tag="status_set"):
-    """The office says what an order is: at ``at_ms``, of a service that began and ended at the other two."""
+    """The office says what an order is: at ``at_ms``, of a service that began and ended at the other two.
+
+    ``on_plan`` is whether a plan had the order then.
+    """
 
     order_id: str
     status: Status
+    on_plan: bool = False
     start_ms: int | None = None
     end_ms: int | None = None
 

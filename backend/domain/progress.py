@@ -40,6 +40,8 @@ ABOUT_ORDERS = frozenset({Kind.START_SERVICE, Kind.SUCCESS, Kind.FAILED, Kind.RE
 ABOUT_ROUTES = frozenset({Kind.START_ROUTE, Kind.END_ROUTE, Kind.START_TIME_CHANGED})
 ENDED_BY_DRIVER = frozenset({Status.SUCCESS, Status.FAILED, Status.REJECTED})
 
+NOT_AHEAD = FINISHED | {Status.UNSCHEDULED}  # stops that the driver need not go to
+
 AnyFact = TypeVar("AnyFact", bound=Fact)
 
 
@@ -195,6 +197,8 @@ def _ended(state: OrderState, fact: Success | Failed | Rejected, status: Status)
 def _set(state: OrderState, fact: StatusSet) -> OrderState:
     """The office's word. To call an order unfinished takes its ending away; called ended, it keeps its proof."""
     match fact.status:
+        case Status.SCHEDULED if fact.on_plan:
+            return OrderState()  # as long as the plan has it
         case Status.UNSCHEDULED | Status.SCHEDULED | Status.ON_ROUTE:
             return OrderState(status=fact.status)
         case Status.SERVICING:
@@ -245,7 +249,7 @@ def fold_route(
 
 
 def _next_stop(stops: Sequence[tuple[str, Status | None]]) -> str | None:
-    return next((order_id for order_id, status in stops if status not in FINISHED), None)
+    return next((order_id for order_id, status in stops if status not in NOT_AHEAD), None)
 
 
 def shown_status(own: Status | None, order_id: str, route: RouteState, planned: Status) -> Status:

@@ -14,7 +14,7 @@ from backend.domain.orders import Location, Status
 from backend.domain.progress import OrderState
 from backend.service import history, orders, settle
 from backend.service.desk import Desk
-from backend.store import attachments, standing
+from backend.store import attachments, routes, standing
 from backend.store import orders as store
 from backend.store.attachments import Attachment
 from backend.store.database import Connection
@@ -63,7 +63,7 @@ async def set_statuses(
 ) -> list[Completion | Refusal]:
     """What the office says of orders, at the moment at which it says it; one answer per order, in order.
 
-    Refusals as of :func:`of`.
+    What it calls unscheduled leaves the plan; the driver has it until the plan is sent. Refusals as of :func:`of`.
     """
     now_ms = desk.clock.now_ms()
 
@@ -76,6 +76,8 @@ async def set_statuses(
             for index, (record, (_, wanted)) in enumerate(zip(found, asked, strict=True))
             if isinstance(record, Record)
         ]
+        off = {fact.order_id for fact in said if fact.status is Status.UNSCHEDULED and fact.on_plan}
+        _plan_without(conn, office.account.id, [record for record in records if record.order.id in off])
         if said:
             settle.settle_office(conn, office.account, said, now_ms)
         after = orders.resolve(conn, office, [name for name, _ in asked])
@@ -122,9 +124,17 @@ def _said(
         at_ms=at_ms,
         order_id=record.order.id,
         status=asked.status,
+        on_plan=record.planned_route_id is not None,
         start_ms=_at(asked.start, zone),
         end_ms=_at(asked.end, zone),
     )
+
+
+def _plan_without(conn: Connection, account_id: str, records: Sequence[Record]) -> None:
+    """Takes these orders off the plan."""
+    on = {record.planned_route_id for record in records if record.planned_route_id}
+    routes.leave_plan(conn, account_id, on, {record.order.id for record in records})
+    store.place_orders(conn, [msgspec.structs.replace(record, planned_route_id=None) for record in records])
 
 
 def _at(given: int | str | None, zone_name: str) -> int | None:

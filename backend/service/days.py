@@ -50,7 +50,10 @@ class DayStop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A driver's day. ``route`` has times, distances and ends; ``sent`` is whether the driver has it like this."""
+    """A driver's day. ``route`` has times, distances and ends; ``sent`` is whether the driver has it like this.
+
+    ``planned`` is False where the plan has nothing for the driver any more, and the driver still has what was sent.
+    """
 
     id: str
     driver: Driver
@@ -58,6 +61,7 @@ class DayRoute(msgspec.Struct, frozen=True, kw_only=True):
     route: Route
     version: int
     sent: bool
+    planned: bool
     sent_ms: int | None
     on_duty: bool
     off_duty_ms: int | None = None  # when the driver went off duty, and is since
@@ -202,6 +206,7 @@ def _route(
         route=route,
         version=record.version,
         sent=record.active is not None and route == record.active,
+        planned=record.planned is not None,
         sent_ms=record.sent_ms,
         on_duty=fold_duty(duty),
         off_duty_ms=off_duty_since(duty),
@@ -233,7 +238,7 @@ def _stop(
         stop=stop,
         order=record.order,
         location=places.get(record.order.location_id),
-        status=record.status,
+        status=Status.SCHEDULED if record.status == Status.UNSCHEDULED else record.status,  # it is on this one
         state=state,
         windows=tuple((days.origin_s + opens, days.origin_s + closes) for opens, closes in windows),
         tracking=record.tracking,

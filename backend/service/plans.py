@@ -11,7 +11,6 @@ from backend.domain.accounts import Account, Office
 from backend.domain.errors import Refusal
 from backend.domain.orders import BEGUN
 from backend.domain.plans import CannotPlan, PlanRequest
-from backend.domain.routes import Route
 from backend.planning import problem
 from backend.service import leases, selection, settle, workload
 from backend.service.desk import Desk
@@ -218,13 +217,5 @@ def _place(
     orders.place_orders(conn, placed)
     if others:  # of drivers that were not planned with, whose orders went to those that were
         taken = {record.order.id for record in placed}
-        _leave(conn, account, others, taken)
+        routes.leave_plan(conn, account.id, others, taken)
     return [record.order.id for record in placed]
-
-
-def _leave(conn: Connection, account: Account, route_ids: set[str], taken: set[str]) -> None:
-    def without(route: Route | None) -> Route | None:
-        return route and routes.without(route, lambda order_id, _date: order_id not in taken)
-
-    records = routes.by_ids(conn, account.id, route_ids).values()
-    routes.update_routes(conn, [msgspec.structs.replace(each, planned=without(each.planned)) for each in records])

@@ -124,13 +124,15 @@ def _chosen(
             raise CannotPlan("ERR_ORD_WITH_INVALID_LOC", "One or more orders have an invalid location.", orders=numbers)
     used = {driver.id for driver in drivers}
     ours = {route.id for route in existing if route.driver_id in used}
+    # All orders of the date are meant, those of other drivers too, unless routes shall stay as they are.
+    locked = request.start_with == "CURRENT" and request.lock != "NONE"
     chosen = []
     for record in records:
         if record.status in BEGUN:
             continue
         on_ours = record.planned_route_id in ours
         if named is None:
-            wanted = on_ours or record.planned_route_id is None or not request.drivers
+            wanted = on_ours or record.planned_route_id is None or not locked
         else:
             wanted = record.order.id in named or (on_ours and request.include_scheduled)
         if wanted:

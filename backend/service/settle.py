@@ -89,13 +89,13 @@ def refold(
         routes |= further
         before = standing.standing_orders(conn, touched, routes)
     now = {order_id: _refolded(order, said, touched) for order_id, order in before.items()}
-    shown = {order_id: order.state.status or order.planned for order_id, order in now.items()}
+    shown = {order_id: order.own or order.planned for order_id, order in now.items()}
     progress = {}
     routes_said = facts.of_routes(conn, routes) if routes else {}
     driven = facts.driven(conn, routes) if routes else frozenset()
     for route in standing.standing_routes(conn, routes) if routes else ():
         stops = [order_id for order_id in route.order_ids if order_id in now]
-        own = [(order_id, now[order_id].state.status) for order_id in stops]
+        own = [(order_id, now[order_id].own) for order_id in stops]
         state = fold_route(routes_said.get(route.id, ()), own, route.id in driven)
         if state != route.progress:
             progress[route.id] = state

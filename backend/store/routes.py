@@ -1,6 +1,6 @@
 """Routes: what the planner left for each driver and date, and what was sent of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -92,6 +92,16 @@ def take_out(
             changed.append(msgspec.structs.replace(record, planned=planned, active=active, version=version))
     update_routes(conn, changed)
     return changed
+
+
+def leave_plan(conn: Connection, account_id: str, route_ids: Iterable[str], order_ids: Collection[str]) -> None:
+    """Takes these orders off these planned routes; what was sent stays as it is."""
+
+    def left(route: Route | None) -> Route | None:
+        return without(route, lambda order_id, _date: order_id not in order_ids)
+
+    found = by_ids(conn, account_id, route_ids).values()
+    update_routes(conn, [msgspec.structs.replace(each, planned=left(each.planned)) for each in found])
 
 
 def delete_routes(conn: Connection, account_id: str, date: str | None) -> int:

@@ -34,8 +34,13 @@ class OrderStanding(msgspec.Struct, frozen=True):
 
     @property
     def planned(self) -> Status:
-        """What it is while nothing is said of it."""
-        return Status.SCHEDULED if self.active_route_id or self.planned_route_id else Status.UNSCHEDULED
+        """What it is while nothing is said of it: what the plan has of it, also before that is sent."""
+        return Status.SCHEDULED if self.planned_route_id else Status.UNSCHEDULED
+
+    @property
+    def own(self) -> Status | None:
+        """What is said of it. It was called unscheduled until a plan has it again: see ``completions.set_statuses``."""
+        return None if self.state.status is Status.UNSCHEDULED and self.planned_route_id else self.state.status
 
 
 class RouteStanding(msgspec.Struct, frozen=True):
@@ -144,7 +149,7 @@ def remember_orders(conn: Connection, shown: Mapping[str, tuple[OrderStanding, S
     rows = [
         {
             "key": order_id,
-            "own_status": (order.state.status or order.planned).value,
+            "own_status": (order.own or order.planned).value,
             "status": status.value,
             "completion": _encode(order.state) if order.state != OrderState() else None,
         }

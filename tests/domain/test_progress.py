@@ -103,6 +103,10 @@ def test_the_office_opens_an_ended_order_again_and_it_can_be_served_again():
     assert fold_order([*facts, start(11)]).status is Status.SERVICING
 
 
+def test_an_order_that_the_office_calls_scheduled_while_a_plan_has_it_is_what_the_plan_has():
+    assert fold_order([success(5, note="x"), says(Status.SCHEDULED, 10, on_plan=True)]) == OrderState()
+
+
 def test_the_office_sets_the_times_of_an_ending_and_the_proof_stays():
     facts = [start(1), success(5, note="x"), says(Status.FAILED, 10, start_ms=2, end_ms=4)]
     assert fold_order(facts) == OrderState(
@@ -126,6 +130,10 @@ def test_from_the_start_of_the_route_the_first_open_stop_is_on_route():
 
 def test_from_the_first_ending_the_next_stop_is_on_route_without_a_start_of_the_route():
     assert fold_route([], [("o1", Status.SUCCESS), *STOPS[1:]]).on_route == "o2"
+
+
+def test_nobody_is_on_the_way_to_a_stop_that_the_office_called_unscheduled():
+    assert fold_route([BEGIN], [("o1", Status.UNSCHEDULED), *STOPS[1:]]).on_route == "o2"
 
 
 def test_a_route_stays_under_way_when_the_office_changes_what_the_driver_ended():

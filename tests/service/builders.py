@@ -73,6 +73,7 @@ def add_order(conn: Connection, account: Account, order_id: str, route_id: str |
             date=date,
             location_id="",
             document=b"{}",
+            planned_route_id=route_id,
             active_route_id=route_id,
             own_status="scheduled" if route_id else "unscheduled",
             status="scheduled" if route_id else "unscheduled",

@@ -136,7 +136,8 @@ async def get_routes(call: Call) -> Answer:
     with_line, with_ends = call.flag("includeRoutePolyline"), call.flag("includeRouteStartEnd")
     found = await days.day_routes(call.desk, call.office.account, date)
     zone = ZoneInfo(call.office.account.settings.time_zone)
-    routes = [_route(each, zone, with_line, with_ends) for each in found if each.stops and _wanted(call, each)]
+    wanted = (each for each in found if each.planned and each.stops and _wanted(call, each))
+    routes = [_route(each, zone, with_line, with_ends) for each in wanted]
     return {"success": True, "routes": routes}
 
 

@@ -4,8 +4,8 @@ import datetime
 import re
 from typing import Any
 
-from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, routes, settings
-from tests.optimoroute.table import Case, Name, Stage, get, plan, refused
+from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, planned, routes, sent, settings
+from tests.optimoroute.table import MORE, Case, Name, Stage, Step, get, plan, post, refused, send
 
 ROUTE, STOP = "get_routes/response/Route/", "get_routes/response/Stop/"
 INFO = "get_scheduling_info/response/Order Scheduling Information/"
@@ -85,6 +85,13 @@ def start_and_end_are_told_where_they_are_asked_for(stage: Stage) -> None:
         assert not {"startLocation", "endLocation"} & routes(stage, **asked)[0].keys()
 
 
+def the_phone_has(*statuses: str) -> Step:
+    """The first driver's phone has a route of as many stops, or none."""
+    route = {"stops": [{"status": status, **MORE} for status in statuses], **MORE} if statuses else None
+    return Step("GET", "/driver/v1/route", query={"date": DAY}, answer={"route": route, **MORE}, driver="D1")
+
+
+FOUND_O1 = {"success": True, "orders": [{"id": Name("O1")}]}
 CASES = [
     Case(
         "A route has its driver, its vehicle and every stop in order, in the account's time zone.",
@@ -219,6 +226,24 @@ CASES = [
         ),
         get("get_routes", refused("ERR_INVALID_PARAM_FORMAT", routes=[]), date=DAY, includeRoutePolyline="maybe"),
         get("get_routes", refused("ERR_INVALID_PARAM_FORMAT", routes=[]), date=DAY, includeRouteStartEnd="yes"),
+    ),
+    Case(
+        "What is taken off the plan is on no route any more, while the driver has it until the plan is sent again.",
+        ["get_routes/response/routes", "get_scheduling_info/response/orderScheduled"],
+        *sent("O1", "O2", drivers=2),
+        plan(DAY, useDrivers=[{"driverSerial": "S1"}]),
+        send(DAY),
+        post("update_driver_parameters", {"externalId": "D1", "date": DAY, "enabled": False}),
+        get("get_routes", {"success": True, "routes": []}, date=DAY),
+        get("get_scheduling_info", {"success": True, "orderScheduled": False}, orderNo="O1"),
+        post("search_orders", {"orders": [{"orderNo": "O1"}], "orderStatus": ["unscheduled"]}, FOUND_O1),
+        the_phone_has("scheduled", "scheduled"),
+        plan(DAY),
+        planned({"D2": ["O1", "O2"]}),
+        post("search_orders", {"orders": [{"orderNo": "O1"}], "orderStatus": ["scheduled"]}, FOUND_O1),
+        the_phone_has("scheduled", "scheduled"),
+        send(DAY),
+        the_phone_has(),
     ),
     Case(
         "Only one order is looked up, and one that there is.",

@@ -3,8 +3,8 @@
 from typing import Any
 
 from tests.optimoroute.cases.completion import TRACKED, at, details
-from tests.optimoroute.scenes import AT, DAY, HERE, action, acts, fleet, moment, order, orders, sent, settings
-from tests.optimoroute.table import MORE, Case, Name, Step, office, phone, post, refused
+from tests.optimoroute.scenes import AT, DAY, HERE, action, acts, fleet, moment, order, orders, planned, sent, settings
+from tests.optimoroute.table import MORE, Case, Name, Step, office, phone, plan, post, refused, send
 
 UPDATE, ERRORS = "update_completion_details/", "get_completion_details/errors/"
 TIME = UPDATE + "request/Time Update/"
@@ -203,6 +203,27 @@ CASES = [
             *("D1", "actions", {"actions": [action("cancelled", AT + 180, orderNo="O1")]}),
             {"actions": [{"id": str, "success": False, "code": "ERR_ACTION_UNKNOWN", "message": str}]},
         ),
+    ),
+    Case(
+        "An order that the office calls unscheduled leaves the plan, and is scheduled when it is planned again.",
+        ["get_completion_details/response/Order Status Values/unscheduled"],
+        fleet(),
+        settings(planningSeconds=0.2),
+        orders(*(order(f"O{n}", timeWindows=[{"twFrom": f"{n + 8:02}:00", "twTo": f"{n + 9:02}:00"}]) for n in (1, 3))),
+        plan(DAY),
+        send(DAY),
+        acts(action("failed", AT, orderNo="O1")),
+        details({"O1": {"status": "failed", **MORE}, "O3": {"status": "on_route"} | TRACKED}),
+        update(word("O1", {"status": "unscheduled"} | TRACKED, status="unscheduled")),
+        planned({"D1": ["O3"]}),
+        details({"O3": {"status": "on_route"} | TRACKED}),
+        plan(DAY),
+        planned({"D1": ["O1", "O3"]}),
+        details({"O1": {"status": "on_route"} | TRACKED, "O3": {"status": "scheduled"} | TRACKED}),
+        # What is called scheduled is that as long as the plan has it.
+        update(word("O3", {"status": "scheduled"} | TRACKED, status="scheduled")),
+        post("create_or_update_orders", {"orders": [{"orderNo": "O3", "date": "2026-03-03"}]}),
+        details({"O3": {"status": "unscheduled"} | TRACKED}),
     ),
     Case(
         "A subcontractor sees and says what its own drivers drive; a customer says nothing.",
