@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from backend.api import (
     asyncapi,
@@ -130,6 +130,7 @@ def create_app(settings: Settings, clock: Clock | None = None, public_url: str =
         lifespan=[lifespan],
         exception_handlers={
             Refusal: problems.on_refusal,
+            MethodNotAllowedException: optimoroute.on_unknown_verb,
             HTTPException: problems.on_http_error,
             Exception: problems.on_bug,
         },

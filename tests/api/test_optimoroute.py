@@ -69,7 +69,7 @@ def test_a_wrong_verb_is_a_malformed_request(anyone: Company, method: str) -> No
     url = f"{anyone.server.url}/v1/{method}"
     right = {"GET"} if method in GETS else {"POST", "GET"} if method in EITHER else {"POST"}
     assert httpx.head(url, params={"key": anyone.key}).status_code == 200
-    for verb in {"GET", "POST", "PUT", "PATCH", "DELETE"} - right:
+    for verb in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "REPORT"} - right:
         answer = httpx.request(verb, url, params={"key": anyone.key}, content=b"{}")
         assert told(answer)["code"] == "MALFORMED_REQUEST", verb
 

@@ -5,6 +5,17 @@ Deliberately absent: rules. They are the service's; here are shapes and words.
 """
 
 from backend.api.optimoroute import deleting, dispatch, drivers, orders, planning, positions, progress, search
-from backend.api.optimoroute.call import handlers
+from backend.api.optimoroute.call import handlers, on_unknown_verb
 
-__all__ = ["deleting", "dispatch", "drivers", "handlers", "orders", "planning", "positions", "progress", "search"]
+__all__ = [
+    "deleting",
+    "dispatch",
+    "drivers",
+    "handlers",
+    "on_unknown_verb",
+    "orders",
+    "planning",
+    "positions",
+    "progress",
+    "search",
+]

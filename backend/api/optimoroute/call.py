@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request, Response, route
 from litestar.enums import HttpMethod
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
 
-from backend.api import auth
+from backend.api import auth, problems
 from backend.api.optimoroute import told
 from backend.api.optimoroute.examples import EXAMPLES
 from backend.domain.accounts import Office, Role
@@ -25,7 +25,6 @@ log = logging.getLogger("codriver.optimoroute")
 T = TypeVar("T")
 Answer = dict[str, Any]
 BULK = 500  # the most that one bulk call takes
-_VERBS = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE, HttpMethod.HEAD)
 _LONGEST_KEY = 512
 # What our own rooms refuse, in the words of this dialect; every other code is of the document already.
 _CODES = {
@@ -121,19 +120,28 @@ def method(
                 **described,
             )(answer)
 
+        # First, or the framework answers OPTIONS by itself.
+        handlers.append(handler([each for each in HttpMethod if each.value not in verbs], False))
         gives = told.ANSWERS[path]
         if "POST" in verbs:
             example = EXAMPLES[path]
             handlers.append(handler([HttpMethod.POST], True, gives=gives, takes=takes, takes_example=example))
         if "GET" in verbs:
             handlers.append(handler([HttpMethod.GET], True, gives=gives, query=query or {}))
-        handlers.append(handler([each for each in _VERBS if each.value not in verbs], False))
         return verb
 
     return register
 
 
 handlers: list[HTTPRouteHandler] = []
+
+
+def on_unknown_verb(request: Request[Any, Any, Any], error: MethodNotAllowedException) -> Response[bytes]:
+    """The framework's handler of verbs that it does not know, which under ``/v1`` are told so as the others are."""
+    if not request.url.path.startswith("/v1/"):
+        return problems.on_http_error(request, error)
+    said = failure(Refusal("MALFORMED_REQUEST", f"No method takes {request.method}."))
+    return Response(msgspec.json.encode(said), status_code=200, media_type="application/json")
 
 
 def convert(value: object, kind: type[T]) -> T:
