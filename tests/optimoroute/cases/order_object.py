@@ -312,7 +312,7 @@ CASES = [
             10,
             2.5,
             0,
-            bad=("1", -1, None, [1]),
+            bad=("1", -1, None, [1], 1e10, 10**400),
         )
         for index in range(1, 5)
     ),
