@@ -17,6 +17,7 @@ SENTENCES = {
     "OVER_CAPACITY": "Its load is more than any vehicle that may serve it can carry.",
     "WINDOW_UNREACHABLE": "None of its time windows can be kept within the working times of those who may serve it.",
     "TOO_FAR": "Going there and back takes longer than the working times of those who may serve it.",
+    "BREAK_IN_THE_WAY": "The breaks of those who may serve it leave no time for it.",
     "LOCKED": "The locked routes leave nobody who could serve it.",
     "VEHICLES_FULL": "The vehicles that could serve it are full with other orders.",
     "WINDOW_TAKEN": "Those who could serve it are busy elsewhere during its time windows.",
@@ -32,6 +33,7 @@ _ALONE = {
     "capacity": "OVER_CAPACITY",
     "window": "WINDOW_UNREACHABLE",
     "time": "TOO_FAR",
+    "break": "BREAK_IN_THE_WAY",
 }
 _NEARNESS = list(_ALONE)
 

@@ -13,7 +13,7 @@ def obstacle(problem: Problem, matrix: Matrix, vehicle: int, stop: int) -> str |
     """The first cause that keeps this vehicle from this stop, None where it can serve it.
 
     In this order: ``assigned`` to others, lacking ``skill``, lacking ``feature``, over ``capacity``, out of the reach
-    of its ``window``, beyond the working ``time``.
+    of its ``window``, beyond the working ``time``, across a ``break``.
     """
     wanted, given = problem.stops[stop], problem.vehicles[vehicle]
     if wanted.vehicles is not None and given.key not in wanted.vehicles:
@@ -26,6 +26,8 @@ def obstacle(problem: Problem, matrix: Matrix, vehicle: int, stop: int) -> str |
         return "capacity"
     if timetable(problem, matrix, vehicle, (stop,)) is not None:
         return None
+    if given.breaks and timetable(_tireless(problem, vehicle), matrix, vehicle, (stop,)) is not None:
+        return "break"
     ready_s = given.from_s + matrix.lead_s[matrix.starts[vehicle]][stop]
     finish_s = ready_s + wanted.service_s + matrix.travel_s[stop][matrix.ends[vehicle]]
     return "window" if finish_s <= given.to_s else "time"
@@ -47,6 +49,13 @@ def _able(problem: Problem, matrix: Matrix, group: list[int], i: int) -> list[in
     named = problem.stops[i].vehicles
     able = [v for v in group if named is None or problem.vehicles[v].key in named]
     return able if able and obstacle(problem, matrix, able[0], i) is None else []
+
+
+def _tireless(problem: Problem, vehicle: int) -> Problem:
+    """The problem as if this vehicle had no breaks."""
+    vehicles = list(problem.vehicles)
+    vehicles[vehicle] = msgspec.structs.replace(vehicles[vehicle], breaks=())
+    return msgspec.structs.replace(problem, vehicles=tuple(vehicles))
 
 
 def _fits(stop: Stop, vehicle: Vehicle) -> bool:

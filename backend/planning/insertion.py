@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
+import msgspec
+
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Problem, Stop, pairs
 from backend.planning.timetable import (
@@ -139,7 +141,11 @@ class Trip:
                         ready_s = max(ready_s, opens)
                         break
                 in_time = ready_s + service_s + lead_onward_s[after] <= due[position]
-                if in_time and (stop.kind == "task" or self._carries(stop, position)) and self._rests(i, position):
+                if (
+                    in_time
+                    and (stop.kind == "task" or self._carries(stop, position))
+                    and self._rests(i, stop, position)
+                ):
                     bound, place = cost, position
             before = after
         return (bound, place) if place >= 0 else None
@@ -202,7 +208,7 @@ class Trip:
     def in_time(self) -> bool:
         """Whether all windows, the breaks and the shift are kept."""
         if self._shift.breaks and self.order:
-            return self._finishes(self.order)
+            return self._finishes(self._problem, self.order)
         last = self.order[-1] if self.order else self._start
         return self._free[-1] + self._matrix.lead_s[last][self._end] <= self._shift.to_s
 
@@ -238,12 +244,17 @@ class Trip:
         ends = min((depot + 1 for depot in self._depots if depot >= position), default=None)
         return self._has_room(stop, slice(position, ends))
 
-    def _rests(self, i: int, position: int) -> bool:
+    def _rests(self, i: int, stop: Stop, position: int) -> bool:
         """Whether the driver's breaks can be kept with one stop more."""
-        return not self._shift.breaks or self._finishes(self.with_stop(i, position))
+        if not self._shift.breaks:
+            return True
+        problem = self._problem
+        if stop is not problem.stops[i]:
+            problem = msgspec.structs.replace(problem, stops=(*problem.stops[:i], stop, *problem.stops[i + 1 :]))
+        return self._finishes(problem, self.with_stop(i, position))
 
-    def _finishes(self, order: Order) -> bool:
-        soonest = finish(self._problem, self._matrix, self.vehicle, order)
+    def _finishes(self, problem: Problem, order: Order) -> bool:
+        soonest = finish(problem, self._matrix, self.vehicle, order)
         return soonest is not None and soonest[0] <= self._shift.to_s
 
     def _service_s(self, i: int) -> int:

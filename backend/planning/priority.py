@@ -1,4 +1,4 @@
-"""Orders of high priority, earlier: what the search left in any order that is short, put into one that serves them soon.
+"""Stops of high priority, sooner.
 
 A search minimizes the way; of two orders of stops that differ little it cannot know which is better for the one who
 waits. Here a route is turned round, or a stop moved forward in it or to an earlier day, where that brings stops of high

@@ -58,7 +58,9 @@ def prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) 
         text = f"At most {MOST_DRIVERS} drivers can be planned with at once; these are {working}."
         raise CannotPlan("ERR_OPT_RESOURCES_EXCEEDED", text)
     pairs = [(record.order, places[record.order.location_id]) for record in chosen]
-    stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()))
+    planned_now = {record.order.id for record in chosen}
+    others = [each.order for each in records if each.order.id not in planned_now and each.status not in BEGUN]
+    stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()), others)
     scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))
     job_id = jobs.add(conn, account.id, request.first, request.last, scope, desk.clock.now_ms())
     return Draft(job_id, days, tuple(shifts), left_out, stated, scope)

@@ -101,12 +101,20 @@ def build(
     orders: Sequence[tuple[Order, Location]],
     shifts: Sequence[Shift],
     every_vehicle: Sequence[Vehicle],
+    others: Iterable[Order] = (),
 ) -> tuple[problem.Problem, dict[str, tuple[str, str]]]:
-    """The problem, and the orders that it leaves out, each with a code and a sentence."""
+    """The problem, and the orders that it leaves out, each with a code and a sentence.
+
+    ``others`` are orders of these dates that are not to be planned now and have not begun: what is related to one of
+    them waits for it.
+    """
     open_at = {order.id: windows(order, days) if place.valid else None for order, place in orders}
     left_out = {
         order.id: NOT_ALLOWED if place.valid else NO_PLACE for order, place in orders if open_at[order.id] is None
     }
+    apart = {order.id: order.related_id for order in others}
+    waiting = {order.id for order, _ in orders if order.related_id in apart} | set(apart.values())
+    left_out |= {id: RELATED for id in open_at if id in waiting and id not in left_out}
     pairs = [(order.id, order.related_id) for order, _ in orders if order.related_id]
     for one, other in [*pairs, *((other, one) for one, other in pairs)]:
         if other in left_out and one in open_at:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from backend.planning.checker import violations
 from backend.planning.explain import SENTENCES
-from backend.planning.problem import Existing, Problem
+from backend.planning.problem import Break, Existing, Problem
 from backend.planning.search import solve
 from tests.planning.builders import HOUR, LINE, problem, stop, vehicle
 
@@ -21,6 +21,11 @@ CASES = {
     ),
     "WINDOW_UNREACHABLE": problem(stop("A", 9, windows=((EIGHT, EIGHT + 899),)), vehicle(), options=QUICK),
     "TOO_FAR": problem(stop("A", 200), vehicle(), options=QUICK),
+    "BREAK_IN_THE_WAY": problem(
+        stop("A", 9, windows=((EIGHT + 2 * HOUR, EIGHT + 3 * HOUR),)),
+        vehicle(breaks=(Break(EIGHT + HOUR, EIGHT + 4 * HOUR, 3 * HOUR),)),
+        options=QUICK,
+    ),
     "LOCKED": problem(
         stop("A", 1), stop("B", 2), vehicle(), options=replace(QUICK, existing=(Existing("V", ("B",)),), lock="ROUTES")
     ),
@@ -67,3 +72,11 @@ def test_the_cause_is_what_stands_between_the_stop_and_the_vehicle_that_comes_cl
         stop("A", 1, skills=frozenset({"cold"}), kind="delivery", load=(2, 0, 0, 0)), vehicle(), skilled, options=QUICK
     )
     assert solve(asked, lambda: False, lambda percent: None).dropped[0].code == "OVER_CAPACITY"
+
+
+def test_a_window_that_is_taken_is_named_where_drivers_have_breaks_too() -> None:
+    taken = CASES["WINDOW_TAKEN"]
+    rested = replace(
+        taken, vehicles=(replace(taken.vehicles[0], breaks=(Break(EIGHT + HOUR, EIGHT + 2 * HOUR, 600),)),)
+    )
+    assert [each.code for each in solve(rested, lambda: False, lambda percent: None).dropped] == ["WINDOW_TAKEN"]

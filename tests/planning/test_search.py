@@ -15,8 +15,8 @@ from backend.planning import draft, iterated, jobprocess
 from backend.planning.checker import violations
 from backend.planning.fitness import candidates
 from backend.planning.matrix import travel
-from backend.planning.problem import Break, Existing, Options, Place, Plan, Problem, budget
 from backend.planning.priority import UNIT, WEIGHTS
+from backend.planning.problem import Break, Existing, Options, Place, Plan, Problem, budget
 from backend.planning.search import solve
 from backend.planning.timetable import penalties
 from tests.planning.builders import HOUR, LINE, at, problem, stop, town, vehicle

@@ -163,6 +163,18 @@ def test_an_order_is_left_out_with_the_one_it_is_related_to() -> None:
     assert left_out == {"P": NOT_ALLOWED, "D": RELATED}
 
 
+@pytest.mark.parametrize("told_by", ["P", "D"])
+@pytest.mark.parametrize("asked", ["P", "D"])
+def test_what_is_related_to_an_order_that_is_not_planned_now_waits_for_it(asked: str, told_by: str) -> None:
+    both = {
+        "P": msgspec.structs.replace(PICKUP, related_id="D" if told_by == "P" else None),
+        "D": Order("D", None, DAY, "L", type="D", related_id="P" if told_by == "D" else None),
+    }
+    now = both.pop(asked)
+    _, left_out = workload.build(Settings(), REQUEST, calendar(), [(now, PLACE)], [], [], both.values())
+    assert left_out == {asked: RELATED}
+
+
 def test_a_driver_in_a_vehicle_becomes_a_vehicle() -> None:
     van = Vehicle("v1", features=("FR",), capacities=(10, 0, 2.5, 0))
     depot = Place(45.0, 16.0)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, planned, routes, settings
-from tests.optimoroute.table import Case, Play, Stage, office, phone, plan, post, refused, send
+from tests.optimoroute.table import MORE, Case, Play, Stage, office, phone, plan, post, refused, send
 
 REQUEST = "start_planning/request/"
 INVALID = refused("ERR_INVALID_PARAM_FORMAT")
@@ -61,7 +61,92 @@ def the_phone_and_the_office_have_it_too(stage: Stage) -> None:
     assert [each.get("address") for each in phone_route["stops"] if each["type"] == "depot"] == ["Depot", "Depot"]
 
 
+def reasons(**codes: str) -> Play:
+    """Why orders have no place on the plan, by the office's own API, with a sentence each."""
+
+    def play(stage: Stage) -> None:
+        told = stage.company.client.get(f"/api/plans/{DAY}").json()["unscheduled"]
+        found = {each["orderNo"]: each["code"] for each in told}
+        assert found == codes, f"{found}"
+        assert all(each["message"].endswith(".") for each in told)
+
+    return play
+
+
+def reason_of(number: str, code: str) -> Play:
+    def play(stage: Stage) -> None:
+        told = stage.company.client.get(f"/api/plans/{DAY}").json()["unscheduled"]
+        assert [each["code"] for each in told if each["orderNo"] == number] == [code]
+
+    return play
+
+
+NIGHT = [{"twFrom": "02:00", "twTo": "03:00"}]
+EARLY = [{"twFrom": "08:00", "twTo": "08:40"}]
+NEAR = {"latitude": 45.8, "longitude": 15.97}
+
 CASES = [
+    Case(
+        "Why an order has no place on the plan is told by name.",
+        ["start_planning/request/useOrders"],
+        office("PUT", "/api/fleet", {"skills": [{"code": "SK"}], "vehicleFeatures": [{"code": "FR"}]}),
+        fleet(1, breaks=[NOON | {"from": "15:00", "to": "16:00", "durationMinutes": 60}]),
+        office("POST", "/api/drivers", {"name": "Ill", "serial": "ill", "enabled": False}),
+        settings(planningSeconds=0.5),
+        orders(
+            order("SKILL1", skills=["SK"]),
+            order("FRIDGE1", vehicleFeatures=["FR"]),
+            order("ILL1", assignedTo={"serial": "ill"}),
+            order("HEAVY1", load1=101),
+            order("FULL1", load1=99, priority="L"),
+            order("NIGHT1", timeWindows=NIGHT),
+            order("FAR1", location={"latitude": 49.0, "longitude": 16.0, "locationName": "Far"}),
+            order("TEA1", duration=10, timeWindows=[{"twFrom": "15:10", "twTo": "15:30"}]),
+            order("FIRST1", duration=30, timeWindows=EARLY, priority="C", location=NEAR | {"locationName": "Here"}),
+            order("SECOND1", duration=30, timeWindows=EARLY, priority="L"),
+            order("WEEKEND1", allowedWeekdays=["sun"]),
+            order("PICK1", type="P", skills=["SK"]),
+            order("BRING1", relatedOrderNo="PICK1"),
+            order("SUN1", type="P", allowedWeekdays=["sun"]),
+            order("SUNNY1", relatedOrderNo="SUN1"),
+            order("LONG1", duration=300, priority="H"),
+            order("LONG2", duration=240, priority="L"),
+            order("LEFT1"),
+        ),
+        post(
+            "create_order",
+            {"operation": "CREATE", "orderNo": "LOST", "date": DAY, "type": "D"}
+            | {"location": {"address": "No Such Street 1, Nowhere", "storeInvalid": True}},
+            MORE,
+        ),
+        plan(DAY),
+        orders(order("LATE1")),
+        post("create_or_update_orders", {"orders": [{"orderNo": "LEFT1", "duration": 10}]}),
+        reasons(
+            SKILL1="SKILL_MISSING",
+            FRIDGE1="FEATURE_MISSING",
+            ILL1="ASSIGNED_UNAVAILABLE",
+            HEAVY1="OVER_CAPACITY",
+            FULL1="VEHICLES_FULL",
+            NIGHT1="WINDOW_UNREACHABLE",
+            FAR1="TOO_FAR",
+            TEA1="BREAK_IN_THE_WAY",
+            SECOND1="WINDOW_TAKEN",
+            WEEKEND1="DATE_NOT_ALLOWED",
+            PICK1="SKILL_MISSING",
+            BRING1="RELATED",
+            SUN1="DATE_NOT_ALLOWED",
+            SUNNY1="RELATED_LEFT_OUT",
+            LONG2="NO_TIME_LEFT",
+            LOST="LOCATION_INVALID",
+            LATE1="NOT_PLANNED",
+        ),
+        plan(DAY, useOrders=["LEFT1"], includeScheduledOrders=False),
+        reason_of("FIRST1", "NOT_CHOSEN"),
+        orders(order("NEW1")),
+        plan(DAY, startWith="CURRENT", lockType="ROUTES"),
+        reason_of("NEW1", "LOCKED"),
+    ),
     Case(
         "With depot trips a driver comes back to load what does not fit at once; without them it stays behind.",
         [REQUEST + "depotTrips", REQUEST + "depotVisitDuration", "get_routes/response/Stop/type"],
