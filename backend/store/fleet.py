@@ -210,7 +210,7 @@ def remove_location(conn: Connection, account_id: str, location_id: str) -> bool
 
 
 def location_in_use(conn: Connection, account_id: str, location_id: str) -> bool:
-    chosen = (orders.c.account_id == account_id) & (orders.c.location_id == location_id)
+    chosen = (orders.c.location_id == location_id) & (orders.c.account_id == account_id)
     return conn.execute(select(orders.c.id).where(chosen).limit(1)).first() is not None
 
 

@@ -4,7 +4,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from backend.domain.orders import Location, Order
 from backend.store.tables import locations, orders
@@ -129,7 +142,7 @@ def locations_by_number(
     statement = select(*_LOCATION_COLUMNS).where(
         locations.c.account_id == account_id, locations.c.location_no.in_(list(numbers))
     )
-    return _locations(conn, statement, "location_no", account_id, customer)
+    return _locations(conn, statement, "location_no", customer)
 
 
 def locations_by_address(
@@ -139,7 +152,7 @@ def locations_by_address(
     statement = select(*_LOCATION_COLUMNS).where(
         locations.c.account_id == account_id, locations.c.address.in_(list(addresses))
     )
-    return _locations(conn, statement, "address", account_id, customer)
+    return _locations(conn, statement, "address", customer)
 
 
 def insert_locations(conn: Connection, account_id: str, places: Iterable[Location]) -> None:
@@ -169,9 +182,11 @@ def page(
     customer: str | None = None,
 ) -> list[Record]:
     """Up to ``limit`` orders of these dates by date and id, after the one that ``after`` names by date and id."""
-    statement = _of(account_id, customer).where(orders.c.date >= first, orders.c.date <= last)
-    if after is not None:
+    statement = _of(account_id, customer).where(orders.c.date <= last)
+    if after is not None and after[0] >= first:  # one lower bound alone: SQLite takes the index for the first it sees
         statement = statement.where(tuple_(orders.c.date, orders.c.id) > after)
+    else:
+        statement = statement.where(orders.c.date >= first)
     if wanted := list(statuses):
         statement = statement.where(orders.c.status.in_(wanted))
     statement = statement.order_by(orders.c.date, orders.c.id).limit(limit)
@@ -189,12 +204,10 @@ def _of(account_id: str, customer: str | None) -> Select[Any]:
     return statement if customer is None else statement.where(orders.c.customer == customer)
 
 
-def _locations(
-    conn: Connection, statement: Select[Any], key: str, account_id: str, customer: str | None
-) -> dict[str, list[Location]]:
+def _locations(conn: Connection, statement: Select[Any], key: str, customer: str | None) -> dict[str, list[Location]]:
     if customer is not None:
-        own = select(orders.c.location_id).where(and_(orders.c.account_id == account_id, orders.c.customer == customer))
-        statement = statement.where(locations.c.id.in_(own))
+        own = and_(orders.c.location_id == locations.c.id, orders.c.customer == customer)
+        statement = statement.where(exists().where(own))
     found: dict[str, list[Location]] = {}
     for row in conn.execute(statement.order_by(locations.c.id)).mappings():
         found.setdefault(row[key], []).append(Location(**row))

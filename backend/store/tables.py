@@ -184,8 +184,16 @@ orders = Table(
     Column("unscheduled_text", text()),
     Index("orders_by_number", "account_id", "order_no"),
     Index("orders_by_date", "account_id", "date", "id"),
+    Index("orders_by_location", "location_id", "customer"),
     Index("orders_by_planned_route", "planned_route_id"),
     Index("orders_by_active_route", "active_route_id"),
+)
+
+Index(  # most orders have no customer, and stand in it nowhere
+    "orders_by_customer",
+    *(orders.c.account_id, orders.c.customer, orders.c.date, orders.c.id),
+    sqlite_where=orders.c.customer.is_not(None),
+    postgresql_where=orders.c.customer.is_not(None),
 )
 
 routes = Table(

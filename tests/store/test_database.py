@@ -41,7 +41,8 @@ def made_from_the_code(engine: str, request: pytest.FixtureRequest) -> Iterator[
 def schema(conn: Connection) -> dict[str, object]:
     """Everything of every table, as the engine itself tells it."""
     if conn.dialect.name == "sqlite":
-        statement = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
+        own = "'alembic_version', 'sqlite_stat1'"
+        statement = f"SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT IN ({own})"
         return {
             name: " ".join(sql.replace(",", " , ").replace(")", " ) ").split())
             for name, sql in conn.execute(text(statement))

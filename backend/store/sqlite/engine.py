@@ -15,6 +15,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from backend.domain.errors import Refusal
 from backend.store.migrations import migrate
+from backend.store.sqlite import statistics
 from backend.store.sqlite.errors import refusal_of
 from backend.store.sqlite.writer import Writer
 
@@ -59,6 +60,7 @@ class Sqlite:
             raise
         try:
             migrate(opened.writer)
+            statistics.tell(opened.writer)
         except BaseException as error:
             opened.close()
             if isinstance(error, DBAPIError) and (refusal := refusal_of(error)):
