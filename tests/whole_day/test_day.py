@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.postgresql import Cluster
 from tests.serving import ROOT, Company, Server, eventually
 
 DATE = "2026-03-02"
@@ -83,6 +84,37 @@ def test_a_hostile_day_loses_doubles_and_changes_nothing(server, company, seed, 
     assert statuses["success"] + statuses["failed"] + statuses["rejected"] > 20
     assert report["mapMs"]["p99"] > 0
     assert (report["live"]["maps"], report["live"]["recipients"]) == (4, 3)
+
+
+@pytest.mark.timeout(240)
+def test_a_day_on_a_postgresql_that_crashes_in_between_loses_doubles_and_changes_nothing(
+    postgresql: Cluster, seed, tmp_path: Path
+):
+    url = postgresql.fresh()
+    server = Server(tmp_path / "data", environment={"CODRIVER_DATABASE_URL": url}).start()
+    try:
+        company = server.account()
+        state = tmp_path / "state.jsonl"
+        options = ("--seed", str(seed), "--speed", "1500", "--transport", "ws", "--state", str(state))
+        running = subprocess.Popen(
+            command(server, company, tmp_path, *options), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+        def acknowledged(count: int) -> bool:
+            return state.exists() and state.read_bytes().count(b'"type":"ack"') >= count
+
+        for count in (60, 160):
+            eventually(lambda count=count: acknowledged(count), within_s=100, what="acknowledgements")
+            postgresql.restart("immediate")
+        out, trouble = running.communicate(timeout=170)
+        assert running.returncode == 0, f"{out.decode()}{trouble.decode()}{server.tail()}"
+        report = json.loads((tmp_path / "report.json").read_text())
+        assert report["ok"] and report["positions"]["stored"] == report["positions"]["sent"]
+        assert server.stop() == 0
+        assert "Traceback" not in server.tail()
+    finally:
+        server.kill()
+    postgresql.drop(url)
 
 
 @pytest.mark.timeout(280)
