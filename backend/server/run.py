@@ -6,12 +6,14 @@ import gc
 import logging
 import resource
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
 
+from backend.domain.errors import Refusal
 from backend.server import sockets
 from backend.server.http import HardenedHttp
 from backend.server.sockets import HardenedWebSocket
@@ -157,7 +159,7 @@ class LoggedRequests:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _in_a_line(send) if scope["type"] == "lifespan" else send)
             return
         began = time.perf_counter()
         status = 0
@@ -184,3 +186,20 @@ def _allow_many_files() -> None:
     if soft != hard:
         with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it tells
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _in_a_line(send: Any) -> Any:
+    """Tells in its own words, without a trace, what the application refuses to start for."""
+
+    async def telling(message: Any) -> None:
+        if message["type"] == "lifespan.startup.failed" and (refusal := _refusal(sys.exc_info()[1])):
+            message = {**message, "message": str(refusal)}
+        await send(message)
+
+    return telling
+
+
+def _refusal(error: BaseException | None) -> Refusal | None:
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_refusal, error.exceptions)), None)
+    return error if isinstance(error, Refusal) else None

@@ -1,10 +1,13 @@
 """What operators ask: up, ready, and how it is doing."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
 
-from tests.serving import Company, Server
+from tests.serving import ROOT, Company, Server
 
 
 def figure(server: Server, name: str) -> float:
@@ -29,3 +32,10 @@ def test_the_figures_count_what_was_stored_and_what_was_refused(server: Server, 
     assert figure(server, 'codriver_refusals_total{code="ERR_UNAUTHENTICATED"}') >= 1
     assert figure(server, "codriver_commits_total") >= 1
     assert figure(server, "codriver_watchers") == 0
+
+
+def test_what_it_cannot_start_for_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "codriver.db").write_text("no database")
+    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3 and "ERR_STORAGE_DAMAGED" in ended.stderr and "Traceback" not in ended.stderr
