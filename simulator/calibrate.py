@@ -19,13 +19,12 @@ from rich.table import Table
 from simulator import replay
 from simulator.chance import percentile
 from simulator.day import day
-from simulator.geography import metres_between
 from simulator.handset import battery_of
+from simulator.rounds import around
 from simulator.scenario import Scenario
 from simulator.steps import Send, Wait, Who
-from simulator.town import town
 from simulator.trouble import without_signal
-from simulator.wire import Place, Position, Positions, Route, Stop, iso, unix
+from simulator.wire import Position, Positions, Route
 
 DATE = "2026-03-02"
 DRIVERS, STOPS = 120, 13
@@ -78,7 +77,7 @@ def simulated(scenario: Scenario, seed: int) -> Sample:
     for number in range(DRIVERS):
         who = Who(f"DRV{number + 1:03}", DATE, seed)
         fixes = []
-        for fix, late_s in _arriving(who, scenario, _route(seed, number)):
+        for fix, late_s in _arriving(who, scenario, around(seed, DATE, number, STOPS, ordered=True)):
             fixes.append(fix)
             lag.append(late_s)
         tracks.append(fixes)
@@ -149,25 +148,3 @@ def _arriving(who: Who, scenario: Scenario, route: Route) -> Iterator[tuple[Posi
                 for low, high in silent:
                     ready = high if low <= ready < high else ready
                 yield from ((fix, ready + delay - (fix.timestamp - offset)) for fix in fixes)
-
-
-def _route(seed: int, number: int) -> Route:
-    """A driver's stops of the generated town, each followed by the nearest that is left."""
-    orders = town(seed, DATE, DRIVERS, DRIVERS * STOPS).orders[number::DRIVERS]
-    depot = town(seed, DATE, DRIVERS, 0).fleet["drivers"][number]["startLocation"]
-    here, left, stops, clock = (depot["latitude"], depot["longitude"]), list(orders), [], unix(f"{DATE}T07:00:00+00:00")
-    start = Place(*here, "Depot", iso(clock))
-    while left:
-        order = min(left, key=lambda each: metres_between(here, _place(each)))
-        left.remove(order)
-        travel = metres_between(here, _place(order)) * 1.35 / 8.5
-        here = _place(order)
-        stops.append(
-            Stop(len(stops) + 1, *here, orderId=order["orderNo"], travelTime=travel, duration=order["duration"] * 60)
-        )
-    end = Place(start.latitude, start.longitude, "Depot")
-    return Route(f"R{number}", f"D{number}", DATE, start=start, end=end, stops=tuple(stops))
-
-
-def _place(order: dict) -> tuple[float, float]:
-    return order["location"]["latitude"], order["location"]["longitude"]

@@ -20,6 +20,7 @@ from simulator import demo as demonstration
 from simulator.account import SetupFailed
 from simulator.fleet import simulate as run_fleet
 from simulator.options import Options
+from simulator.parts import simulate_in_parts
 from simulator.report import table
 from simulator.scenario import PRESETS, load
 from simulator.scenario import read as read_scenario
@@ -40,7 +41,7 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--orders",
     type=click.IntRange(0, 100_000),
-    help="How many orders a new account is given; 12.8 per driver by default.",
+    help="How many orders a new account is given; 12.8 per driver by default. With 0, drivers make rounds.",
 )
 @click.option(
     "--speed",
@@ -75,8 +76,12 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
     default=0,
     help="Open so many more maps and recipients' pages, and check what they are shown.",
 )
+@click.option("--for", "seconds", type=click.FloatRange(0.5), help="End the day after so many seconds.")
+@click.option(
+    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that drive the fleet."
+)
 @click.option("--report", type=WRITABLE, help="Write the report as JSON.")
-def simulate(report: Path | None, scenario: str | None, calibrate: Path | None, **given: Any) -> None:
+def simulate(report: Path | None, scenario: str | None, calibrate: Path | None, processes: int, **given: Any) -> None:
     """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""
     if calibrate is not None:
         _calibrate(calibrate, scenario or "city", given["seed"], report)
@@ -90,7 +95,7 @@ def simulate(report: Path | None, scenario: str | None, calibrate: Path | None, 
         read_scenario(text)
         given["date"] = given["date"].strftime("%Y-%m-%d")
         given["url"] = given["url"].rstrip("/")
-        told = asyncio.run(_interruptible(Options(scenario=text, named=scenario, **given)))
+        told = asyncio.run(_interruptible(Options(scenario=text, named=scenario, part=(0, processes), **given)))
     except (SetupFailed, ValueError, OSError, httpx.HTTPError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
     _tell(told, report)
@@ -149,6 +154,8 @@ async def _interruptible(options: Options) -> dict[str, Any]:
     """Ctrl-C ends the day early; what was done is delivered, compared and reported all the same."""
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ending.set)
+    if (processes := options.part[1]) > 1:
+        return await simulate_in_parts(options, processes, _console())
     return await run_fleet(options, _console(), ending)
 
 

@@ -11,24 +11,26 @@ from rich.console import Console
 
 from simulator.account import Account, SetupFailed
 from simulator.options import Options
+from simulator.rounds import around
 from simulator.scenario import read
 from simulator.steps import Who
 from simulator.transport import http_client
 from simulator.truth import Phone, Run, Truth
-from simulator.verify import day_range
+from simulator.verify import day_range, event_driver
 from simulator.wire import Route, decode_route
 
 PAIRING_AT_ONCE = 8
 ORDERS_PER_DRIVER = 12.8
+ROUND_STOPS = 13
 
 
 async def prepare(options: Options) -> None:
-    """Give the account what it lacks: fleet, orders, a plan that was sent."""
+    """Give the account what it lacks: fleet, orders, a plan that was sent; only a fleet where nothing is planned."""
     async with http_client(options.url) as client:
         count = options.drivers or (1 if options.replay else 25)
         orders = options.orders if options.orders is not None else round(count * ORDERS_PER_DRIVER)
         account = Account(client, options.key)
-        if options.replay is None:
+        if _planned(options):
             await account.prepare(options.date, options.seed, count, orders)
         else:
             await account.staff(options.seed, options.date, count)
@@ -43,15 +45,13 @@ async def log_in(options: Options, account: Account, client: httpx.AsyncClient, 
         return _known(options.state)
     await prepare(options)
     console.print("logging the drivers in …", style="dim")
-    routes = [] if options.replay else [route for route in await account.routes(options.date) if route.sent]
-    staff = [driver async for driver in account.drivers()]
-    by_driver = {route.driverId: route for route in routes}
-    chosen = [driver for driver in staff if options.replay or driver["id"] in by_driver][
-        : options.drivers or (1 if options.replay else None)
-    ]
-    if not chosen:
-        raise SetupFailed(f"no driver has a route on {options.date}")
-    unscheduled = [] if options.replay else await account.unscheduled(options.date)
+    routes = [route for route in await account.routes(options.date) if route.sent] if _planned(options) else []
+    chosen = await _chosen(options, account, {route.driverId for route in routes})
+    mine = {driver["id"] for _, driver in chosen}
+    first = options.part[0] == 0
+    unscheduled = await account.unscheduled(options.date) if _planned(options) and first else []
+    stops = sum(1 for route in routes if route.driverId in mine for stop in route.stops if stop.orderId)
+    events = await account.events()
     run = Run(
         options.url,
         options.date,
@@ -59,21 +59,39 @@ async def log_in(options: Options, account: Account, client: httpx.AsyncClient, 
         options.transport,
         options.scenario,
         str(options.replay) if options.replay else None,
-        sum(1 for route in routes for stop in route.stops if stop.orderId) + len(unscheduled),
+        stops + len(unscheduled),
         tuple(unscheduled),
-        len(await account.events()),
+        len(events),
+        any(event_driver(event) in {_named(driver) for _, driver in chosen} for event in events),
     )
     turns = asyncio.Semaphore(PAIRING_AT_ONCE)
 
-    async def one(driver: dict[str, Any]) -> Phone:
+    async def one(number: int, driver: dict[str, Any]) -> Phone:
         async with turns:
-            return await _pair(account, client, driver, run)
+            rounds = number if not _planned(options) and options.replay is None else None
+            return await _pair(account, client, driver, run, rounds)
 
-    phones = await asyncio.gather(*(one(driver) for driver in chosen))
+    phones = await asyncio.gather(*(one(number, driver) for number, driver in chosen))
     truth = Truth.begin(run, options.state)
     for phone in phones:
         truth.paired(phone)
     return truth
+
+
+def _planned(options: Options) -> bool:
+    """Whether drivers drive what the server planned, not a record and not rounds of their own."""
+    return options.replay is None and options.orders != 0
+
+
+async def _chosen(options: Options, account: Account, routed: set[str]) -> list[tuple[int, dict[str, Any]]]:
+    """The drivers of this process, with their numbers among all."""
+    staff = [driver async for driver in account.drivers()]
+    wanted = [driver for driver in staff if not _planned(options) or driver["id"] in routed]
+    all_of_them = list(enumerate(wanted))[: options.drivers or (1 if options.replay else None)]
+    if not all_of_them:
+        raise SetupFailed(f"no driver has a route on {options.date}")
+    part, parts = options.part
+    return all_of_them[part::parts]
 
 
 def _known(path: Path) -> Truth:
@@ -83,21 +101,29 @@ def _known(path: Path) -> Truth:
     return truth
 
 
-async def _pair(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], run: Run) -> Phone:
-    """Log one driver in as its app would, and fetch the route it is going to drive."""
+async def _pair(
+    account: Account, client: httpx.AsyncClient, driver: dict[str, Any], run: Run, rounds: int | None
+) -> Phone:
+    """Log one driver in as its app would, and fetch its route, or make the round of this number."""
     key = driver.get("externalId") or driver["id"]
     token = await _token(account, client, driver, "Phone")
     second = None
     if Who(key, run.date, run.seed).rng("devices").random() < read(run.scenario).devices.second:
         second = await _token(account, client, driver, "Tablet")
     route = None
-    if run.replay is None:
+    if rounds is not None:
+        route = around(run.seed, run.date, rounds, ROUND_STOPS, ordered=False)
+    elif run.replay is None:
         route = await fetch_route(client, token, run.date)
         if route is None:
             raise SetupFailed(f"{driver.get('externalId')} is given no route on {run.date}")
     held = await account.track(driver["id"], *day_range(run.date))
-    named = driver.get("externalId") or driver.get("serial") or driver["name"]
-    return Phone(driver["id"], key, named, token, route, tuple(fix.at_ms for fix in held), second)
+    return Phone(driver["id"], key, _named(driver), token, route, tuple(fix.at_ms for fix in held), second)
+
+
+def _named(driver: dict[str, Any]) -> str:
+    """How events name this driver."""
+    return str(driver.get("externalId") or driver.get("serial") or driver["name"])
 
 
 async def _token(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], model: str) -> str:

@@ -88,7 +88,7 @@ async def _run(
     cpu = (process_time() - spent) / wall
     verdict = await verify(account, truth) if options.verify else _counted(truth)
     if phones:
-        every_event = not options.resume and not truth.run.events_before
+        every_event = not options.resume and not truth.run.drove_before
         troubles += await gallery.differences(truth, every_event)
     refused = _sum([diary.refused() for diary in truth.diaries.values()])
     troubles += [
@@ -103,6 +103,11 @@ async def _run(
         acknowledgementMs=measures.acknowledged.told(),
         mapMs=gallery.latencies().told(),
         latenessMs=measures.lateness.told(),
+        histograms={
+            "acknowledgementMs": dict(measures.acknowledged.counts),
+            "mapMs": dict(gallery.latencies().counts),
+            "latenessMs": dict(measures.lateness.counts),
+        },
         cpu=round(cpu, 3),
         driversPerCore=round(len(phones) / cpu) if cpu else 0,
         ok=verdict.clean and not troubles,

@@ -61,11 +61,12 @@ class Gallery:
         """
         done = sum(acknowledged for diary in truth.diaries.values() for _, acknowledged in diary.actions())
         newest = {driver: at_ms for driver, diary in truth.diaries.items() if (at_ms := diary.newest_ms())}
+        drivers = {diary.phone.named for diary in truth.diaries.values()}
         found = []
         for number, watch in enumerate(self._maps):
             named = f"map {number}" if number else "the map"
-            if every_event and not await watch.seen(done):
-                found.append(f"{named} got {watch.events} events of {done}")
+            if every_event and not await watch.seen(done, drivers):
+                found.append(f"{named} got {watch.heard(drivers)} events of {done}")
             if behind := await watch.behind(newest):
                 found.append(f"{named} does not show the last position of {', '.join(behind[:EXAMPLES])}")
             if watch.arrivals.older_after_newer:
@@ -86,7 +87,7 @@ class Gallery:
             "maps": len(self._maps),
             "recipients": len(self._recipients),
             "frames": sum(each.frames for each in (*self._maps, *self._recipients)),
-            "events": sum(watch.events for watch in self._maps),
+            "events": sum(watch.events.total() for watch in self._maps),
             "reconnects": sum(watch.reconnects for watch in self._maps),
         }
 

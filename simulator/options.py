@@ -11,6 +11,8 @@ from msgspec import Struct
 class Options(Struct, frozen=True, kw_only=True):
     """What to simulate. ``seconds`` ends the day after so much wall time; ``drivers`` None takes all, or 25 in a new
     account. ``scenario`` is the text of the scenario, ``named`` what it was called on the command line.
+    With 0 ``orders`` the drivers of a new account make rounds that nobody planned. ``part`` (0, 2) is the first half
+    of the drivers, where two processes drive them.
     """
 
     url: str
@@ -29,12 +31,15 @@ class Options(Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     named: str | None = None
     watch: int = 0
+    part: tuple[int, int] = (0, 1)
 
     def command(self) -> str:
         """The command line that repeats this run, with the key left to the environment."""
         words = ["codriver", "simulate", "--url", self.url, "--date", self.date, "--seed", str(self.seed)]
         words += ["--speed", f"{self.speed:g}", "--transport", self.transport]
-        for name in ("drivers", "orders", "named", "replay", "watch"):
-            if value := getattr(self, name):
+        for name in ("drivers", "orders", "named", "replay"):
+            if (value := getattr(self, name)) is not None:
                 words += [f"--{'scenario' if name == 'named' else name}", str(value)]
+        words += ["--watch", str(self.watch)] if self.watch else []
+        words += ["--processes", str(self.part[1])] if self.part[1] > 1 else []
         return shlex.join([*words, *(["--verify"] if self.verify else [])])

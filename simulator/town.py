@@ -117,7 +117,7 @@ NOTES = (
 def town(seed: int, date: str, drivers: int, orders: int) -> Town:
     """So many drivers with their vans, and orders for one date (YYYY-MM-DD)."""
     rng = Random(f"town/{seed}")
-    return Town(_fleet(rng, drivers), [_order(rng, date, seed, number) for number in range(1, orders + 1)])
+    return Town(_fleet(rng, drivers), [order(rng, date, seed, number) for number in range(1, orders + 1)])
 
 
 def _fleet(rng: Random, count: int) -> dict[str, Any]:
@@ -164,12 +164,13 @@ def _fleet(rng: Random, count: int) -> dict[str, Any]:
     }
 
 
-def _order(rng: Random, date: str, seed: int, number: int) -> dict[str, Any]:
+def order(rng: Random, date: str, seed: int, number: int) -> dict[str, Any]:
+    """One order of ``create_or_update_orders`` at a place of the town."""
     place, address = _address(rng)
     shop = rng.random() < 0.45
     person = f"{rng.choice(FIRST_NAMES)} {rng.choice(LAST_NAMES)}"
     kind = rng.choices("DPT", (86, 9, 5))[0]
-    order: dict[str, Any] = {
+    made: dict[str, Any] = {
         "orderNo": f"ZG-{date.replace('-', '')[2:]}-{number:05}",
         "date": date,
         "type": kind,
@@ -190,10 +191,10 @@ def _order(rng: Random, date: str, seed: int, number: int) -> dict[str, Any]:
         "notificationPreference": "dont_notify",
     }
     if rng.random() < 0.35:
-        order["notes"] = rng.choice(NOTES)
+        made["notes"] = rng.choice(NOTES)
     if kind == "D":
-        order["barcode"] = [{"barcode": _ean13(rng)} for _ in range(rng.choice((0, 1, 1, 1, 2, 3)))]
-    return order
+        made["barcode"] = [{"barcode": _ean13(rng)} for _ in range(rng.choice((0, 1, 1, 1, 2, 3)))]
+    return made
 
 
 def _address(rng: Random) -> tuple[Point, str]:

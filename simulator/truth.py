@@ -38,7 +38,7 @@ class Phone(Struct, frozen=True, tag="phone"):
 
 class Run(Struct, frozen=True, tag="run"):
     """What the whole run is drawn from. ``scenario`` is the text of its file; ``events_before`` are events that were
-    there before.
+    there before, ``drove_before`` whether one of them is of these drivers.
     """
 
     url: str
@@ -50,6 +50,7 @@ class Run(Struct, frozen=True, tag="run"):
     orders: int
     unscheduled: tuple[str, ...] = ()
     events_before: int = 0
+    drove_before: bool = False
 
 
 class Sent(Struct, frozen=True, tag="sent"):

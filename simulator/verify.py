@@ -180,7 +180,7 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
     tell it.
     """
     drivers = {diary.phone.named for diary in truth.diaries.values()}
-    mine = [event for event in events if _driver(event) in drivers]
+    mine = [event for event in events if event_driver(event) in drivers]
     held = Counter(_event_key(event) for event in mine)
     early = Counter(_event_key(event) for event in before)
     positions = {_event_key(event): event.get("position") for event in mine}
@@ -216,10 +216,10 @@ def _second(action: Action, driver: str, held: Counter[Any], early: Counter[Any]
 
 
 def _event_key(event: dict[str, Any]) -> tuple[str, str, str | None, int]:
-    return _driver(event), event["event"], event.get("orderId"), int(event["unixTimestamp"])
+    return event_driver(event), event["event"], event.get("orderId"), int(event["unixTimestamp"])
 
 
-def _driver(event: dict[str, Any]) -> str:
+def event_driver(event: dict[str, Any]) -> str:
     """How an event names its driver; what is empty is not sent."""
     return str(event.get("driverExternalId") or event.get("driverSerial") or event.get("driverName"))
 

@@ -5,7 +5,8 @@ follows a newer one, and whether what is shown in the end is what was done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from random import Random
 from time import monotonic
 from typing import Any
@@ -18,6 +19,7 @@ from websockets.typing import Subprotocol
 
 from simulator.histogram import Histogram
 from simulator.transport import near, websocket_url
+from simulator.verify import event_driver
 from simulator.wire import Message, Positions
 
 SUBSCRIBE = b'{"type":"subscribe","id":"sim","drivers":"all","events":true,"maxHz":10}'.decode()
@@ -92,7 +94,8 @@ class Watch:
         self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.arrivals = Arrivals()
-        self.frames = self.events = self.reconnects = 0
+        self.frames = self.reconnects = 0
+        self.events: Counter[str] = Counter()
         self.server_clock: tuple[float, float] | None = None
         self.trouble: str | None = None
 
@@ -107,9 +110,15 @@ class Watch:
             self.trouble = self.trouble or f"no snapshot within {within_s:.0f} s"
             return False
 
-    async def seen(self, events: int, within_s: float = 5.0) -> bool:
-        """Whether so many events came, waiting a while for the last; a connection that broke may have missed some."""
-        return await self._once(lambda: bool(self.reconnects) or self.events >= events, within_s)
+    async def seen(self, events: int, drivers: Collection[str], within_s: float = 5.0) -> bool:
+        """Whether so many events of these drivers came, waiting a while for the last; a connection that broke may have
+        missed some.
+        """
+        return await self._once(lambda: bool(self.reconnects) or self.heard(drivers) >= events, within_s)
+
+    def heard(self, drivers: Collection[str]) -> int:
+        """How many events of these drivers came."""
+        return sum(self.events[driver] for driver in drivers)
 
     async def behind(self, newest: Mapping[str, int], within_s: float = 5.0) -> list[str]:
         """The drivers of whom it does not show the newest position (Unix milliseconds) after a while."""
@@ -179,7 +188,7 @@ class Watch:
                     if seen.timestamp is not None:
                         self.arrivals.arrived(seen.driverId, round(seen.timestamp * 1000), arrived)
             case "event":
-                self.events += 1
+                self.events[event_driver(frame.event or {})] += 1
             case "error":
                 self.trouble = f"{frame.code}: {frame.message}"
         self._heard.set()

@@ -150,7 +150,7 @@ async def test_the_watcher_measures_from_sending_to_the_map_and_sees_an_older_af
                 await asyncio.sleep(0.01)
         await watch.stop()
     assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 20
-    assert watch.events == 1 and watch.arrivals.older_after_newer == 1
+    assert watch.events.total() == 1 and watch.arrivals.older_after_newer == 1
 
 
 async def test_a_map_that_cannot_be_watched_is_told():

@@ -117,6 +117,25 @@ def test_a_day_on_a_postgresql_that_crashes_in_between_loses_doubles_and_changes
     postgresql.drop(url)
 
 
+@pytest.mark.timeout(240)
+def test_two_processes_drive_one_fleet_and_report_as_one(server, company, seed, tmp_path: Path):
+    options = ("--seed", str(seed), "--speed", "5000", "--processes", "2", "--watch", "3")
+    report = simulate(server, company, tmp_path, *options)
+    assert report["ok"] and (report["drivers"], report["orders"]) == (4, 30)
+    assert report["orderStatuses"]["checked"] == 30
+    assert report["positions"]["stored"] == report["positions"]["sent"] > 1000
+    assert sum(report["histograms"]["acknowledgementMs"].values()) > 300
+    assert "--processes 2" in report["command"] and report["live"]["maps"] == 5
+
+
+@pytest.mark.timeout(120)
+def test_drivers_whom_nobody_planned_for_make_rounds(server, company, seed, tmp_path: Path):
+    options = ("--seed", str(seed), "--speed", "5000", "--orders", "0", "--transport", "ws", "--for", "3")
+    report = simulate(server, company, tmp_path, *options)
+    assert report["ok"] and (report["drivers"], report["orders"]) == (4, 0)
+    assert report["positions"]["stored"] > 300 and report["driversPerCore"] > 4
+
+
 @pytest.mark.timeout(280)
 def test_a_run_goes_on_after_the_server_and_the_simulator_were_killed(tmp_path: Path, seed):
     server = Server(tmp_path / "data").start()
