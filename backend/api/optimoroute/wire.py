@@ -53,7 +53,10 @@ class DateRange(msgspec.Struct, frozen=True, rename={"first": "from", "last": "t
     last: str | None = None
 
     def bounds(self) -> tuple[str | None, str | None]:
-        return self.first and date(self.first), self.last and date(self.last)
+        return (
+            None if self.first is None else date(self.first),
+            None if self.last is None else date(self.last),
+        )
 
 
 class MomentRange(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
