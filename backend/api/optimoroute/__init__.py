@@ -4,7 +4,7 @@ Invariants: no input gives a 5xx; what is refused is refused by the code that th
 Deliberately absent: rules. They are the service's; here are shapes and words.
 """
 
-from backend.api.optimoroute import deleting, dispatch, drivers, orders, planning, positions, progress, search
+from backend.api.optimoroute import deleting, dispatch, drivers, orders, planning, positions, progress, routes, search
 from backend.api.optimoroute.call import handlers, on_unknown_verb
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "planning",
     "positions",
     "progress",
+    "routes",
     "search",
 ]

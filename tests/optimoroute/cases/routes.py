@@ -81,6 +81,17 @@ def the_line_goes_from_the_start_by_every_stop_to_the_end(stage: Stage) -> None:
 def start_and_end_are_told_where_they_are_asked_for(stage: Stage) -> None:
     (route,) = routes(stage, includeRouteStartEnd="true", includeRoutePolyline="")
     assert route["startLocation"] == route["endLocation"] == DEPOT
+    start, *between, end = route["stops"]
+    (plain,) = routes(stage)
+    assert between == plain["stops"] and (start["stopNumber"], end["stopNumber"]) == (0, len(between) + 1)
+    for each in (start, end):
+        assert (each["type"], each["orderNo"], each["address"]) == ("depot", "-", DEPOT["address"])
+        assert (each["latitude"], each["longitude"]) == (DEPOT["latitude"], DEPOT["longitude"])
+    assert start["scheduledAtDt"] < between[0]["arrivalTimeDt"] and start["distance"] == start["travelTime"] == 0
+    assert round(sum(each["distance"] for each in route["stops"]) / 1000, 3) == route["distance"]
+    times = [datetime.datetime.fromisoformat(each["scheduledAtDt"]) for each in route["stops"]]
+    assert times[-1] - times[-2] == datetime.timedelta(minutes=10, seconds=end["travelTime"])
+    assert abs(times[-1] - times[0] - datetime.timedelta(minutes=route["duration"])) <= datetime.timedelta(seconds=30)
     for asked in ({}, {"includeRouteStartEnd": "false"}, {"includeRoutePolyline": "True"}):
         assert not {"startLocation", "endLocation"} & routes(stage, **asked)[0].keys()
 
