@@ -29,8 +29,9 @@ from backend.domain.errors import Refusal
 from backend.live.calls import Calls
 from backend.live.hub import Hub
 from backend.places import geocoder as geocoders
-from backend.planning.worker import Planner
+from backend.planning.worker import Planner, share_of_cores
 from backend.service import leases, retention, watch
+from backend.service import uploads as resumable
 from backend.service.callers import Acquaintances, Guesses
 from backend.service.desk import Clock, Desk
 from backend.service.tally import Tally
@@ -57,19 +58,20 @@ HANDLERS = [
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings, clock: Clock, public_url: str) -> AsyncIterator[Desk]:
-    """Everything that a verb needs, started; stopped in the reverse order."""
+async def open_desk(settings: Settings, clock: Clock, public_url: str, processes: int = 1) -> AsyncIterator[Desk]:
+    """Everything that a verb needs, started; stopped in the reverse order. ``processes`` share this machine."""
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
         journal = Journal(database)
         media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
         geocoder = geocoders.choose(settings.geocoder, settings.public_url)
-        hub, calls, planner = *_live(settings), Planner()
+        hub, calls, planner = *_live(settings), Planner(share_of_cores(processes))
         acquaintances, guesses = Acquaintances(), Guesses()
         hub.heed("revoked", acquaintances.forget)
         hub.heed("account", acquaintances.forget_account)
         hub.heed("doubt", lambda _: acquaintances.forget_all())
         hub.heed("guess", guesses.hear)
+        hub.heed("upload", resumable.give_way)
         desk = Desk(
             settings=settings,
             clock=clock,
@@ -110,12 +112,14 @@ def _live(settings: Settings) -> tuple[Hub, Calls]:
     return JoinedHub(settings.redis_url, mark), SharedCalls(settings.redis_url)
 
 
-def create_app(settings: Settings, clock: Clock | None = None, public_url: str = "http://127.0.0.1:8000") -> Litestar:
-    """The application, for a server to run. It opens its stores when it is started."""
+def create_app(
+    settings: Settings, clock: Clock | None = None, public_url: str = "http://127.0.0.1:8000", processes: int = 1
+) -> Litestar:
+    """The application, for a server to run; one of so many on this machine. It opens its stores when it is started."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_desk(settings, clock or Clock(), public_url) as desk:
+        async with open_desk(settings, clock or Clock(), public_url, processes) as desk:
             app.state.desk = desk
             await leases.recover(desk)
             await desk.planner.start()

@@ -71,5 +71,5 @@ def _work(
 ) -> None:
     """One of several, in a process of its own."""
     log_to_stderr(settings.log_level, number)
-    app = create_app(settings, clock, address)
+    app = create_app(settings, clock, address, workers)
     server.run(app, server.bind(host, port, shared=True), pulse=pulse)

@@ -38,6 +38,10 @@ SLOWEST_BYTES_S = 16 * 1024  # and a second more for so much that is on its way:
 class Hub:
     """The present of all accounts, and all who watch it. Lives on one event loop; call it from there."""
 
+    # Of hubs in several processes
+    sound = True  # the others are heard
+    missed = unreadable = 0  # of what they said
+
     def __init__(self) -> None:
         self.board = Board()
         self._audiences: dict[str, Audience] = {}

@@ -59,11 +59,16 @@ class Job:
 Done = Callable[[Job], Awaitable[None] | None]
 
 
+def share_of_cores(processes: int) -> int:
+    """How many jobs each of so many processes may run at once: together all cores but one, and each at least one."""
+    return max(1, ((os.cpu_count() or 1) - 1) // processes)
+
+
 class Planner:
     """Runs planning jobs, at most ``max_jobs`` at once (default: all cores but one), the others waiting in order."""
 
     def __init__(self, max_jobs: int | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._max_jobs = max_jobs or max(1, (os.cpu_count() or 1) - 1)
+        self._max_jobs = max_jobs or share_of_cores(1)
         self._memory_bytes = memory_bytes
         self._numbers = itertools.count(1)
         self._waiting: deque[_Run] = deque()

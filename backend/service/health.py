@@ -45,4 +45,7 @@ def figures(desk: Desk) -> list[Figure]:
         Figure("codriver_changes_waiting", False, "Changes that wait for a commit or are in one", journal.waiting),
         Figure("codriver_watchers", False, "Websockets on the live map", desk.hub.watching),
         Figure("codriver_watchers_dropped", True, "Watchers closed for being too slow", desk.hub.dropped),
+        Figure("codriver_joined", False, "Whether what happens in other processes is heard by Redis", desk.hub.sound),
+        Figure("codriver_letters_missed", True, "Gaps in what the other processes say", desk.hub.missed),
+        Figure("codriver_letters_unreadable", True, "Of what they say, not understood", desk.hub.unreadable),
     ]

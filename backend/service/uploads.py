@@ -5,6 +5,7 @@ attachment as any other file does.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from backend.store.uploads import Upload
 LIFE_S = 86_400
 DONE_S = 3600  # how long a client that did not hear the last answer may ask for it
 SWEEP_S = 600.0
+PATIENCE_S = 5.0  # for another process to let go of an upload
 
 
 class State(msgspec.Struct, frozen=True):
@@ -60,6 +62,14 @@ def _taken() -> Refusal:
     return Refusal("ERR_UPLOAD_TAKEN", "The same upload goes on in another request.")
 
 
+def give_way(note: str) -> None:
+    """A phone came back for an upload at another process."""
+    process, _, name = note.partition(" ")
+    if process != _PROCESS and (turn := _turns.get(name)) is not None:
+        turn.give_way()
+
+
+_PROCESS = secrets.token_hex(8)
 _turns: dict[str, _Turn] = {}
 _swept_s = 0.0
 
@@ -79,7 +89,7 @@ async def create(desk: Desk, device: Device, said: Claim, length: int, metadata:
 
 async def look(desk: Desk, device: Device, name: str) -> State:
     """How far it is; where all has come but the server was stopped before it was stored, it is stored now."""
-    async with _turn(name):
+    async with _turn(desk, name):
         upload = await _find(desk, device, name)
         state = await _state(desk, upload)
         if state.offset == upload.length and not upload.done:
@@ -101,7 +111,7 @@ async def append(
     Refusals: ``ERR_NOT_FOUND``, ``ERR_UPLOAD_OFFSET``, ``ERR_CHUNK_CHECKSUM``, ``ERR_TOO_LARGE``, and those of
     ``attach.keep`` at the end.
     """
-    async with _turn(name) as turn:
+    async with _turn(desk, name) as turn:
         upload = await _find(desk, device, name)
         at = (await _state(desk, upload)).offset
         if offset != at:
@@ -128,7 +138,7 @@ async def append(
 
 async def remove(desk: Desk, device: Device, name: str) -> None:
     """Give an upload up. What was stored already stays."""
-    async with _turn(name):
+    async with _turn(desk, name):
         upload = await _find(desk, device, name)
         await asyncio.to_thread(store.delete, desk.media.uploads, upload.name)
 
@@ -166,7 +176,7 @@ async def _sweep(desk: Desk) -> None:
 
 
 @asynccontextmanager
-async def _turn(name: str) -> AsyncIterator[_Turn]:
+async def _turn(desk: Desk, name: str) -> AsyncIterator[_Turn]:
     """One at a time. Who had to give way to a later one gets ``ERR_UPLOAD_TAKEN``."""
     while (other := _turns.get(name)) is not None:
         other.give_way()
@@ -175,7 +185,8 @@ async def _turn(name: str) -> AsyncIterator[_Turn]:
     assert task is not None
     turn = _turns[name] = _Turn(task)
     try:
-        yield turn
+        async with _alone(desk, name):
+            yield turn
     except asyncio.CancelledError:
         if not turn.taken:
             raise
@@ -184,3 +195,21 @@ async def _turn(name: str) -> AsyncIterator[_Turn]:
     finally:
         del _turns[name]
         turn.over.set()
+
+
+@asynccontextmanager
+async def _alone(desk: Desk, name: str) -> AsyncIterator[None]:
+    """While no other process works on it; one that does is asked to give way, and waited for for a while."""
+    deadline = time.monotonic() + PATIENCE_S
+    asked = False
+    while True:
+        with store.held(desk.media.uploads, name) as free:
+            if free:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise _taken()
+        if not asked:
+            desk.hub.note("upload", f"{_PROCESS} {name}")
+            asked = True
+        await asyncio.sleep(0.02)

@@ -1,13 +1,17 @@
 """Uploads that may be taken up again: what is known of each, in a file beside the bytes that have come.
 
-Invariant: an upload is on the disk, file and folder, before it is told to a client, and so survives any end of the
-process. The bytes are a ``Part`` of ``media``; what they become is a row of ``attachments``.
+Invariants: an upload is on the disk, file and folder, before it is told to a client, and so survives any end of the
+process; whoever changes one holds it, as several processes may share the folder. The bytes are a ``Part`` of ``media``;
+what they become is a row of ``attachments``.
 """
 
+import fcntl
 import hashlib
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -70,7 +74,11 @@ def load(folder: Path, name: str) -> Upload | None:
 def touched_s(folder: Path, name: str) -> float:
     """When something of it came last, Unix seconds of the machine's clock."""
     paths = [(folder / name).with_suffix(suffix) for suffix in (".upload", ".part", ".done")]
-    return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+    moments = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            moments.append(path.stat().st_mtime)
+    return max(moments, default=0.0)
 
 
 def finish(folder: Path, upload: Upload) -> Upload:
@@ -83,8 +91,26 @@ def finish(folder: Path, upload: Upload) -> Upload:
 
 
 def delete(folder: Path, name: str) -> None:
-    for suffix in (".part", ".upload", ".done"):
+    for suffix in (".part", ".upload", ".done", ".lock"):
         (folder / name).with_suffix(suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Iterator[bool]:
+    """True while no other process holds this upload, until it is left or the process ends; also where there is none."""
+    if load(folder, name) is None:
+        yield True
+        return
+    descriptor = os.open((folder / name).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def sweep(folder: Path, older_than_s: float, done_older_than_s: float) -> int:
@@ -95,10 +121,20 @@ def sweep(folder: Path, older_than_s: float, done_older_than_s: float) -> int:
             delete(folder, path.stem)
             swept += 1
     for path in folder.glob("*.done"):
-        if path.stat().st_mtime < now_s - done_older_than_s:
+        if _is_older(path, now_s - done_older_than_s):
             path.unlink(missing_ok=True)
             swept += 1
+    for path in folder.glob("*.lock"):
+        if _is_older(path, now_s - older_than_s) and load(folder, path.stem) is None:
+            path.unlink(missing_ok=True)
     return swept
+
+
+def _is_older(path: Path, moment_s: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment_s
+    except FileNotFoundError:  # another process was quicker
+        return False
 
 
 def chunk_digest(part: Part, first: int, algorithm: str) -> bytes:

@@ -1,0 +1,208 @@
+"""What is done at one of two servers holds at the other."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.api import days
+from tests.api.days import DAY, sent_day
+from tests.api.files import noise
+from tests.api.test_driver_socket import ask, closed, hear, line
+from tests.api.test_uploads import begin, far, go_on
+from tests.api.watching import drive, fix, watching
+from tests.optimoroute.halfway import Wire
+from tests.serving import ROOT, Company, Phone, eventually
+from tests.several.conftest import Several
+
+pytestmark = pytest.mark.timeout(180)
+HEALED_S = 10.0
+
+
+def elsewhere(phone: Phone, company: Company) -> Phone:
+    """The same phone at the company's server."""
+    return Phone(company.server, phone.driver_id, phone.token)
+
+
+async def test_what_a_phone_sends_here_is_seen_there(companies: tuple[Company, Company]) -> None:
+    here, there = companies
+    phone = here.driver("Ana", externalId="D1")
+    async with watching(there) as map_:
+        snapshot = await map_.subscribe(events=True)
+        assert [each["externalId"] for each in snapshot["drivers"]] == ["D1"]
+        drive(phone, fix(20), fix(10, 45.81))
+        await map_.until(lambda: map_.moves(phone.driver_id))
+        done = {"id": str(uuid.uuid4()), "action": "on_duty", "timestamp": time.time() - 30}
+        phone.client.post("/driver/v1/actions", json={"actions": [done]})
+        await map_.until(lambda: map_.of("event"))
+        assert map_.of("event")[0]["event"]["event"] == "on_duty"
+
+
+async def test_what_is_taken_back_here_is_good_nowhere(companies: tuple[Company, Company]) -> None:
+    here, there = companies
+    phone = elsewhere(here.driver(), there)
+    viewer = here.client.post("/api/keys", json={"role": "viewer", "name": "wall"}).json()
+    device = here.client.get(f"/api/drivers/{phone.driver_id}/devices").json()["items"][0]
+    async with line(phone) as socket, watching(there, key=viewer["key"]) as map_:
+        assert (await ask(socket, type="positions", id="m1", positions=[fix(1)]))["accepted"] == 1
+        await map_.subscribe()
+        here.client.delete(f"/api/devices/{device['id']}")
+        here.client.delete(f"/api/keys/{viewer['id']}")
+        assert await closed(socket) == 4409 and await map_.code() == 4409
+    assert phone.client.get("/driver/v1/route").status_code == 401
+
+
+async def test_a_phone_that_comes_back_elsewhere_has_one_line(companies: tuple[Company, Company]) -> None:
+    here, there = companies
+    phone = here.driver()
+    async with line(phone) as older, line(elsewhere(phone, there)) as newer:
+        assert await closed(older) == 4409
+        here.client.post(f"/api/drivers/{phone.driver_id}/messages", json={"text": "hello"})
+        assert (await hear(newer))["text"] == "hello"
+
+
+async def test_a_plan_that_is_sent_here_reaches_the_phone_there(companies: tuple[Company, Company]) -> None:
+    here, there = companies
+    phone = here.driver("Ana", externalId="D1", workTime={"from": "08:00", "to": "17:00"})
+    async with line(elsewhere(phone, there)) as socket:
+        sent_day(here, phone)
+        assert (await hear(socket))["type"] == "route"
+
+
+def test_settings_that_are_changed_here_hold_there(companies: tuple[Company, Company]) -> None:
+    here, there = companies
+    assert there.client.get("/api/settings").json()["timeZone"] == "UTC"
+    assert here.client.patch("/api/settings", json={"timeZone": "Europe/Zagreb"}).status_code == 200
+    eventually(lambda: there.client.get("/api/settings").json()["timeZone"] == "Europe/Zagreb", within_s=HEALED_S)
+
+
+def test_a_plan_is_seen_and_stopped_from_the_other_server(companies: tuple[Company, Company]) -> None:
+    here, there = companies
+    here.client.patch("/api/settings", json={"planningSeconds": 30})
+    here.driver("Ana", externalId="D1", workTime={"from": "08:00", "to": "17:00"})
+    place = {"locationName": "x", "latitude": 45.8, "longitude": 16.0}
+    orders = [
+        {"orderNo": str(number), "date": DAY, "type": "D", "duration": 5, "location": place} for number in range(20)
+    ]
+    assert here.v1("create_or_update_orders", {"orders": orders})["success"]
+    planning_id = here.v1("start_planning", {"date": DAY})["planningId"]
+    assert there.v1("get_planning_status", planningId=planning_id)["status"] in ("N", "R")
+    eventually(lambda: there.v1("get_planning_status", planningId=planning_id)["percentageComplete"] > 0, within_s=30)
+    assert there.v1("stop_planning", {"planningId": planning_id})["success"]
+    assert here.v1("get_planning_status", planningId=planning_id)["status"] == "C"
+
+
+def refused(company: Company) -> bool:
+    return bool(company.v1("get_events").get("code") == "ERR_TOO_MANY_CONNECTIONS")
+
+
+def test_the_sixth_request_at_the_same_time_is_refused_wherever_it_comes(companies: tuple[Company, Company]) -> None:
+    here, there = companies
+    with ExitStack() as held:
+
+        def began(company: Company) -> Wire:
+            wire = Wire(company)
+            held.callback(wire.close)
+            wire.send(3)
+            return wire
+
+        def full() -> bool:
+            """One that came while the question was asked was refused, and is begun anew."""
+            for number, company in enumerate(places):
+                if wires[number].answered():
+                    wires[number] = began(company)
+            return refused(here) and refused(there)
+
+        places = (here, there, here, there, here)
+        wires = [began(company) for company in places]
+        eventually(full)
+    eventually(lambda: not refused(here) and not refused(there))
+
+
+def test_wrong_codes_count_together(companies: tuple[Company, Company]) -> None:
+    stranger = httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.9"))
+
+    def guess(company: Company) -> int:
+        device = {"platform": "android", "model": "test", "appVersion": "1"}
+        body = {"code": uuid.uuid4().hex[:10], "device": device}
+        return stranger.post(f"{company.server.url}/driver/v1/pair", json=body).status_code
+
+    here, there = companies
+    told = []
+    for number in range(10):
+        told.append(guess((here, there)[number % 2]))
+        time.sleep(0.1)
+    assert set(told) == {400}
+    eventually(lambda: guess(here) == 429 and guess(there) == 429, within_s=HEALED_S)
+
+
+def test_an_upload_goes_on_at_the_other_server_also_while_this_one_still_waits(
+    companies: tuple[Company, Company],
+) -> None:
+    here, there = companies
+    phone = here.driver()
+    file = noise((300, 300))
+    url = begin(phone, len(file)).headers["location"]
+    path = url.removeprefix(here.server.url)
+
+    def trickle():
+        yield file[:20_000]
+        time.sleep(8)
+        yield file[20_000:]
+
+    answers: list[int] = []
+    waiting = threading.Thread(target=lambda: answers.append(go_on(phone, url, 0, trickle()).status_code), daemon=True)
+    waiting.start()
+    other = elsewhere(phone, there)
+    lock = here.server.data / "uploads" / f"{path.rpartition('/')[2]}.lock"
+    eventually(lock.exists, within_s=7, what="the beginning of the upload")
+    came = int(far(other, path).headers["upload-offset"])
+    done = go_on(other, path, came, file[came:])
+    assert done.status_code == 204, done.text
+    waiting.join(20)
+    assert answers != [204]
+    assert int(far(phone, url).headers["upload-offset"]) == len(file)
+
+
+def test_the_operators_commands_work_beside_the_servers(several: Several) -> None:
+    here = several.here
+    command = [sys.executable, "-m", "backend.cli", "account", "create", "Beside", "--data", str(here.data)]
+    made = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **here.environment}, capture_output=True, text=True, timeout=60
+    )
+    assert made.returncode == 0, made.stderr
+    answer = httpx.get(f"{several.there.url}/api/settings", headers={"X-API-Key": made.stdout.strip()})
+    assert answer.status_code == 200
+
+
+async def test_without_redis_phones_are_served_and_maps_come_after(
+    several: Several, companies: tuple[Company, Company]
+) -> None:
+    here, there = companies
+    phone = here.driver()
+    try:
+        async with watching(there) as map_:
+            await map_.subscribe(events=True)
+            several.redis.kill()
+            began = time.monotonic()
+            drive(phone, fix(20))
+            phone.client.post("/driver/v1/actions", json={"actions": [days.action("on_duty", time.time() - 5)]})
+            assert time.monotonic() - began < 3
+            await map_.until(lambda: map_.moves(phone.driver_id) and map_.of("event"), HEALED_S)
+            several.redis.start()
+            await map_.until(lambda: _joined(several), HEALED_S)
+            drive(phone, fix(1))
+            await map_.until(lambda: len(map_.moves(phone.driver_id)) >= 2, 3)
+    finally:
+        if several.redis.process is None:
+            several.redis.start()
+
+
+def _joined(several: Several) -> bool:
+    return all("codriver_joined 1.0" in httpx.get(f"{each.url}/metrics").text for each in several[:2])
