@@ -1,15 +1,43 @@
 """Any orders, saved and deleted in any way, against a model of what the document says of it, a page long."""
 
 import random
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from tests.serving import Company
+import pytest
+
+from tests.serving import Company, Server
 
 DAYS = ["2026-03-02", "2026-03-03"]
 NUMBERS = ["A", "B", "C", "D"]
 HERE = {"locationName": "Here", "latitude": 45.8, "longitude": 16.0}
 DEFAULTS = {"type": "T", "duration": 5, "notes": "", "load1": 0, "timeWindows": [], "customField3": ""}
-ROUNDS, AT_ONCE = 40, 8
+THERE = {"locationName": "There", "latitude": 45.9, "longitude": 16.1}
+LOCATIONS: list[dict[str, Any]] = [
+    *[HERE] * 8,
+    THERE,
+    THERE | {"locationNo": "L1"},
+    {"locationNo": "L1"},
+    {"locationNo": "L2", "latitude": 1, "longitude": 2},
+    {"locationNo": "L2", "notes": "gate"},
+    {"address": "1 High Street", "latitude": 3, "longitude": 4},
+    {"address": "1 High Street"},
+    {"address": "1 High Street", "locationNo": "L3"},
+    {"checkInTime": 5},
+]
+ROUNDS, AT_ONCE = 20, 8
+
+
+@pytest.fixture
+def company(place: str, tmp_path: Path) -> Iterator[Company]:
+    """An account on a server that keeps everything in SQLite, and on one that keeps it in PostgreSQL."""
+    environment = {"CODRIVER_DATABASE_URL": place} if "://" in place else {}
+    server = Server(tmp_path / "data", environment=environment).start()
+    try:
+        yield server.account()
+    finally:
+        server.kill()
 
 
 class Model:
@@ -73,7 +101,7 @@ class Refused(Exception):
 
 def draw(rng: random.Random, known: list[str]) -> dict[str, Any]:
     """An order of which anything may be told; mostly enough to create it."""
-    item: dict[str, Any] = {"date": rng.choice(DAYS), "type": rng.choice("DPT"), "location": HERE}
+    item: dict[str, Any] = {"date": rng.choice(DAYS), "type": rng.choice("DPT"), "location": rng.choice(LOCATIONS)}
     for name in ("date", "type", "location"):
         if rng.random() < 0.15:
             del item[name]
@@ -96,9 +124,9 @@ def draw(rng: random.Random, known: list[str]) -> dict[str, Any]:
 
 
 def check(company: Company, model: Model) -> None:
-    """What is stored is what the model has, and links go both ways, between a pickup and a delivery."""
-    search = {"dateRange": {"from": DAYS[0], "to": DAYS[-1]}, "includeOrderData": True}
-    found = {each["id"]: each["data"] for each in company.v1("search_orders", search)["orders"]}
+    """What is stored is what the model has; links go both ways, between a pickup and a delivery; numbers of locations
+    are given once."""
+    found = stored(company)
     shown = {
         key: {name: data[name] for name in DEFAULTS}
         | {"date": data["date"], "orderNo": None if data["orderNo"] == "-" else data["orderNo"]}
@@ -112,14 +140,33 @@ def check(company: Company, model: Model) -> None:
             assert {data["type"], other["type"]} == {"P", "D"}
             assert data["relatedOrderNo"] == (None if other["orderNo"] == "-" else other["orderNo"])
 
+    numbers = [
+        each["locationNo"] for each in company.client.get("/api/locations", params={"limit": 500}).json()["items"]
+    ]
+    assert len(set(numbers) - {""}) == len([each for each in numbers if each])
 
-def save_one(company: Company, model: Model, item: dict[str, Any], single: bool) -> None:
-    if single:
-        item = {"operation": "MERGE"} | item
-        answer = company.v1("create_order", item)
-    else:
-        (answer,) = company.v1("create_or_update_orders", {"orders": [item]})["orders"]
-    settle(model, item, answer, single)
+
+def stored(company: Company) -> dict[str, dict[str, Any]]:
+    """Every order by id."""
+    search = {"dateRange": {"from": DAYS[0], "to": DAYS[-1]}, "includeOrderData": True}
+    return {each["id"]: each["data"] for each in company.v1("search_orders", search)["orders"]}
+
+
+def places(company: Company, but: str = "") -> dict[str, tuple[float, float]]:
+    """Where each order is for, but for this one."""
+    found = {key: data["location"] for key, data in stored(company).items() if key != but}
+    return {key: (place["latitude"], place["longitude"]) for key, place in found.items()}
+
+
+def save_one(company: Company, model: Model, item: dict[str, Any]) -> None:
+    """By create_order, which moves no other order's place where it names no location by number."""
+    item = {"operation": "MERGE"} | item
+    before = places(company)
+    answer = company.v1("create_order", item)
+    settle(model, item, answer, single=True)
+    if "locationNo" not in item.get("location", {}):
+        before.pop(answer.get("id", ""), None)
+        assert places(company, answer.get("id", "")) == before, item
 
 
 def settle(model: Model, item: dict[str, Any], answer: dict[str, Any], single: bool) -> None:
@@ -130,8 +177,8 @@ def settle(model: Model, item: dict[str, Any], answer: dict[str, Any], single: b
     except Refused as refused:
         assert (answer["success"], answer.get("code")) == (False, str(refused)), (item, answer)
         return
-    if answer.get("code", "").startswith("ERR_RELATED_ORD"):
-        return  # the model knows nothing of links; what may be linked is checked by what is there
+    if answer.get("code", "").startswith(("ERR_RELATED_ORD", "ERR_LOC")):
+        return  # the model knows nothing of links and places; these are checked by what is there
     assert answer["success"] is True, (item, answer)
     assert answer["id"] == order_id if order_id else answer["id"] not in model.orders, (item, answer)
     model.save(item, single, answer["id"])
@@ -148,7 +195,7 @@ def test_any_orders_saved_in_any_way_are_as_the_document_says(company: Company, 
             elif known and rng.random() < 0.4:
                 item["relatedId"] = rng.choice(known)
         for item in items[:2]:
-            save_one(company, model, item, single=True)
+            save_one(company, model, item)
         for item, answer in zip(
             items[2:], company.v1("create_or_update_orders", {"orders": items[2:]})["orders"], strict=True
         ):
