@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException, MethodNotAllowedException
@@ -64,8 +65,8 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str, processes
     try:
         journal = Journal(database)
         media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
-        geocoder = geocoders.choose(settings.geocoder, settings.public_url)
         hub, calls, planner = *_live(settings), Planner(share_of_cores(processes))
+        geocoder = geocoders.choose(settings.geocoder, settings.public_url, partial(calls.place, "geocoder", 1))
         acquaintances, guesses = Acquaintances(), Guesses()
         hub.heed("revoked", acquaintances.forget)
         hub.heed("account", acquaintances.forget_account)

@@ -5,9 +5,11 @@ What can go wrong with somebody else's server (it is slow, dead, overloaded, or 
 """
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -29,6 +31,10 @@ FOUND_S = 24 * 3600.0
 NOTHING_S = 600.0  # maps grow
 LONGEST_PAUSE_S = 300.0
 _USUAL_PAUSE_S = 5.0
+_ASK_S = 0.05  # between two looks at whether the place is free
+
+Place = Callable[[], AbstractAsyncContextManager[bool]]
+"""Entered, it says whether it was free; one has it at a time."""
 
 
 class Dialect(NamedTuple):
@@ -43,13 +49,21 @@ class Dialect(NamedTuple):
 
 
 class Asking:
-    """A geocoder at ``url``, whose query goes along with each request; ``pace_s`` seconds lie between two of them.
+    """A geocoder at ``url``, whose query goes along with each request.
 
-    ``operator`` is the address of who asks, for whoever runs the server.
+    ``pace_s`` seconds lie between two requests, also of all processes that share the ``place``, which one of them has
+    at a time. ``operator`` is the address of who asks, for whoever runs the server.
     """
 
     def __init__(
-        self, dialect: Dialect, url: str, *, pace_s: float = 0.0, patience_s: float = PATIENCE_S, operator: str = ""
+        self,
+        dialect: Dialect,
+        url: str,
+        *,
+        pace_s: float = 0.0,
+        place: Place | None = None,
+        patience_s: float = PATIENCE_S,
+        operator: str = "",
     ) -> None:
         parts = urlsplit(url)
         self._dialect = dialect
@@ -60,6 +74,8 @@ class Asking:
         self._turns = asyncio.Semaphore(1 if pace_s else AT_ONCE)
         self._under_way: dict[str, asyncio.Task[Lookup]] = {}
         self._known: dict[str, tuple[float, Lookup]] = {}  # until when; the longest unused first
+        self._place = place
+        self._holding: set[asyncio.Task[None]] = set()
         self._next_at = 0.0
         self._paused_until = 0.0
 
@@ -79,7 +95,9 @@ class Asking:
     async def close(self) -> None:
         for task in list(self._under_way.values()):
             task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        for hold in self._holding:
+            hold.cancel()
+        await asyncio.gather(*self._under_way.values(), *self._holding, return_exceptions=True)
         await self._client.aclose()
 
     def _remembered(self, key: str) -> Lookup | None:
@@ -130,9 +148,29 @@ class Asking:
         now = time.monotonic()
         if now < self._paused_until:
             raise _Trouble(f"it asks not to be asked for {self._paused_until - now:.0f} s")
-        at = max(now, self._next_at)
-        self._next_at = at + self._pace_s
-        await asyncio.sleep(at - now)
+        if self._pace_s:
+            await asyncio.sleep(max(0.0, self._next_at - now))
+            if self._place is not None:
+                await self._hold(self._place)
+            self._next_at = time.monotonic() + self._pace_s
+
+    async def _hold(self, place: Place) -> None:
+        """Wait for the place, and have it for as long as nobody else may ask."""
+        held = AsyncExitStack()
+        for pause_s in itertools.chain([0.0], itertools.repeat(_ASK_S)):
+            await asyncio.sleep(pause_s)
+            async with AsyncExitStack() as stack:
+                if await stack.enter_async_context(place()):
+                    held = stack.pop_all()
+                    break
+
+        async def give_back() -> None:
+            async with held:
+                await asyncio.sleep(self._pace_s)
+
+        task = asyncio.create_task(give_back())
+        self._holding.add(task)
+        task.add_done_callback(self._holding.discard)
 
     async def _get(self, question: Mapping[str, str]) -> bytes:
         async with self._client.stream("GET", self._address, params=question) as answer:

@@ -4,11 +4,13 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from backend.domain.geocoding import Lookup, Match
+from backend.live.calls import Calls
 from backend.places import asking, photon
 from backend.places.asking import Asking
 from backend.places.geocoder import Offline, choose
@@ -135,13 +137,16 @@ async def test_a_server_that_wants_a_pause_has_one(standin: StandIn, geocoder: A
     assert standin.questions() == ["too often"]
 
 
-async def test_a_pace_is_kept_and_nothing_is_asked_beside(standin: StandIn) -> None:
-    geocoder = Asking(photon.DIALECT, standin.url, pace_s=0.15, patience_s=5)
-    await asyncio.gather(*(geocoder.find(f"address {n}") for n in range(4)))
-    await geocoder.close()
+async def test_a_pace_is_kept_by_all_who_share_a_place(standin: StandIn) -> None:
+    place = partial(Calls().place, "geocoder", 1)
+    several = [Asking(photon.DIALECT, standin.url, pace_s=0.15, place=place, patience_s=5) for _ in range(2)]
+    await asyncio.gather(*(geocoder.find(f"address {n}") for n in range(3) for geocoder in several))
+    for geocoder in several:
+        await geocoder.close()
     moments = [moment for moment, *_ in standin.asked]
-    assert all(later - earlier > 0.1 for earlier, later in itertools.pairwise(moments))
-    assert standin.most_at_once == 1
+    assert len(moments) == 6 and all(later - earlier > 0.1 for earlier, later in itertools.pairwise(moments))
+    async with place() as free:
+        assert free, "whoever goes gives it back"
 
 
 async def test_what_is_remembered_is_bounded_and_ends(
