@@ -300,8 +300,6 @@ class ToldCompletion(Object, frozen=True):
     end_position: PositionOut | UnsetType = UNSET
     form: ToldForm | UnsetType = UNSET
     tracking_url: str | UnsetType = msgspec.field(default=UNSET, name="tracking_url")
-    barcode: list[ToldScan] | UnsetType = UNSET
-    barcode_collections: list[ToldScan] | UnsetType = msgspec.field(default=UNSET, name="barcode_collections")
 
 
 class OrderCompleted(Told, frozen=True):

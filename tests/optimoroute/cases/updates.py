@@ -226,6 +226,21 @@ CASES = [
         details({"O3": {"status": "unscheduled"} | TRACKED}),
     ),
     Case(
+        "What the office says last holds, also where it has just said much of the same order.",
+        [UPDATE + "request/updates"],
+        orders(order("O1")),
+        post(
+            "update_completion_details",
+            {
+                "updates": [{"orderNo": "O1", "data": {"status": "failed"}}] * 499
+                + [{"orderNo": "O1", "data": {"status": "rejected"}}]
+            },
+        ),
+        details({"O1": {"status": "rejected"}}),
+        update(word("O1", {"status": "cancelled"}, status="cancelled")),
+        details({"O1": {"status": "cancelled"}}),
+    ),
+    Case(
         "A subcontractor sees and says what its own drivers drive; a customer says nothing.",
         [UPDATE + "response/updates", "get_routes/response/routes", ERRORS + "ERR_ORD_NOT_FOUND"],
         *sent("O1"),
