@@ -130,6 +130,21 @@ def import_fleet(file: Any, name: str, data: Path | None) -> None:
         click.echo(f"{thing}: " + ", ".join(f"{number} {what}" for what, number in count.items()))
 
 
+@main.command()
+@click.option("--to", required=True, metavar="URL", help="An empty database: postgresql://user:password@host/name.")
+@data_option
+def migrate(to: str, data: Path | None) -> None:
+    """Copy the SQLite database into PostgreSQL: all of it, checked row for row, or nothing.
+
+    The server must be stopped meanwhile. Photos and the secret stay in the data folder.
+    """
+    from backend import operator
+
+    with _refusals():
+        counts = operator.migrate(_settings(data_dir=data), to, lambda name, rows: click.echo(f"{name}: {rows}"))
+    click.echo(f"{sum(counts.values())} rows were copied and checked. Serve with CODRIVER_DATABASE_URL set to it.")
+
+
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
     """Tell a refusal in a line instead of a trace."""

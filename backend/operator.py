@@ -20,6 +20,7 @@ from backend.domain.errors import Refusal
 from backend.service import fleet, identity
 from backend.service.desk import Clock, Desk
 from backend.settings import Settings
+from backend.store.transfer import transfer
 
 T = TypeVar("T")
 _PATIENCE_S = 30.0
@@ -51,6 +52,11 @@ def import_fleet(settings: Settings, account: str, document: bytes) -> dict[str,
         return _told(client.put("/operator/fleet", params={"account": account}, content=document))
 
     return _on(settings, here, there)
+
+
+def migrate(settings: Settings, to: str, told: Callable[[str, int], None]) -> dict[str, int]:
+    """The database into an empty PostgreSQL; see :func:`backend.store.transfer.transfer`. Nobody may serve it."""
+    return transfer(settings.database_url or settings.data_dir, to, told)
 
 
 @contextlib.contextmanager

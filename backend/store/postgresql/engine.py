@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from alembic.util import CommandError
@@ -16,7 +17,7 @@ from backend.store.migrations import migrate
 from backend.store.postgresql import connect
 from backend.store.postgresql.errors import is_lost, passes, refusal_of, said, state_of
 from backend.store.postgresql.session import Session
-from backend.store.postgresql.writers import Changes, Positions
+from backend.store.postgresql.writers import TURN, Changes, Positions
 from backend.store.tables import writers
 
 T = TypeVar("T")
@@ -115,6 +116,18 @@ class Postgresql:
             self._lead.invalidate()
             self._lead.close()
             self._lead = None
+
+    @contextmanager
+    def exclusively(self) -> Iterator[Connection]:
+        """One long transaction in which nobody else changes anything."""
+        engine = connect.keeper(self._url)
+        try:
+            with engine.connect() as connection, connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN})
+                connection.execute(text("LOCK TABLE tails IN EXCLUSIVE MODE"))  # for positions have no turns
+                yield connection
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         with self._leading:
