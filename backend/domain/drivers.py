@@ -31,7 +31,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Vehicle(msgspec.Struct, frozen=True):
-    """``capacities`` in the account's own four load units."""
+    """``capacities`` in the account's own four load units, ``cost_per_km`` in its currency."""
 
     id: str
     external_id: str | None = None
@@ -39,6 +39,7 @@ class Vehicle(msgspec.Struct, frozen=True):
     label: str = ""
     features: tuple[str, ...] = ()
     capacities: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    cost_per_km: float | None = None
 
 
 class Break(msgspec.Struct, frozen=True):
@@ -57,7 +58,8 @@ class Break(msgspec.Struct, frozen=True):
 
 class Driver(msgspec.Struct, frozen=True):
     """``work_from`` and ``work_to`` are "HH:MM" in the account's time zone; where ``work_to`` is the earlier one, it
-    is on the next day. ``breaks`` do not overlap."""
+    is on the next day. ``breaks`` do not overlap. ``overtime_min`` may be added for what would otherwise stay behind.
+    """
 
     id: str
     name: str
@@ -74,6 +76,8 @@ class Driver(msgspec.Struct, frozen=True):
     start: Place | None = None
     end: Place | None = None
     breaks: tuple[Break, ...] = ()
+    overtime_min: int = 0
+    cost_per_hour: float | None = None
 
 
 class DriverDay(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,8 @@ into a plan with times, costs and reasons."""
 
 from __future__ import annotations
 
+import msgspec
+
 from backend.planning import explain, fitness, insertion
 from backend.planning.insertion import Orders
 from backend.planning.matrix import Matrix
@@ -29,6 +31,16 @@ def choices(problem: Problem, matrix: Matrix) -> list[list[int]]:
         [v for v in vehicles if v == home[stop]] if stop in home else [v for v in vehicles if v not in kept]
         for stop, vehicles in enumerate(able)
     ]
+
+
+def regular(problem: Problem) -> Problem:
+    """The problem without overtime; as it is where routes are locked, since one may be planned into overtime."""
+    if problem.options.lock == "ROUTES" or not any(vehicle.overtime_s for vehicle in problem.vehicles):
+        return problem
+    vehicles = tuple(
+        msgspec.structs.replace(each, to_s=max(each.from_s, each.to_s - each.overtime_s)) for each in problem.vehicles
+    )
+    return msgspec.structs.replace(problem, vehicles=vehicles)
 
 
 def movable(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> list[list[int]]:
@@ -63,7 +75,7 @@ def greedy(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> Orders
 
 
 def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:
-    """Travel seconds plus the penalties of what is not served."""
+    """What the ways cost plus the penalties of what is not served."""
     served = {i for order in orders for i in order}
     travel_s = sum(travelled(matrix, vehicle, order) for vehicle, order in enumerate(orders))
     return travel_s + sum(penalty for i, penalty in enumerate(penalties(problem, matrix)) if i not in served)

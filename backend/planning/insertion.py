@@ -123,15 +123,15 @@ class Trip:
         ``starts`` are the stop's ranges. Positions out of ``within`` are left out. This loop is where insertion
         spends its time, hence the plain style.
         """
-        travel_s, lead_s = self._matrix.travel_s, self._matrix.lead_s
+        way, lead_s = self._matrix.cost(self.vehicle), self._matrix.lead_s
         order, free, due = self.order, self._free, self._due
-        onward_s, lead_onward_s, service_s = travel_s[i], lead_s[i], stop.service_s
+        onward, lead_onward_s, service_s = way[i], lead_s[i], stop.service_s
         deadline_s = starts[-1][1] if starts else -FAR
         positions = range(len(order) + 1) if within is None else within
         before, place = order[positions.start - 1] if positions.start else self._start, -1
         for position in positions:
             after = order[position] if position < len(order) else self._end
-            cost = travel_s[before][i] + onward_s[after] - (travel_s[before][after] if order else 0)
+            cost = way[before][i] + onward[after] - (way[before][after] if order else 0)
             ready_s = free[position] + lead_s[before][i]
             if free[position] > deadline_s:
                 break

@@ -60,11 +60,13 @@ def improve(
 
 
 class Kind(NamedTuple):
-    """What makes vehicles one type: the stops they may serve, what each stop costs in them, the nodes where they start
-    and end, their shift and capacities, and the depot where they reload, how often and in what time."""
+    """What makes vehicles one type: the stops they may serve, what each stop and each way costs in them, the nodes
+    where they start and end, their shift and capacities, and the depot where they reload, how often and in what time.
+    """
 
     stops: tuple[int, ...]
     area: tuple[Seconds, ...]
+    rate: int
     start: int
     end: int
     from_s: Seconds
@@ -111,6 +113,7 @@ class Model:
         return Kind(
             tuple(stops),
             tuple(self._areas[vehicle]) if self._areas else (),
+            matrix.rates[vehicle],
             matrix.starts[vehicle],
             matrix.ends[vehicle],
             shift.from_s,
@@ -135,7 +138,7 @@ class Model:
                 for stop, step in zip(paired[i], (PICKUP, DELIVERY), strict=True):
                     self._visits[stop] = [pyvrp.Activity(step, len(shipments))]
                 shipments.append(self._shipment(*paired[i]))
-        costs = dict.fromkeys((kind.stops, kind.area) for kind in self._kinds)
+        costs = dict.fromkeys((kind.stops, kind.area, kind.rate) for kind in self._kinds)
         profiles = {cost: number for number, cost in enumerate(costs)}
         lead_s = self._square(self._matrix.lead_s)
         return pyvrp.ProblemData(
@@ -143,7 +146,8 @@ class Model:
             clients=clients,
             depots=[pyvrp.Depot(self._location[node], service_duration=reload_s) for node, reload_s in self._depots],
             vehicle_types=[
-                self._type(kind, profiles[kind.stops, kind.area], len(same)) for kind, same in self._kinds.items()
+                self._type(kind, profiles[kind.stops, kind.area, kind.rate], len(same))
+                for kind, same in self._kinds.items()
             ],
             distance_matrices=[self._ways(*cost) for cost in profiles],
             duration_matrices=[lead_s for _ in profiles],
@@ -200,15 +204,15 @@ class Model:
             max_reloads=kind.returns,
         )
 
-    def _ways(self, stops: tuple[int, ...], area: tuple[Seconds, ...]) -> np.ndarray:
-        """Travel times between all locations for vehicles that may serve these stops, which cost so much in them."""
-        travel_s = self._square(self._matrix.travel_s)
+    def _ways(self, stops: tuple[int, ...], area: tuple[Seconds, ...], rate: int) -> np.ndarray:
+        """Ways between all locations for vehicles of one rate that may serve these stops, each at its cost in them."""
+        ways = self._square(self._matrix.costs[rate])
         if area:
-            travel_s[:, : len(self._stops)] += np.array([area[i] for i in self._stops], dtype=np.int64)
+            ways[:, : len(self._stops)] += np.array([area[i] for i in self._stops], dtype=np.int64)
         others = [self._location[i] for i in set(self._stops).difference(stops)]
-        travel_s[:, others] += 2 * max(self._penalties)
-        np.fill_diagonal(travel_s, 0)
-        return travel_s
+        ways[:, others] += 2 * max(self._penalties)
+        np.fill_diagonal(ways, 0)
+        return ways
 
     def _square(self, table: list[list[int]]) -> np.ndarray:
         """A table between all locations, 0 from each to itself."""

@@ -24,7 +24,9 @@ class Matrix(msgspec.Struct, frozen=True):
 
     ``travel_s[i][j]`` and ``distance_m[i][j]`` lead from node i to node j; ``lead_s`` adds the check-in at j, if it is
     due. From and to nowhere everything is 0: it stands in for a start or an end that a vehicle does not have.
-    ``starts``, ``ends`` and ``depots`` hold each vehicle's nodes.
+    ``starts``, ``ends`` and ``depots`` hold each vehicle's nodes. ``costs`` are tables of what plans are compared by,
+    and ``rates`` the position of each vehicle's own among them: travel seconds, or where vehicles cost something, that
+    cost with the service at j, in units of what the mean vehicle costs in a second on the way.
     """
 
     travel_s: list[list[int]]
@@ -33,6 +35,12 @@ class Matrix(msgspec.Struct, frozen=True):
     starts: list[int]
     ends: list[int]
     depots: list[int]
+    costs: list[list[list[int]]]
+    rates: list[int]
+
+    def cost(self, vehicle: int) -> list[list[int]]:
+        """What the way from node i to node j costs a vehicle."""
+        return self.costs[self.rates[vehicle]]
 
 
 def travel(problem: Problem) -> Matrix:
@@ -46,6 +54,8 @@ def travel(problem: Problem) -> Matrix:
                 places.append(place)
     known[None] = len(places)
     distance_m, travel_s = _tables(places, problem.options)
+    rates = [(vehicle.per_hour, vehicle.per_km) for vehicle in problem.vehicles]
+    known_rates = {rate: number for number, rate in enumerate(dict.fromkeys(rates))}
     return Matrix(
         travel_s=travel_s,
         distance_m=distance_m,
@@ -53,7 +63,33 @@ def travel(problem: Problem) -> Matrix:
         starts=[known[vehicle.start] for vehicle in problem.vehicles],
         ends=[known[vehicle.end] for vehicle in problem.vehicles],
         depots=[known[vehicle.depot if vehicle.reloads else None] for vehicle in problem.vehicles],
+        costs=_costs(problem, list(known_rates), rates, travel_s, distance_m),
+        rates=[known_rates[rate] for rate in rates],
     )
+
+
+def _costs(
+    problem: Problem,
+    known: list[tuple[int, int]],
+    rates: list[tuple[int, int]],
+    travel_s: list[list[int]],
+    distance_m: list[list[int]],
+) -> list[list[list[int]]]:
+    metres_s = problem.options.speed_kmh / 3.6
+    mean = sum(hour / 3600 + km / 1000 * metres_s for hour, km in rates) / max(1, len(rates))
+    if not mean:
+        return [travel_s]
+    service_s = [stop.service_s for stop in problem.stops] + [0] * (len(travel_s) - len(problem.stops))
+    return [
+        [
+            [
+                round((hour / 3600 * (way_s + at_s) + km / 1000 * way_m) / mean)
+                for way_s, at_s, way_m in zip(ways_s, service_s, ways_m, strict=True)
+            ]
+            for ways_s, ways_m in zip(travel_s, distance_m, strict=True)
+        ]
+        for hour, km in known
+    ]
 
 
 def leg(a: Place, b: Place, options: Options) -> tuple[int, int]:

@@ -72,7 +72,9 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     The route leaves ``start`` at or after ``from_s`` and reaches ``end`` at or before ``to_s``. Without a start it
     begins at its first stop, without an end it ends at its last. A capacity of None is unlimited; of 0, nothing fits.
-    ``breaks`` are in order and do not overlap.
+    ``breaks`` are in order and do not overlap. The last ``overtime_s`` before ``to_s`` are for what would otherwise be
+    dropped. ``per_hour`` (on the way and at stops) and ``per_km`` are what the vehicle costs, in thousandths of a
+    currency; where any vehicle costs something, plans are compared by cost in place of travel time.
 
     The vehicle may come back to its depot (``base``; else its start, else its end) at most ``reloads`` times, for
     ``reload_s`` each: what was picked up leaves it there, and what the stops until the next visit get is loaded. Goods
@@ -88,6 +90,9 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     skills: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
     breaks: tuple[Break, ...] = ()
+    overtime_s: Seconds = 0
+    per_hour: int = 0
+    per_km: int = 0
     reloads: int = 0
     reload_s: Seconds = 0
     base: Place | None = None
@@ -178,7 +183,8 @@ class Dropped(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """Routes of the vehicles that are used, in the problem's order; every stop is in one route or dropped.
 
-    ``cost`` is travel seconds plus the penalties of what was dropped; comparable between plans of one problem only.
+    ``cost`` is travel seconds, or what takes their place, plus the penalties of what was dropped; comparable between
+    plans of one problem only.
     """
 
     routes: tuple[Route, ...]

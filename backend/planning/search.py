@@ -28,12 +28,16 @@ def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], 
     """The best plan found within the budget, or until ``stop`` answers true. ``progress`` is told rising percents."""
     watch = Watch(stop, progress, budget(problem))
     matrix = travel(problem)
-    choices = draft.choices(problem, matrix)
-    movable = draft.movable(problem, matrix, choices)
-    orders = draft.greedy(problem, matrix, choices)
+    regular = draft.regular(problem)
+    choices = draft.choices(regular, matrix)
+    movable = draft.movable(regular, matrix, choices)
+    orders = draft.greedy(regular, matrix, choices)
     if any(movable):
-        orders = _searched(problem, matrix, choices, movable, orders, watch)
-        orders = priority.earlier(problem, matrix, movable, orders)
+        orders = _searched(regular, matrix, choices, movable, orders, watch)
+        orders = priority.earlier(regular, matrix, movable, orders)
+    if regular is not problem:
+        choices = draft.choices(problem, matrix)
+        orders = insertion.insert(problem, matrix, choices, orders)
     progress(100)
     return draft.plan(problem, matrix, choices, orders)
 

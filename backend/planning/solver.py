@@ -15,7 +15,7 @@ from backend.planning.clusters import Strays
 from backend.planning.insertion import Order, Orders
 from backend.planning.matrix import Matrix
 from backend.planning.problem import LOADS, Problem, pairs
-from backend.planning.timetable import aboard, delivered, detour, penalties, picked_up, ranges, travelled
+from backend.planning.timetable import aboard, delivered, detour, penalties, picked_up, ranges
 from backend.planning.watch import Watch
 
 SCALE = 100
@@ -87,9 +87,13 @@ class Model:
             len(self._nodes), len(self._vehicles), [node[place] for place in starts], [node[place] for place in ends]
         )
         self._routing = pywrapcp.RoutingModel(self._index)
-        travel_s = self._matrix.travel_s
-        arcs = [[SCALE * travel_s[a][b] for b in self._nodes] for a in self._nodes]
-        self._routing.SetArcCostEvaluatorOfAllVehicles(self._routing.RegisterTransitMatrix(arcs))
+        evaluators = {}
+        for k, v in enumerate(self._vehicles):
+            rate, cost = self._matrix.rates[v], self._matrix.cost(v)
+            if rate not in evaluators:
+                arcs = [[SCALE * cost[a][b] for b in self._nodes] for a in self._nodes]
+                evaluators[rate] = self._routing.RegisterTransitMatrix(arcs)
+            self._routing.SetArcCostEvaluatorOfVehicle(evaluators[rate], k)
         penalty = penalties(self._problem, self._matrix)
         for k, i in enumerate(self._stops):
             self._routing.AddDisjunction([self._index.NodeToIndex(k)], SCALE * penalty[i])
@@ -306,7 +310,9 @@ class Model:
 
     def _work_s(self, vehicle: int, order: Order) -> int:
         served = [i for i in order if i < len(self._problem.stops)]
-        return travelled(self._matrix, vehicle, order) + sum(self._problem.stops[i].service_s for i in served)
+        travel_s = self._matrix.travel_s
+        way = [self._matrix.starts[vehicle], *order, self._matrix.ends[vehicle]] if order else []
+        return sum(travel_s[a][b] for a, b in pairwise(way)) + sum(self._problem.stops[i].service_s for i in served)
 
     def _service_s(self) -> list[int]:
         """What is spent at each node; vehicles of one depot reload in the same time."""

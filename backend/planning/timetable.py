@@ -113,12 +113,12 @@ def finish(problem: Problem, matrix: Matrix, vehicle: int, order: Sequence[int])
 
 
 def travelled(matrix: Matrix, vehicle: int, order: Sequence[int]) -> Seconds:
-    """The travel time of a route from its start to its end."""
+    """The travel time of a route from its start to its end, or the cost that is counted in place of it."""
     if not order:
         return 0
-    travel_s = matrix.travel_s
-    between = sum(travel_s[a][b] for a, b in pairwise(order))
-    return travel_s[matrix.starts[vehicle]][order[0]] + between + travel_s[order[-1]][matrix.ends[vehicle]]
+    cost = matrix.cost(vehicle)
+    between = sum(cost[a][b] for a, b in pairwise(order))
+    return cost[matrix.starts[vehicle]][order[0]] + between + cost[order[-1]][matrix.ends[vehicle]]
 
 
 def delivered(stop: Stop) -> Load:
@@ -138,7 +138,7 @@ def picked_up(stop: Stop) -> Load:
 
 def detour(matrix: Matrix) -> int:
     """A cost above that of any way to serve one more stop."""
-    return 4 * max((max(row) for row in matrix.travel_s), default=0) + 3600
+    return 4 * max(max(row) for table in matrix.costs for row in table) + 3600
 
 
 def penalties(problem: Problem, matrix: Matrix) -> list[int]:

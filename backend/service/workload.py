@@ -142,7 +142,10 @@ def build(
         speed_kmh=settings.average_speed_kmh,
         circuity=settings.circuity,
     )
-    vehicles = tuple(_vehicle(shift, days, counted, _returns(shift, request)) for shift in shifts)
+    vehicles = tuple(
+        _vehicle(shift, days, counted, _returns(shift, request), cost)
+        for shift, cost in zip(shifts, _costs(shifts), strict=True)
+    )
     return problem.Problem(tuple(stops), vehicles, options), left_out
 
 
@@ -255,6 +258,18 @@ def _planned(shift: Shift, known: set[str]) -> tuple[str, ...]:
     return tuple(keys) if any(keys) else ()
 
 
+def _costs(shifts: Sequence[Shift]) -> list[tuple[int, int]]:
+    """What each shift costs an hour and a kilometre, in thousandths; where nobody said, the mean of the others."""
+    by_hour = [shift.driver.cost_per_hour for shift in shifts]
+    by_km = [shift.vehicle.cost_per_km if shift.vehicle else None for shift in shifts]
+    filled = []
+    for costs in (by_hour, by_km):
+        told = [cost for cost in costs if cost is not None]
+        mean = sum(told) / len(told) if told else 0.0
+        filled.append([round(1000 * (mean if cost is None else cost)) for cost in costs])
+    return list(zip(*filled, strict=True))
+
+
 def _returns(shift: Shift, request: PlanRequest) -> tuple[int, int]:
     """How often a vehicle may come back to its depot, and for how many seconds: as is asked for, or as a route does
     that is kept."""
@@ -269,7 +284,9 @@ def _returns(shift: Shift, request: PlanRequest) -> tuple[int, int]:
     return (len(made), max(made)) if kept else (0, 0)
 
 
-def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...], returns: tuple[int, int]) -> problem.Vehicle:
+def _vehicle(
+    shift: Shift, days: Calendar, counted: tuple[bool, ...], returns: tuple[int, int], costs: tuple[int, int]
+) -> problem.Vehicle:
     """A load that no vehicle of the account has a capacity for is not counted at all.
 
     A driver who is under way goes on from the last stop that has begun.
@@ -278,7 +295,7 @@ def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...], returns: t
     from_s = days.seconds(shift.date, driver.work_from)
     overnight = driver.work_to <= driver.work_from
     to_s = days.seconds(following(shift.date) if overnight else shift.date, driver.work_to)
-    start = _place(driver.start)
+    start, overtime_s = _place(driver.start), driver.overtime_min * 60
     if shift.kept:
         last = max(shift.kept, key=lambda stop: stop.departure_s)
         from_s = max(from_s, last.departure_s - days.origin_s)
@@ -288,13 +305,16 @@ def _vehicle(shift: Shift, days: Calendar, counted: tuple[bool, ...], returns: t
     return problem.Vehicle(
         key=shift.key,
         from_s=from_s,
-        to_s=max(from_s, to_s),
+        to_s=max(from_s, to_s + overtime_s),
         start=start,
         end=_place(driver.end),
         capacity=capacity,
         skills=frozenset(driver.skills),
         features=frozenset(vehicle.features) if vehicle else frozenset(),
         breaks=_breaks(shift, days, overnight, from_s),
+        overtime_s=overtime_s,
+        per_hour=costs[0],
+        per_km=costs[1],
         reloads=returns[0] if any(limit is not None for limit in capacity) else 0,
         reload_s=returns[1],
         base=_place(driver.start) if shift.kept else None,

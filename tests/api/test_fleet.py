@@ -160,6 +160,18 @@ def test_a_driver_has_breaks_that_do_not_overlap_and_fit_between_their_ends(comp
     assert company.client.get(driver).json()["breaks"] == [midnight]
 
 
+def test_a_driver_has_overtime_and_costs_and_a_vehicle_has_its_own(company: Company) -> None:
+    given = {"name": "Ana", "overtimeMinutes": 60, "costPerHour": 25.5}
+    made = company.client.post("/api/drivers", json=given).json()
+    assert {name: made[name] for name in given} == given
+    plain = company.client.patch(f"/api/drivers/{made['id']}", json={"costPerHour": None, "overtimeMinutes": 0}).json()
+    assert plain["overtimeMinutes"] == 0 and "costPerHour" not in plain
+    van = company.client.post("/api/vehicles", json={"registration": "ZG 1", "costPerKm": 0.35}).json()
+    assert van["costPerKm"] == 0.35
+    assert "costPerKm" not in company.client.patch(f"/api/vehicles/{van['id']}", json={"costPerKm": None}).json()
+    assert company.client.patch(f"/api/vehicles/{van['id']}", json={"costPerKm": -1}).status_code == 400
+
+
 def test_a_driver_that_is_removed_is_signed_out(company: Company) -> None:
     phone = company.driver()
     assert company.client.delete(f"/api/drivers/{phone.driver_id}").status_code == 204

@@ -274,6 +274,41 @@ def test_clustering_keeps_routes_apart(more: dict[str, str]) -> None:
     assert parted.cost < 1.35 * mixed.cost
 
 
+def test_overtime_is_for_what_would_otherwise_stay_behind() -> None:
+    late = vehicle("V", to_s=8 * HOUR + 4000, overtime_s=2000)
+    both = problem(stop("A", 9), stop("B", -9), late)
+    assert orders(plan_of(both, 0.2)) in ({"V": ["A", "B"]}, {"V": ["B", "A"]})
+    short = problem(stop("A", 9), stop("B", -9), replace(late, to_s=8 * HOUR + 3599))
+    assert len(plan_of(short, 0.2).dropped) == 1
+
+
+def test_nobody_works_overtime_for_a_shorter_way() -> None:
+    near, far = (
+        vehicle("near", to_s=8 * HOUR + 4000, overtime_s=2600),
+        vehicle("far", start=at(-3), to_s=8 * HOUR + 1600),
+    )
+    asked = problem(stop("A", 1, service_s=900), stop("B", 1, service_s=900), near, far)
+    assert {key: len(stops) for key, stops in orders(plan_of(asked, 0.2)).items()} == {"near": 1, "far": 1}
+
+
+def test_the_cheaper_vehicle_drives_where_vehicles_cost_something() -> None:
+    far, near = vehicle("far", start=at(20), end=at(20), per_km=100), vehicle("near", per_km=1000)
+    asked = problem(stop("A", 5), far, near)
+    plan = plan_of(asked, 0.2)
+    assert orders(plan) == {"far": ["A"]} and plan.routes[0].distance_m == 30_000
+    assert orders(plan_of(replace(asked, vehicles=(replace(far, per_km=400), near)), 0.2)) == {"near": ["A"]}
+
+
+def test_an_hour_at_a_stop_counts_by_what_the_driver_costs() -> None:
+    dear, cheap = vehicle("dear", per_hour=40_000), vehicle("cheap", start=at(3), end=at(3), per_hour=10_000)
+    asked = problem(stop("A", 0, service_s=1200), dear, cheap)
+    assert orders(plan_of(asked, 0.2)) == {"cheap": ["A"]}
+    even = replace(asked, vehicles=(replace(dear, per_hour=10_000), cheap))
+    assert orders(plan_of(even, 0.2)) == {"dear": ["A"]}
+    balanced = replace(asked, options=replace(LINE, balancing="ON"))  # by OR-Tools too
+    assert orders(plan_of(balanced, 0.2)) == {"cheap": ["A"]}
+
+
 PLANNED = (Existing("V", ("C", "A")), Existing("unknown", ("B",)), Existing("W", ("gone",)))
 FOUR = (stop("A", 1), stop("B", 2), stop("C", 3), stop("D", 4), vehicle("V"), vehicle("W"))
 

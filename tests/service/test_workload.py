@@ -252,6 +252,20 @@ def test_who_is_under_way_reloads_where_the_day_began() -> None:
     assert stated.vehicles[0].depot == problem.Place(45.0, 16.0)
 
 
+def test_overtime_comes_behind_the_working_time() -> None:
+    stated, _ = build(order(), shifts=[shift(overtime_min=90)])
+    assert (stated.vehicles[0].to_s, stated.vehicles[0].overtime_s) == (18 * HOUR + 1800, 5400)
+
+
+def test_who_has_no_costs_is_reckoned_with_at_the_mean_of_the_others() -> None:
+    vans = [Vehicle(f"v{n}", cost_per_km=cost) for n, cost in enumerate((0.5, None, 1.0))]
+    shifts = [shift(van, cost_per_hour=cost) for van, cost in zip(vans, (20, 30, None), strict=True)]
+    stated, _ = build(order(), shifts=shifts, vehicles=vans)
+    assert [(each.per_hour, each.per_km) for each in stated.vehicles] == [(20_000, 500), (30_000, 750), (25_000, 1000)]
+    stated, _ = build(order(), shifts=[shift()])
+    assert (stated.vehicles[0].per_hour, stated.vehicles[0].per_km) == (0, 0)
+
+
 def test_a_locked_route_keeps_its_visits_to_the_depot_and_another_one_does_not() -> None:
     at, van = calendar().origin_s + 9 * HOUR, Vehicle("v1", capacities=(10, 0, 0, 0))
     stops = (

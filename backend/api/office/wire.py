@@ -16,6 +16,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=2000)]
 Codes = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=200)]
 Load = Annotated[float, Meta(ge=0, le=1e9)]
+Cost = Annotated[float, Meta(ge=0, le=100_000)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -55,6 +56,7 @@ class VehicleIn(msgspec.Struct, frozen=True, rename="camel"):
     capacity2: Load | UnsetType = UNSET
     capacity3: Load | UnsetType = UNSET
     capacity4: Load | UnsetType = UNSET
+    cost_per_km: Cost | UnsetType | None = UNSET
 
     def fields(self, old: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)) -> dict[str, object]:
         """What was given, by the domain's names; a capacity that was not given is ``old``'s."""
@@ -79,6 +81,8 @@ class DriverIn(msgspec.Struct, frozen=True, rename="camel"):
     start_location: PlaceIn | UnsetType | None = UNSET
     end_location: PlaceIn | UnsetType | None = UNSET
     breaks: Annotated[tuple[BreakIn, ...], Meta(max_length=5)] | UnsetType = UNSET
+    overtime_minutes: Annotated[int, Meta(ge=0, le=720)] | UnsetType = UNSET
+    cost_per_hour: Cost | UnsetType | None = UNSET
 
     def fields(self) -> dict[str, object]:
         """What was given, by the domain's names."""
@@ -89,6 +93,8 @@ class DriverIn(msgspec.Struct, frozen=True, rename="camel"):
             if wire in given:
                 place = given.pop(wire)
                 given[name] = Place(place.latitude, place.longitude, place.address) if place else None
+        if "overtime_minutes" in given:
+            given["overtime_min"] = given.pop("overtime_minutes")
         if "breaks" in given:
             given["breaks"] = _breaks(given["breaks"])
         return given
@@ -148,6 +154,8 @@ def driver_out(driver: Driver, vehicles: dict[str, str], *, contact: bool) -> di
         "startLocation": driver.start,
         "endLocation": driver.end,
         "breaks": [{"from": each.opens, "to": each.closes, "durationMinutes": each.minutes} for each in driver.breaks],
+        "overtimeMinutes": driver.overtime_min,
+        "costPerHour": driver.cost_per_hour,
     }
     if contact:
         told |= {"phone": driver.phone or None, "email": driver.email or None}
@@ -162,6 +170,7 @@ def vehicle_out(vehicle: Vehicle) -> dict[str, object]:
         "features": vehicle.features,
     }
     told |= {f"capacity{place}": load for place, load in enumerate(vehicle.capacities, 1)}
+    told |= {} if vehicle.cost_per_km is None else {"costPerKm": vehicle.cost_per_km}
     return told | ({"externalId": vehicle.external_id} if vehicle.external_id else {})
 
 
