@@ -1,5 +1,6 @@
 """Real servers for tests: ``codriver serve`` in a process of its own, on a free port, on a data folder of its own."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -88,6 +89,17 @@ class Server:
         code = self.process.wait(STOP_S)
         self.process = None
         return code
+
+    def workers(self) -> list[int]:
+        """The processes of one that was started with ``--workers``, by number."""
+        assert self.process is not None, "the server does not run"
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid and b"spawn_main" in (place / "cmdline").read_bytes():
+                    found.append(int(place.name))
+        return sorted(found)
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]

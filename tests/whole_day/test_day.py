@@ -3,10 +3,12 @@ either side.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import redis_server
 from tests.postgresql import Cluster
+from tests.redis_server import RedisServer
 from tests.serving import ROOT, Company, Server, eventually
 
 DATE = "2026-03-02"
@@ -68,9 +72,27 @@ def simulate(server: Server, company: Company, tmp_path: Path, *options: str) ->
     return json.loads((tmp_path / "report.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, postgresql: Cluster) -> Iterator[tuple[Server, RedisServer]]:
+    """Two processes on PostgreSQL and Redis behind one address."""
+    url = postgresql.fresh()
+    with redis_server.running() as redis:
+        environment = {"CODRIVER_DATABASE_URL": url, "CODRIVER_REDIS_URL": redis.url}
+        server = Server(tmp_path_factory.mktemp("two") / "data", "--workers", "2", environment=environment).start()
+        try:
+            yield server, redis
+        finally:
+            server.kill()
+    postgresql.drop(url)
+
+
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("transport", ["http", "ws"])
-def test_a_hostile_day_loses_doubles_and_changes_nothing(server, company, seed, tmp_path: Path, transport: str):
+@pytest.mark.parametrize(("processes", "transport"), [(1, "http"), (1, "ws"), (2, "ws")])
+def test_a_hostile_day_loses_doubles_and_changes_nothing(
+    request: pytest.FixtureRequest, seed, tmp_path: Path, processes: int, transport: str
+):
+    server = request.getfixturevalue("server") if processes == 1 else request.getfixturevalue("two")[0]
+    company = server.account()
     report = simulate(
         server, company, tmp_path, "--seed", str(seed), "--transport", transport, "--speed", "3000", "--watch", "3"
     )
@@ -115,6 +137,36 @@ def test_a_day_on_a_postgresql_that_crashes_in_between_loses_doubles_and_changes
     finally:
         server.kill()
     postgresql.drop(url)
+
+
+@pytest.mark.timeout(240)
+def test_a_day_goes_on_when_one_of_two_processes_dies_and_redis_is_restarted(two, seed, tmp_path: Path):
+    server, redis = two
+    state = tmp_path / "state.jsonl"
+    options = ("--seed", str(seed), "--speed", "1500", "--transport", "ws", "--watch", "3", "--state", str(state))
+    running = subprocess.Popen(
+        command(server, server.account(), tmp_path, *options),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def acknowledged(count: int) -> bool:
+        return state.exists() and state.read_bytes().count(b'"type":"ack"') >= count
+
+    eventually(lambda: acknowledged(60), within_s=100, what="acknowledgements")
+    before = server.workers()
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: acknowledged(160), within_s=100, what="more acknowledgements after a process died")
+    redis.kill()
+    redis.start()
+    out, trouble = running.communicate(timeout=170)
+    assert running.returncode == 0, f"{out}{trouble}{server.tail()}"
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["ok"] and report["positions"]["stored"] == report["positions"]["sent"]
+    eventually(lambda: len(server.workers()) == 2 and before[1] in server.workers(), within_s=30)
+    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.mark.timeout(240)
