@@ -232,12 +232,15 @@ def _stop(
         depot = (route.start or route.end) if stop.type == "depot" else None
         return DayStop(stop=stop, location=depot and _depot(depot))
     record = records[stop.order_id]
+    place = places.get(record.order.location_id)
+    if place is not None and place.valid:  # which may have been corrected since the route was planned
+        stop = msgspec.structs.replace(stop, latitude=place.latitude, longitude=place.longitude)
     state = standing.state_of(record.completion)
     windows = workload.windows(record.order, days) or ()
     return DayStop(
         stop=stop,
         order=record.order,
-        location=places.get(record.order.location_id),
+        location=place,
         status=Status.SCHEDULED if record.status == Status.UNSCHEDULED else record.status,  # it is on this one
         state=state,
         windows=tuple((days.origin_s + opens, days.origin_s + closes) for opens, closes in windows),

@@ -11,7 +11,7 @@ from backend.domain.drivers import Code, CodeKind, Driver, Vehicle
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
 from backend.service.desk import Desk
-from backend.store import codes, fleet, people
+from backend.store import codes, fleet, orders, people, routes
 from backend.store.database import Connection
 
 T = TypeVar("T", Driver, Vehicle, Location)
@@ -53,16 +53,18 @@ async def declare(desk: Desk, caller: Office, document: Declared) -> Counts:
     """
     account_id = caller.account.id
 
-    def change(conn: Connection) -> Counts:
+    def change(conn: Connection) -> tuple[Counts, list[tuple[str, str]]]:
         skills = _declare_codes(conn, desk, account_id, CodeKind.SKILL, document.skills)
         features = _declare_codes(conn, desk, account_id, CodeKind.VEHICLE_FEATURE, document.features)
         vehicles = _declare_vehicles(conn, desk, account_id, document.vehicles)
         drivers = _declare_drivers(conn, desk, account_id, document.drivers)
-        locations = _declare_locations(conn, desk, account_id, document.locations)
-        return Counts(skills, features, vehicles, drivers, locations)
+        locations, changed = _declare_locations(conn, desk, account_id, document.locations)
+        told = routes.touch(conn, account_id, orders.routes_to(conn, account_id, changed))
+        return Counts(skills, features, vehicles, drivers, locations), told
 
-    counts = await desk.journal.transact(change)
+    counts, told = await desk.journal.transact(change)
     desk.hub.tell_fleet(account_id)
+    _tell(desk, account_id, told)
     return counts
 
 
@@ -144,13 +146,18 @@ async def add_location(desk: Desk, caller: Office, given: Fields) -> Location:
 
 
 async def change_location(desk: Desk, caller: Office, location_id: str, given: Fields) -> Location:
-    def change(conn: Connection) -> Location:
+    """Change what is given of a location; drivers who are sent there are told."""
+
+    def change(conn: Connection) -> tuple[Location, list[tuple[str, str]]]:
         found = _found(fleet.location(conn, caller.account.id, location_id), "location")
         changed = _placed(msgspec.structs.replace(found, **given), given)
         fleet.save_location(conn, caller.account.id, changed)
-        return changed
+        sent = orders.routes_to(conn, caller.account.id, [location_id])
+        return changed, routes.touch(conn, caller.account.id, sent)
 
-    return await desk.journal.transact(change)
+    changed, told = await desk.journal.transact(change)
+    _tell(desk, caller.account.id, told)
+    return changed
 
 
 async def remove_location(desk: Desk, caller: Office, location_id: str) -> None:
@@ -260,14 +267,21 @@ def _declare_drivers(conn: Connection, desk: Desk, account_id: str, given: list[
     return count
 
 
-def _declare_locations(conn: Connection, desk: Desk, account_id: str, given: list[Fields]) -> Count:
+def _tell(desk: Desk, account_id: str, routes_of: Iterable[tuple[str, str]]) -> None:
+    """The phones of these routes, each named by date and driver."""
+    for date, driver_id in routes_of:
+        desk.hub.tell_routes(account_id, date, [driver_id])
+
+
+def _declare_locations(conn: Connection, desk: Desk, account_id: str, given: list[Fields]) -> tuple[Count, list[str]]:
+    """Also the ids of those that were there and are different now."""
     known = fleet.locations_by_number(conn, account_id, _names(given, "location_no"))
     placed = [{**each, "valid": True} if "latitude" in each and "longitude" in each else each for each in given]
     added, changed, count = _merge(Location, desk, placed, known, "location_no", "ERR_LOC_MULTIPLE_LOC", "locations")
     fleet.add_locations(conn, account_id, [each if _has_place(each) else _unplaced(each) for each in added])
     for each in changed:
         fleet.save_location(conn, account_id, each)
-    return count
+    return count, [each.id for each in changed]
 
 
 def _merge(

@@ -1,6 +1,6 @@
 """Where an order is for: the locations that a call names, found, made or changed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from msgspec import UNSET, UnsetType
 
@@ -65,6 +65,11 @@ class Places:
         elif place != self._places[place.id] and place.id not in self._new:
             self._changed[place.id] = None
         self._places[place.id] = place
+
+    @property
+    def changed(self) -> Collection[str]:
+        """The ids of the places that were there before and are different now."""
+        return self._changed.keys()
 
     def write(self) -> None:
         """Everything that was remembered, in two statements."""

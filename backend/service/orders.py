@@ -63,8 +63,8 @@ async def save(desk: Desk, office: Office, drafts: Sequence[OrderDraft | Refusal
         return answers, ledger
 
     answers, ledger = await desk.journal.transact(settle)
-    for route in ledger.changed_routes:
-        desk.hub.tell_routes(office.account.id, route.date, [route.driver_id])
+    for date, driver_id in ledger.changed_routes:
+        desk.hub.tell_routes(office.account.id, date, [driver_id])
     return answers
 
 
@@ -193,7 +193,8 @@ class _Ledger:
         self._changed: dict[str, None] = {}
         self._left: dict[str, str] = {}  # order → the date it was on when it left its routes
         self._left_routes: set[str] = set()
-        self.changed_routes: list[routes.RouteRecord] = []
+        self._told_routes: set[str] = set()  # whose drivers have something of an order that is now different
+        self.changed_routes: list[tuple[str, str]] = []  # date and driver
 
     def settle(self, draft: OrderDraft) -> Saved:
         """One draft, all or nothing: everything is worked out before anything is remembered."""
@@ -235,10 +236,13 @@ class _Ledger:
         store.update_orders(self._conn, [self._orders[key].order for key in self._changed])
         if self._left_routes:
             store.place_orders(self._conn, [self._orders[key] for key in self._left])
-            self.changed_routes = routes.take_out(
+            left = routes.take_out(
                 self._conn, account_id, lambda order_id, date: self._left.get(order_id) != date, self._left_routes
             )
+            self.changed_routes = [(route.date, route.driver_id) for route in left]
             settle.refold(self._conn, self._office.account, self._left, self._left_routes)
+        told = self._told_routes | store.routes_to(self._conn, account_id, self._places.changed)
+        self.changed_routes += routes.touch(self._conn, account_id, told)
 
     @property
     def _settings(self) -> Settings:
@@ -335,8 +339,9 @@ class _Ledger:
         record = Record(order) if old is None else self._moved(old, order)
         if old is None:
             self._new[order.id] = None
-        elif order.id not in self._new:
+        elif order != old.order and order.id not in self._new:
             self._changed[order.id] = None
+            self._told_routes |= {record.active_route_id or ""} - {""}
         self._orders[order.id] = record
         if order.order_no is not None and (old is None or old.order.order_no != order.order_no):
             self._by_number.setdefault(order.order_no, []).append(record)

@@ -99,6 +99,16 @@ def on_routes(conn: Connection, account_id: str, route_ids: Iterable[str]) -> li
     return [_record(row) for row in conn.execute(statement).mappings()]
 
 
+def routes_to(conn: Connection, account_id: str, location_ids: Iterable[str]) -> set[str]:
+    """The routes that were sent on which orders for these places are."""
+    sent = (orders.c.account_id == account_id) & orders.c.active_route_id.is_not(None)
+    found: set[str] = set()
+    for some in _batches(location_ids):
+        rows = conn.execute(select(orders.c.active_route_id).where(sent, orders.c.location_id.in_(some)).distinct())
+        found.update(rows.scalars())
+    return found
+
+
 def insert_orders(conn: Connection, account_id: str, records: Iterable[Record]) -> None:
     rows = [_row(record) | {"account_id": account_id} for record in records]
     if rows:
