@@ -33,8 +33,11 @@ MEMORY_BYTES = 4 << 30
 """The address space of a job's process, most of which it never touches."""
 START_S = 60.0
 """What a process may take to begin, on a machine that is busy."""
-GRACE_S = 5.0
-"""What a job may take beyond its budget, or after it was asked to stop, before it is killed."""
+GRACE_S = 60.0
+"""What a job may take beyond its budget before it is killed. This is time by the clock, and has to be enough for a
+process that hardly gets the processor: its plan would be lost."""
+STOP_S = 10.0
+"""The same after it was asked to stop, when somebody waits."""
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +207,7 @@ class _Run:
         self._stopped = True
         if self._process is not None:
             self._process.stdin.write(b"s")
-            self._allow(GRACE_S)
+            self._allow(STOP_S)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from backend.planning.worker import Job
 
 LONGEST_DAYS = 35
-_STOP_S = 12.0  # the planner ends a job that was asked to stop within five seconds, by force if need be
+_STOP_S = 12.0  # the planner ends a job that was asked to stop within ten seconds, by force if need be
 NOT_CHOSEN = ("NOT_CHOSEN", "It was not among the orders to be planned.")
 
 

@@ -80,7 +80,13 @@ def send_day(company: Company, name: str = "Ana", place: str = "Bakery", orders:
     ]
     assert company.v1("create_or_update_orders", {"orders": listed})["success"]
     job = company.v1("start_planning", {"date": date})["planningId"]
-    eventually(lambda: company.v1("get_planning_status", planningId=job)["status"] == "F", within_s=60, what="the plan")
+
+    def planned() -> bool:
+        told = company.v1("get_planning_status", planningId=job)
+        assert told["status"] in ("N", "R", "F"), told
+        return bool(told["status"] == "F")
+
+    eventually(planned, within_s=90, what="the plan")
     sent = company.client.post(f"/api/plans/{date}/send").json()
     assert sent["orders"] == orders, sent
     route = company.client.get("/api/routes", params={"date": date}).json()["items"][0]
