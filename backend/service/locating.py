@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from backend.domain.drafts import LocationDraft, Operation, OrderDraft, amend_location, geocoded, new_location
@@ -93,8 +94,7 @@ class Places:
             known = given.address in (UNSET, "", place.address) and place.valid
             return amended if known or _has_coordinates(given) else geocoded(amended, given)
         if _has_coordinates(given):
-            same = current is not None and _same(current, given)
-            return amend_location(current, given) if current and same else new_location(given, self._new_id())
+            return self._there(given, current)
         if given.address:
             place = self._addressed(given, current)
             if place is None:
@@ -104,6 +104,15 @@ class Places:
         if current is None or given.location_no:
             return new_location(given, self._new_id())
         return amend_location(current, given)
+
+    def _there(self, given: LocationDraft, current: Location | None) -> Location:
+        """A new location at these coordinates, or the order's own where it is that already, or was nowhere before."""
+        nameless = not (given.name or given.address or given.location_no)
+        if current is None or not (nameless or _same(current, given)):
+            return new_location(given, self._new_id())
+        if _same(current, given) or not current.valid:
+            return amend_location(current, given)
+        return amend_location(msgspec.structs.replace(current, id=self._new_id(), location_no=""), given)
 
     def _numbered(self, given: LocationDraft) -> Location | None:
         found = self._by_number.get(given.location_no, []) if given.location_no else []

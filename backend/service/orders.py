@@ -149,7 +149,7 @@ def one(found: Sequence[Record]) -> Record | Refusal:
 def _complete(conn: Connection, office: Office, records: Sequence[Record]) -> list[Found]:
     places = store.locations_by_ids(conn, {record.order.location_id for record in records})
     partners = {record.order.partner_id or "" for record in records} - {""}
-    related = store.by_ids(conn, office.account.id, partners) if partners else {}
+    related = store.by_ids(conn, office.account.id, partners, office.customer) if partners else {}
     named = fleet.driver_names(conn, {r.order.assigned_driver_id for r in records if r.order.assigned_driver_id})
     return [
         Found(

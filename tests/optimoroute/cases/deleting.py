@@ -60,7 +60,7 @@ CASES = [
         delete(MISSING, forceDelete=True),
         delete(WRONG, orderNo=5),
         left("N2"),
-        delete(DONE, id=Name("N2")),
+        delete(DONE, id=Name("N2"), orderNo="none"),
         left(),
     ),
     Case(

@@ -246,6 +246,25 @@ CASES = [
         office("GET", "/api/locations", answer={"items": [MORE, MORE]}),
     ),
     Case(
+        "An order that is told other coordinates and no more has its own place there, by the name that it had.",
+        [ONE + "request/operation", "objects/Location/valid"],
+        KNOWN,
+        office("POST", "/api/locations", {"locationNo": "LOST", "address": "Nowhere"}),
+        orders(*(order(f"N{n}", location={"locationNo": "LOST" if n > 2 else "LOC001"}) for n in range(1, 5))),
+        *(
+            post(
+                "create_order", {"operation": "UPDATE", "orderNo": number, "location": {"latitude": 1, "longitude": 2}}
+            )
+            for number in ("N1", "N3")
+        ),
+        place("N1", **WHOLE | {"locationNo": "", "latitude": 1, "longitude": 2}),
+        place("N2", **WHOLE),
+        *(
+            shows(number=number, location={**MORE, "locationNo": "LOST", "valid": True, "latitude": 1})
+            for number in ("N3", "N4")
+        ),
+    ),
+    Case(
         "A location that cannot be defined by what is told is not valid.",
         [ONE + "errors/ERR_LOC_NOT_VALID"],
         *(created(each, refused(NOT_VALID)) for each in NOWHERE),
