@@ -67,11 +67,8 @@ def planned(problem: Problem, matrix: Matrix) -> Orders:
 
 
 def greedy(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> Orders:
-    """Orders by insertion alone, beginning with what is planned: the hardest stops first or the farthest, whichever
-    costs less."""
-    begun = planned(problem, matrix)
-    tried = [insertion.insert(problem, matrix, choices, begun, far_first=far) for far in (False, True)]
-    return min(tried, key=lambda orders: cost(problem, matrix, orders))
+    """Orders by insertion alone, beginning with what is planned."""
+    return insertion.insert(problem, matrix, choices, planned(problem, matrix))
 
 
 def cost(problem: Problem, matrix: Matrix, orders: Orders) -> int:

@@ -2,8 +2,7 @@
 
 A check of one position costs constant time, by keeping each visit's earliest and latest start (Savelsbergh 1992, "The
 vehicle routing problem with time windows: minimizing route duration"). The first plan is made this way: the hardest
-stops go first, by priority, then by how few vehicles can serve them, then by the nearest deadline; or the farthest do,
-which makes shorter ways where there is room for all.
+stops go first: by priority, then by how few vehicles can serve them, by the nearest deadline, by how far they are.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from itertools import accumulate
 import msgspec
 
 from backend.planning.matrix import Matrix
-from backend.planning.problem import Problem, Stop, pairs
+from backend.planning.problem import Problem, Stop, Vehicle, pairs
 from backend.planning.timetable import (
     ALWAYS,
     FAR,
@@ -38,9 +37,7 @@ Orders = list[Order]
 back to reload."""
 
 
-def insert(
-    problem: Problem, matrix: Matrix, choices: list[list[int]], planned: Sequence[Order], far_first: bool = False
-) -> Orders:
+def insert(problem: Problem, matrix: Matrix, choices: list[list[int]], planned: Sequence[Order]) -> Orders:
     """Orders with as many stops as fit. ``choices``: for each stop the vehicles that may serve it.
 
     The ``planned`` orders are kept as far as they can be: a stop that no longer fits at its place is inserted anew.
@@ -50,7 +47,7 @@ def insert(
     for trip, order in zip(routes, planned, strict=True):
         _follow(problem, choices, paired, trip, [i for i in order if i not in placed])
         placed.update(i for i in trip.order if i < len(problem.stops))
-    for i in _sorted(problem, matrix, choices, far_first):
+    for i in _sorted(problem, matrix, choices):
         if i not in placed:
             found = cheapest(routes, choices[i], i, problem.stops[i], paired.get(i))
             if found is not None:
@@ -66,7 +63,11 @@ def trips(problem: Problem, matrix: Matrix, orders: Sequence[Order] = ()) -> lis
     starts = [ranges(stop) for stop in problem.stops]
     starts += [ALWAYS] * (len(matrix.travel_s) - len(starts))
     fetched = frozenset(pickup for pickup, _ in pairs(problem).values())
-    routes = [Trip(problem, matrix, starts, fetched, vehicle) for vehicle in range(len(problem.vehicles))]
+    kinds: dict[Vehicle, int] = {}
+    routes = []
+    for vehicle, shift in enumerate(problem.vehicles):
+        kind = kinds.setdefault(msgspec.structs.replace(shift, key=""), vehicle)
+        routes.append(Trip(problem, matrix, starts, fetched, vehicle, kind))
     for trip, order in zip(routes, orders, strict=False):
         trip.replace(order)
     return routes
@@ -75,11 +76,19 @@ def trips(problem: Problem, matrix: Matrix, orders: Sequence[Order] = ()) -> lis
 def cheapest(
     routes: list[Trip], vehicles: list[int], i: int, stop: Stop, pair: tuple[int, int] | None
 ) -> tuple[int, Order] | None:
-    """The vehicle whose way the stop with index i, or its pair, lengthens least, and its order then."""
+    """The vehicle whose way the stop with index i, or its pair, lengthens least, and its order then.
+
+    Of idle vehicles that differ in nothing but their keys one is enough to try.
+    """
     found: tuple[int, Order] | None = None
     starts, bound = ranges(stop), float(FAR)
+    idle: set[int] = set()
     for vehicle in vehicles:
         trip = routes[vehicle]
+        if not trip.order:
+            if trip.kind in idle:
+                continue
+            idle.add(trip.kind)
         if pair is None:
             place = trip.best(i, stop, starts, bound)
             if place:
@@ -100,9 +109,9 @@ class Trip:
     """A route under construction, with what is needed to check an insertion in constant time."""
 
     def __init__(
-        self, problem: Problem, matrix: Matrix, starts: list[Ranges], fetched: frozenset[int], vehicle: int
+        self, problem: Problem, matrix: Matrix, starts: list[Ranges], fetched: frozenset[int], vehicle: int, kind: int
     ) -> None:
-        self.vehicle = vehicle
+        self.vehicle, self.kind = vehicle, kind
         self.order: Order = []
         self._problem, self._matrix, self._starts, self._fetched = problem, matrix, starts, fetched
         self._start, self._end = matrix.starts[vehicle], matrix.ends[vehicle]
@@ -224,7 +233,7 @@ class Trip:
         return fits and self.reloads <= self._shift.returns
 
     def _with(self, order: Order) -> Trip:
-        trip = Trip(self._problem, self._matrix, self._starts, self._fetched, self.vehicle)
+        trip = Trip(self._problem, self._matrix, self._starts, self._fetched, self.vehicle, self.kind)
         trip.replace(order)
         return trip
 
@@ -326,17 +335,14 @@ def _follow(
             trip.replace(trip.with_stop(i, end))
 
 
-def _sorted(problem: Problem, matrix: Matrix, choices: list[list[int]], far_first: bool) -> list[int]:
+def _sorted(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> list[int]:
     """The stops in the order in which they are inserted."""
     depots = set(matrix.starts)
 
-    def far(i: int) -> int:
-        return -max((matrix.travel_s[depot][i] for depot in depots), default=0)
-
-    def hard(i: int) -> tuple[int, int, int]:
+    def hard(i: int) -> tuple[int, int, int, int]:
         stop = problem.stops[i]
         deadline = max((closes for _, closes in stop.windows), default=FAR)
-        return -stop.priority, len(choices[i]), deadline
+        far = max((matrix.travel_s[depot][i] for depot in depots), default=0)
+        return -stop.priority, len(choices[i]), deadline, -far
 
-    stops = range(len(problem.stops))
-    return sorted(stops, key=far) if far_first else sorted(stops, key=hard)
+    return sorted(range(len(problem.stops)), key=hard)

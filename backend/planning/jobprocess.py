@@ -22,6 +22,8 @@ from backend.planning import draft, matrix
 from backend.planning.checker import violations
 from backend.planning.problem import Plan, Problem
 
+Solve = Callable[[Problem, Callable[[], bool], Callable[[int], None]], Plan]
+
 NICENESS = 5
 """Planning gives way to the server that started it."""
 
@@ -68,20 +70,20 @@ def main() -> None:
         out.write(frame(encode(message)))
         out.flush()
 
+    from backend.planning import search  # this takes its time, and the parent never needs it
+
     problem = _decode_problem(_read(source, int.from_bytes(_read(source, 4), "big")))
     tell(Percent(0))
     try:
-        tell(plan(problem, lambda: _stopped(source), lambda percent: tell(Percent(percent))))
+        tell(plan(search.solve, problem, lambda: _stopped(source), lambda percent: tell(Percent(percent))))
     except MemoryError:
         tell(Failed("Planning needs more memory than it may have."))
 
 
-def plan(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Found | Failed:
-    """The search's plan if it stands the check, else the plan of insertion alone if that one does."""
-    from backend.planning import search
-
+def plan(solve: Solve, problem: Problem, stop: Callable[[], bool], progress: Callable[[int], None]) -> Found | Failed:
+    """The plan of a search if it stands the check, else the plan of insertion alone if that one does."""
     try:
-        found = search.solve(problem, stop, progress)
+        found = solve(problem, stop, progress)
         broken = violations(problem, found)
     except MemoryError:
         raise
