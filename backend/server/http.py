@@ -54,7 +54,8 @@ class HardenedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.leaving:
             return
-        super().data_received(data)
+        begins = self.stage is Stage.IDLE or (self.stage is Stage.HEAD and self.fed_bytes == self.head_bytes == 0)
+        super().data_received(_quoted(data) if begins and not data.isascii() else data)
         if not self.leaving:
             self._watch(len(data))
 
@@ -183,6 +184,17 @@ class HardenedHttp(HttpToolsProtocol):
             self.transport.write_eof()
         self.transport.resume_reading()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+
+def _quoted(data: bytes) -> bytes:
+    """The same with the letters beyond ASCII of its first line quoted, as they should be in an address.
+
+    curl sends an address as it was typed, and the parser takes no such letters.
+    """
+    line, end, rest = data.partition(b"\r\n")
+    if line.isascii() or len(line) > HEAD_BYTES:
+        return data
+    return b"".join(b"%c" % byte if byte < 0x80 else b"%%%02X" % byte for byte in line) + end + rest
 
 
 def _answer(status: int, code: str, detail: str) -> bytes:

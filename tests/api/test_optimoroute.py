@@ -1,5 +1,8 @@
 """What holds for every method of `/v1`: keys, verbs, bodies, and an answer that is always 200 and JSON."""
 
+import json
+import socket
+
 import httpx
 import pytest
 
@@ -191,6 +194,17 @@ def test_odd_queries_are_answered(anyone: Company) -> None:
         for query in queries:
             told(httpx.get(f"{url}{method}?key={anyone.key}&{query}"))
     assert anyone.v1("get_events", unknown="parameter")["success"] is True
+
+
+def test_an_order_number_is_found_as_it_is_typed_into_curl(company: Company) -> None:
+    """curl quotes nothing of an address."""
+    place = {"locationName": "x", "latitude": 45.8, "longitude": 16.0}
+    order = {"orderNo": "Narudžba-Š7", "date": "2026-03-02", "location": place}
+    assert company.v1("create_or_update_orders", {"orders": [order]})["success"]
+    with socket.create_connection(("127.0.0.1", company.server.port), timeout=20) as one:
+        one.sendall(f"GET /v1/get_orders?key={company.key}&orderNo=Narudžba-Š7 HTTP/1.0\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: one.recv(65536), b""))
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["orders"][0]["data"]["orderNo"] == "Narudžba-Š7"
 
 
 def test_a_body_over_ten_mebibytes_is_refused_in_the_same_form(anyone: Company) -> None:

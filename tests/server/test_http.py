@@ -71,6 +71,16 @@ def test_a_head_just_under_the_limit_is_fine(serving: Serving) -> None:
     assert httpx.get(serving.address, headers={"X-Long": "a" * 60_000}).text == "hello"
 
 
+def test_an_address_may_hold_letters_as_they_are_typed(serving: Serving) -> None:
+    with serving.connect() as one:
+        for path in ("/Šibenik?q=Đuro", "/?q=李", "/plain", "/?q=%C5%A0 "):
+            one.sendall(f"GET {path.strip()} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            answer = b""
+            while not answer.endswith(b"hello"):
+                answer += one.recv(1000)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_body_that_stalls_is_ended_and_the_application_told(serving: Serving) -> None:
     with serving.connect() as one:
         one.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n123")
