@@ -6,6 +6,8 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException, MethodNotAllowedException
@@ -31,10 +33,11 @@ from backend.live.calls import Calls
 from backend.live.hub import Hub
 from backend.places import geocoder as geocoders
 from backend.planning.worker import Planner, share_of_cores
-from backend.service import leases, retention, watch
+from backend.service import figures, leases, retention, watch
 from backend.service import uploads as resumable
 from backend.service.callers import Acquaintances, Guesses
 from backend.service.desk import Clock, Desk
+from backend.service.figures import Board
 from backend.service.tally import Tally
 from backend.settings import Settings
 from backend.store.database import Database
@@ -58,14 +61,24 @@ HANDLERS = [
 ]
 
 
+class OneOf(NamedTuple):
+    """Which one of several processes on this machine, counted from 0, and a folder that is theirs alone."""
+
+    number: int
+    processes: int
+    folder: Path
+
+
 @asynccontextmanager
-async def open_desk(settings: Settings, clock: Clock, public_url: str, processes: int = 1) -> AsyncIterator[Desk]:
-    """Everything that a verb needs, started; stopped in the reverse order. ``processes`` share this machine."""
+async def open_desk(
+    settings: Settings, clock: Clock, public_url: str, one_of: OneOf | None = None
+) -> AsyncIterator[Desk]:
+    """Everything that a verb needs, started; stopped in the reverse order."""
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
         journal = Journal(database)
         media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
-        hub, calls, planner = *_live(settings), Planner(share_of_cores(processes))
+        hub, calls, planner = *_live(settings), Planner(share_of_cores(one_of.processes if one_of else 1))
         geocoder = geocoders.choose(settings.geocoder, settings.public_url, partial(calls.place, "geocoder", 1))
         acquaintances, guesses = Acquaintances(), Guesses()
         hub.heed("revoked", acquaintances.forget)
@@ -88,6 +101,7 @@ async def open_desk(settings: Settings, clock: Clock, public_url: str, processes
             secret=settings.secret(),
             public_url=(settings.public_url or public_url).rstrip("/"),
             tally=Tally(),
+            board=Board(one_of.folder, one_of.number) if one_of else None,
         )
         try:
             yield desk
@@ -114,17 +128,23 @@ def _live(settings: Settings) -> tuple[Hub, Calls]:
 
 
 def create_app(
-    settings: Settings, clock: Clock | None = None, public_url: str = "http://127.0.0.1:8000", processes: int = 1
+    settings: Settings,
+    clock: Clock | None = None,
+    public_url: str = "http://127.0.0.1:8000",
+    one_of: OneOf | None = None,
 ) -> Litestar:
-    """The application, for a server to run; one of so many on this machine. It opens its stores when it is started."""
+    """The application, for a server to run. It opens its stores when it is started."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_desk(settings, clock or Clock(), public_url, processes) as desk:
+        async with open_desk(settings, clock or Clock(), public_url, one_of) as desk:
             app.state.desk = desk
             await leases.recover(desk)
             await desk.planner.start()
-            chores = [asyncio.create_task(work(desk)) for work in (leases.keep_watch, retention.keep_forgetting)]
+            chores = [
+                asyncio.create_task(work(desk))
+                for work in (leases.keep_watch, retention.keep_forgetting, figures.keep_posting)
+            ]
             desk.hub.start(watch.Sources(desk, live.encode_event, recipient.encode_delivery))
             yield
             for chore in chores:

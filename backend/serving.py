@@ -3,10 +3,12 @@
 import logging
 import socket
 import sys
+import tempfile
 from functools import partial
+from pathlib import Path
 
 from backend import operator, server
-from backend.app import create_app
+from backend.app import OneOf, create_app
 from backend.domain.errors import Refusal
 from backend.service.desk import Clock
 from backend.settings import Settings
@@ -30,8 +32,8 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
     with _bind(host, port, shared=True) as reserved:
         address = server.address(reserved)
         settings.secret()  # made once
-        work = partial(_work, settings, clock, host, reserved.getsockname()[1], address, workers)
-        with operator.serving_at(settings, address):
+        with operator.serving_at(settings, address), tempfile.TemporaryDirectory(prefix="codriver-") as folder:
+            work = partial(_work, settings, clock, host, reserved.getsockname()[1], address, workers, Path(folder))
             return server.run_many(work, workers, lambda: print(f"Codriver serves on {address}", flush=True))
 
 
@@ -66,10 +68,11 @@ def _work(
     port: int,
     address: str,
     workers: int,
+    folder: Path,
     number: int,
     pulse: server.Pulse,
 ) -> None:
     """One of several, in a process of its own."""
     log_to_stderr(settings.log_level, number)
-    app = create_app(settings, clock, address, workers)
+    app = create_app(settings, clock, address, OneOf(number, workers, folder))
     server.run(app, server.bind(host, port, shared=True), pulse=pulse)

@@ -149,6 +149,8 @@ class Call:
             return Error("ERR_INTERNAL", "Something went wrong here; it was written down.", frame.id)
 
     async def _say(self, reply: Reply) -> None:
+        if isinstance(reply, Error):
+            self._desk.tally.refuse(reply.code)
         encoded = self._codec.encode(reply)
         if self._codec is MSGPACK:
             await self._socket.send_data(encoded, mode="binary")

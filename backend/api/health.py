@@ -1,15 +1,16 @@
 """For operators: is the process up, are its stores reachable, and how is it doing."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from backend.api import auth, body
-from backend.service import health
+from backend.service import figures, health
 
 
 @get("/healthz", summary="Is the process up?")
@@ -19,34 +20,58 @@ async def healthz() -> Response[bytes]:
 
 @get("/readyz", summary="Are the stores reachable?")
 async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """503 while they are not."""
-    failing = await health.failing(auth.desk_of(request))
-    return body.reply(
-        {"status": "failing", "failing": failing} if failing else {"status": "ok"}, 503 if failing else 200
-    )
+    """503 while they are not. ``without`` names what is missed and not needed."""
+    desk = auth.desk_of(request)
+    failing = await health.failing(desk)
+    if failing:
+        return body.reply({"status": "failing", "failing": failing}, 503)
+    return body.reply({"status": "ok"} if desk.hub.sound else {"status": "ok", "without": ["redis"]})
 
 
 @get("/metrics", summary="Figures for Prometheus")
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Of several processes behind one address each has its label ``process``."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(health.figures(auth.desk_of(request))))
+    registry.register(_Figures(figures.every(auth.desk_of(request))))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class _Figures(Collector):
-    def __init__(self, figures: list[health.Figure]) -> None:
-        self._figures = figures
+    def __init__(self, every: dict[str, list[figures.Figure]]) -> None:
+        self._every = every
 
     def collect(self) -> Iterator[Metric]:
-        for figure in self._figures:
-            kind = CounterMetricFamily if figure.grows else GaugeMetricFamily
-            if isinstance(figure.value, dict):
-                family = kind(figure.name, figure.text, labels=["code"])
-                for label, value in figure.value.items():
-                    family.add_metric([label], value)
-            else:
-                family = kind(figure.name, figure.text, value=figure.value)
-            yield family
+        families: dict[str, _Family] = {}
+        for process, found in self._every.items():
+            for figure in found:
+                family = families.get(figure.name)
+                if family is None:
+                    family = families[figure.name] = _family(figure, bool(process))
+                _add(family, figure, [process] if process else [])
+        yield from families.values()
+
+
+_Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+
+
+def _family(figure: figures.Figure, several: bool) -> _Family:
+    labels = [*(["process"] if several else []), *([figure.by] if figure.by else [])]
+    if isinstance(figure.value, figures.Spread):
+        return HistogramMetricFamily(figure.name, figure.text, labels=labels)
+    kind = CounterMetricFamily if figure.grows else GaugeMetricFamily
+    return kind(figure.name, figure.text, labels=labels)
+
+
+def _add(family: _Family, figure: figures.Figure, labels: list[str]) -> None:
+    match figure.value:
+        case figures.Spread(bounds, counts, total):
+            names = [*map(repr, bounds), "+Inf"]
+            family.add_metric(labels, list(zip(names, accumulate(counts), strict=True)), total)
+        case dict() as values:
+            for label, value in values.items():
+                family.add_metric([*labels, label], value)
+        case value:
+            family.add_metric(labels, value)
 
 
 handlers = [healthz, readyz, metrics]

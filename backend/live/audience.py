@@ -1,5 +1,6 @@
 """The watchers of one account: their feeds, and what was lately in the log of facts for those who want events."""
 
+import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -56,7 +57,8 @@ class Audience:
         self.readers: set[Subscription] = set()  # those who want events
         self.lagging: set[Subscription] = set()  # readers that could not be written all they are due
         self.plans: dict[str, set[tuple[str, int]]] = {}  # by date the routes' versions, where they were read
-        self.told = False  # there may be more in the log than was read
+        self.told_at: float | None = None  # since when there may be more in the log than was read
+        self._told = False  # and nobody is reading it yet
         self.pumping = False
         self._feeds: dict[Wish, Feed] = {}
         self._open: set[Feed] = set()  # feeds without a box
@@ -65,6 +67,17 @@ class Audience:
         self.head = 0  # the log was read up to here
         self._tail: deque[Entry] = deque()
         self._tail_after = 0  # the tail holds every event after this sequence, up to the head
+
+    @property
+    def told(self) -> bool:
+        """There may be more in the log than was read."""
+        return self._told
+
+    @told.setter
+    def told(self, told: bool) -> None:
+        self._told = told
+        if told and self.told_at is None:
+            self.told_at = time.monotonic()
 
     # Subscriptions
 

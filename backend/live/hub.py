@@ -49,6 +49,7 @@ class Hub:
         self._lines: dict[str, set[Line]] = defaultdict(set)  # by driver
         self._parcels = Parcels(self.board)
         self._watchers: set[Watcher] = set()
+        self.loop_lag_s = 0.0
         self.dropped = 0  # closed for being too slow
         self._heeding: dict[str, list[Callable[[str], None]]] = defaultdict(list)
         self._sources: Sources | None = None
@@ -68,6 +69,16 @@ class Hub:
     def watching(self) -> int:
         """How many sockets watch a map or a delivery."""
         return len(self._watchers)
+
+    @property
+    def listening(self) -> int:
+        """How many sockets of phones are open."""
+        return sum(map(len, self._lines.values()))
+
+    def event_lag_s(self) -> float:
+        """Since when the oldest event waits that somebody here is to be told."""
+        now = time.monotonic()
+        return max((now - each.told_at for each in self._audiences.values() if each.told_at is not None), default=0.0)
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -264,7 +275,9 @@ class Hub:
 
     async def _sweep(self) -> None:
         while True:
+            due = time.monotonic() + SWEEP_S
             await asyncio.sleep(SWEEP_S)
+            self.loop_lag_s = max(0.0, time.monotonic() - due)
             try:
                 self._parcels.age()
                 await self._look_after(tuple(self._watchers))

@@ -50,6 +50,8 @@ class Readers:
         audience.learn(page)
         audience.told = audience.told or page.more
         await self._hand_out(audience, audience.readers, sources)
+        if not audience.told:
+            audience.told_at = None
 
     async def _hand_out(self, audience: Audience, readers: Iterable[Subscription], sources: Sources) -> None:
         for number, subscription in enumerate(tuple(readers), 1):

@@ -79,6 +79,16 @@ class Planner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    @property
+    def running(self) -> int:
+        """How many jobs are planned now."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for their turn."""
+        return len(self._waiting)
+
     async def start(self) -> None:
         """Begin to accept jobs."""
         self._closed = False

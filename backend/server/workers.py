@@ -158,7 +158,8 @@ def _stop(workers: list[_Worker], asked: list[int], woken: socket.socket) -> int
                 log.error("process %d does not end and is killed", worker.number)
                 worker.process.kill()
         _listen(running, woken)
-    return 0 if all(worker.process.exitcode == 0 for worker in running) else 1
+    in_order = (0, -signal.SIGTERM)  # the latter before it served
+    return 0 if all(worker.process.exitcode in in_order for worker in running) else 1
 
 
 def _listen(workers: list[_Worker], woken: socket.socket) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from backend.places.geocoder import Geocoder
     from backend.planning.worker import Planner
     from backend.service.callers import Acquaintances, Guesses
+    from backend.service.figures import Board
     from backend.service.tally import Tally
     from backend.settings import Settings
     from backend.store.database import Database
@@ -54,6 +55,7 @@ class Desk:
     secret: bytes  # signs links
     public_url: str  # without a slash at the end
     tally: "Tally"
+    board: "Board | None"  # where the processes of this machine leave their figures; None for one alone
 
     def new_id(self) -> str:
         """32 hex digits that nobody else has: the millisecond, then 80 random bits."""

@@ -63,6 +63,7 @@ async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Seq
     desk.tally.positions += appended.accepted
     desk.tally.duplicates += appended.duplicates
     if appended.newest is not None:
+        desk.tally.age.note(max(0.0, now_s - appended.newest.timestamp))
         desk.hub.tell_positions(device.account.id, device.driver_id, appended.newest)
     return Recorded(appended.accepted, appended.duplicates, rejected)
 

@@ -1,15 +1,18 @@
 """What a process has done since it started, counted for its operators."""
 
+from backend.store.durations import AGE_BOUNDS_S, Durations
+
 
 class Tally:
     """Plain counts that only grow. ``refusals`` is by code."""
 
-    __slots__ = ("actions", "duplicates", "positions", "refusals", "rejected")
+    __slots__ = ("actions", "age", "duplicates", "positions", "refusals", "rejected")
 
     def __init__(self) -> None:
         self.positions = 0  # accepted
         self.duplicates = 0  # positions that were there already
         self.rejected = 0  # positions that were refused, each by name
+        self.age = Durations(AGE_BOUNDS_S)  # of each batch's newest position when it came
         self.actions = 0  # settled, without those that were there already
         self.refusals: dict[str, int] = {}
 

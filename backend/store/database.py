@@ -74,6 +74,11 @@ class Database:
             self._waiting -= 1
 
     @property
+    def waiting(self) -> int:
+        """How many reads wait or are under way."""
+        return self._waiting
+
+    @property
     def alone(self) -> bool:
         """No other process uses it."""
         return self.engine.alone

@@ -25,6 +25,7 @@ from backend.domain.positions import Position
 from backend.store.batches import Appended, Batch, prepare
 from backend.store.changes import Entry, Writer
 from backend.store.database import Database
+from backend.store.durations import COMMIT_BOUNDS_S, Durations
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -52,12 +53,13 @@ class Journal:
         return sum(lane.waiting for lane in self._lanes)
 
     @property
-    def commits(self) -> int:
-        return sum(lane.commits for lane in self._lanes)
+    def took(self) -> Durations:
+        """How long the commits took so far, fsync and all."""
+        return sum((lane.took for lane in self._lanes), start=Durations(COMMIT_BOUNDS_S))
 
     @property
-    def commit_seconds(self) -> float:
-        return sum(lane.commit_seconds for lane in self._lanes)
+    def commits(self) -> int:
+        return self.took.count
 
     async def transact(self, fn: Callable[[Connection], T]) -> T:
         """Run ``fn`` on a writer's thread and return what it returned, once that is on the disk.
@@ -106,8 +108,7 @@ class _Lane:
         self._busy = False  # a list is with the thread, or is about to go
         self._emptied: asyncio.Event | None = None
         # Written by the thread, for whoever asks:
-        self.commits = 0
-        self.commit_seconds = 0.0
+        self.took = Durations(COMMIT_BOUNDS_S)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -158,8 +159,7 @@ class _Lane:
             started = time.monotonic()
             self._writer.commit(entries)
             took_s = time.monotonic() - started
-            self.commits += 1
-            self.commit_seconds += took_s
+            self.took.note(took_s)
             if took_s > SLOW_S:
                 log.warning("a commit of %d changes took %.1f s", len(entries), took_s)
             try:

@@ -30,8 +30,19 @@ def test_the_figures_count_what_was_stored_and_what_was_refused(server: Server, 
     assert figure(server, "codriver_position_duplicates_total") == again + 3
     httpx.get(f"{server.url}/api/settings")
     assert figure(server, 'codriver_refusals_total{code="ERR_UNAUTHENTICATED"}') >= 1
-    assert figure(server, "codriver_commits_total") >= 1
-    assert figure(server, "codriver_watchers") == 0
+    assert figure(server, "codriver_commit_seconds_count") >= 1
+    assert figure(server, 'codriver_commit_seconds_bucket{le="+Inf"}') >= 1
+    assert figure(server, 'codriver_position_age_seconds_bucket{le="10.0"}') >= 1
+    assert figure(server, 'codriver_planner_jobs{state="running"}') == 0
+    assert figure(server, "codriver_watchers") == figure(server, "codriver_event_lag_seconds") == 0
+
+
+def test_refusals_of_every_dialect_are_counted(server: Server, company: Company) -> None:
+    unknown = 'codriver_refusals_total{code="AUTH_KEY_UNKNOWN"}'
+    httpx.get(f"{server.url}/v1/get_events", params={"key": "nobody"})
+    before = figure(server, unknown)
+    httpx.get(f"{server.url}/v1/get_events", params={"key": "nobody"})
+    assert figure(server, unknown) == before + 1
 
 
 def test_what_it_cannot_start_for_is_told_in_a_line(tmp_path: Path) -> None:

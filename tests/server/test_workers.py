@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.conftest import Serving
+from tests.server.conftest import Serving, everything
 from tests.serving import ROOT, eventually
 
 
@@ -42,13 +42,12 @@ def lives(pid: int) -> bool:
 def test_connections_are_spread_and_all_end_in_order(many: Serving) -> None:
     waiting = [socket.create_connection(("127.0.0.1", many.port), timeout=10) for _ in range(120)]
     for one in waiting:
-        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    answered = Counter(one.recv(4096).rpartition(b"\r\n")[2] for one in waiting)
+        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answered = Counter(everything(one).rpartition(b"\r\n")[2] for one in waiting)
     assert len(answered) == 3 and max(answered.values()) < 80, answered
     code, seconds = many.stop()
     assert code == 0 and seconds < 10
-    for _ in range(3):
-        many.says("stopped in order")
+    eventually(lambda: " ".join(many.lines.queue).count("stopped in order") == 3, what="the end of each in order")
 
 
 def test_one_that_dies_is_replaced_and_the_others_serve_on(many: Serving) -> None:

@@ -167,6 +167,14 @@ def test_a_day_goes_on_when_one_of_two_processes_dies_and_redis_is_restarted(two
     assert report["ok"] and report["positions"]["stored"] == report["positions"]["sent"]
     eventually(lambda: len(server.workers()) == 2 and before[1] in server.workers(), within_s=30)
     assert "Traceback" not in server.log.read_text()
+    told = [each for each in figures(server) if each.startswith("codriver_positions_total")]
+    assert [each.split("{")[1].split("}")[0] for each in told] == ['process="0"', 'process="1"']
+    for name in ("codriver_commit_seconds_count", "codriver_joined"):
+        assert all(float(each.split()[-1]) >= 1 for each in figures(server) if each.startswith(name))
+
+
+def figures(server: Server) -> list[str]:
+    return httpx.get(f"{server.url}/metrics").text.splitlines()
 
 
 @pytest.mark.timeout(240)

@@ -182,6 +182,7 @@ async def _answer(
     try:
         return await _perform(request, verb, verbs, roles)
     except Refusal as refusal:
+        auth.desk_of(request).tally.refuse(refusal.code)
         log.info("refused %s: %s", request.url.path, refusal.code)
         return failure(refusal)
     except HTTPException as error:
