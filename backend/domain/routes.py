@@ -26,7 +26,10 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The stops of one driver on one date, as planned. Metres, seconds; ``polyline`` is encoded with precision 5."""
+    """The stops of one driver on one date, as planned. Metres, seconds; ``polyline`` is encoded with precision 5.
+
+    ``cut`` is whether stops were taken out since, so that ways, distance, loads and line are of more than is left.
+    """
 
     driver_id: str
     date: str
@@ -40,6 +43,7 @@ class Route(msgspec.Struct, frozen=True):
     start: Place | None = None
     end: Place | None = None
     polyline: str = ""
+    cut: bool = False
 
 
 class Underway(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from backend.domain.accounts import Account, ProofPolicy
+from backend.domain.accounts import Account, ProofPolicy, Settings
 from backend.domain.drivers import Driver, Place, Vehicle
 from backend.domain.events import DutyFact
 from backend.domain.orders import BEGUN, Location, Order, Status
@@ -13,6 +13,7 @@ from backend.domain.proof import missing
 from backend.domain.routes import Route, Stop, Underway, estimate
 from backend.service import workload
 from backend.service.desk import Desk
+from backend.service.rejoin import rejoined
 from backend.store import facts, fleet, orders, routes, standing
 from backend.store.database import Connection
 from backend.store.orders import Record
@@ -109,6 +110,9 @@ async def schedules(desk: Desk, account: Account, records: Sequence[Record]) -> 
         vehicle_ids = {route.vehicle_id for route in planned.values() if route.vehicle_id}
         vehicles = {each.id: each for each in fleet.vehicles_by_id(conn, account.id, vehicle_ids)}
         stands = {record.order.id: record.planned_route_id for record in records}
+        planned = {
+            id: rejoined(route, route.stops, account.settings) if route.cut else route for id, route in planned.items()
+        }
         return {
             stop.order_id: Scheduled(drivers[route.driver_id], vehicles.get(route.vehicle_id or ""), stop)
             for route_id, route in planned.items()
@@ -175,20 +179,30 @@ def _built(
     for record, route in shown:
         if record.driver_id not in drivers:
             continue
+        current = _current(route, record.id, records, account.settings)
         stops = [
-            _stop(stop, route, records, places, days, account.settings.proof_of_delivery)
-            for stop in route.stops
-            if stop.order_id is None or _still_on(record.id, records.get(stop.order_id))
+            _stop(stop, current, records, places, days, account.settings.proof_of_delivery) for stop in current.stops
         ]
         said = duty.get(record.driver_id, ())
         vehicle = vehicles.get(route.vehicle_id or "")
-        built.append(_route(record, route, drivers[record.driver_id], vehicle, said, stops, now_s))
+        built.append(_route(record, route, current, drivers[record.driver_id], vehicle, said, stops, now_s))
     return sorted(built, key=lambda each: (each.driver.name, each.driver.id))
+
+
+def _current(route: Route, route_id: str, records: Mapping[str, Record], settings: Settings) -> Route:
+    """The route over the stops that are still on it, with what their orders load now."""
+    left = tuple(each for each in route.stops if not each.order_id or _still_on(route_id, records.get(each.order_id)))
+    if route.cut or left != route.stops:
+        route = rejoined(route, left, settings)
+    return msgspec.structs.replace(
+        route, loads=workload.loads([records[each.order_id].order for each in left if each.order_id])
+    )
 
 
 def _route(
     record: RouteRecord,
     route: Route,
+    current: Route,
     driver: Driver,
     vehicle: Vehicle | None,
     duty: Sequence[DutyFact],
@@ -203,7 +217,7 @@ def _route(
         id=record.id,
         driver=driver,
         vehicle=vehicle,
-        route=route,
+        route=current,
         version=record.version,
         sent=record.active is not None and route == record.active,
         planned=record.planned is not None,

@@ -183,14 +183,14 @@ def route(
         duration_s=max(0, end_s - start_s),
         start_s=start_s,
         end_s=max(start_s, end_s),
-        loads=_loads(own),
+        loads=loads(own),
         start=shift.driver.start,
         end=shift.driver.end,
         polyline=matrix.polyline((each.latitude, each.longitude) for each in ends if each is not None),
     )
 
 
-def _loads(orders: Sequence[Order]) -> tuple[float, float, float, float]:
+def loads(orders: Sequence[Order]) -> tuple[float, float, float, float]:
     one, two, three, four = (sum(order.loads[load] for order in orders) for load in range(problem.LOADS))
     return one, two, three, four
 

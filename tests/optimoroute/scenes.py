@@ -52,7 +52,7 @@ def twins() -> tuple[Play, ...]:
 def order(number: str, **fields: Any) -> dict[str, Any]:
     """In town, at 16.00° east: at 45.80° north where the number ends in 0 or in a letter, each next 0.005° farther."""
     north = int(number[-1]) if number[-1].isdigit() else 0
-    place = {"locationName": f"Place {number}", "latitude": 45.8 + north / 200, "longitude": 16.0}
+    place = {"locationName": f"Place {number}", "latitude": round(45.8 + north / 200, 3), "longitude": 16.0}
     told = {"orderNo": number, "date": DAY, "duration": 10, "type": "D", "load1": 1, "location": place}
     return {key: value for key, value in (told | fields).items() if value is not ...}
 

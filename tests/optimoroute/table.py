@@ -36,7 +36,7 @@ import httpx
 from tests.optimoroute.described import undescribed
 from tests.serving import Company, Phone, Server, eventually
 
-PLANNED_S = 40.0
+PLANNED_S = 90.0  # the planner's processes share the machine with everything else
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ import re
 from typing import Any
 
 from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, planned, routes, sent, settings
-from tests.optimoroute.table import MORE, Case, Name, Stage, Step, get, plan, post, refused, send
+from tests.optimoroute.table import MORE, Case, Name, Play, Stage, Step, get, plan, post, refused, send
 
 ROUTE, STOP = "get_routes/response/Route/", "get_routes/response/Stop/"
 INFO = "get_scheduling_info/response/Order Scheduling Information/"
 WHO = ("driverExternalId", "driverSerial", "driverName", "vehicleRegistration", "vehicleLabel")
 WHEN = ("stopNumber", "scheduledAt", "scheduledAtDt", "arrivalTimeDt", "travelTime", "distance")
 ANA = dict(zip(WHO, ("D1", "S1", "Driver 1", "VEH1", "Van 1"), strict=True))
+
+
+CLOCK = re.compile(r"(0[89]|1[0-6]):[0-5]\d")
 
 
 def stop(number: int, order_no: str, **fields: Any) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def stop(number: int, order_no: str, **fields: Any) -> dict[str, Any]:
         "address": "",
         "latitude": float,
         "longitude": 16.0,
-        "scheduledAt": re.compile(r"1[0-2]:[0-5]\d"),
+        "scheduledAt": CLOCK,
         "scheduledAtDt": MOMENT,
         "arrivalTimeDt": MOMENT,
         "travelTime": int,
@@ -100,6 +103,18 @@ def the_phone_has(*statuses: str) -> Step:
     """The first driver's phone has a route of as many stops, or none."""
     route = {"stops": [{"status": status, **MORE} for status in statuses], **MORE} if statuses else None
     return Step("GET", "/driver/v1/route", query={"date": DAY}, answer={"route": route, **MORE}, driver="D1")
+
+
+def times_are(*numbers: str) -> Play:
+    """The stops are these, each at the same time as before."""
+
+    def play(stage: Stage) -> None:
+        (route,) = routes(stage)
+        found = {each["orderNo"]: each["scheduledAtDt"] for each in route["stops"]}
+        before = stage.names.setdefault("times", found)
+        assert tuple(found) == numbers and all(before[number] == at for number, at in found.items())
+
+    return play
 
 
 FOUND_O1 = {"success": True, "orders": [{"id": Name("O1")}]}
@@ -255,6 +270,48 @@ CASES = [
         the_phone_has("scheduled", "scheduled"),
         send(DAY),
         the_phone_has(),
+    ),
+    Case(
+        "A route that lost an order has its ways, its load and its line over what is left, at the times as planned.",
+        [*(STOP + name for name in ("stopNumber", "travelTime", "distance")), ROUTE + "distance", ROUTE + "load1"],
+        settings(planningSeconds=0.2, averageSpeedKmh=36, circuity=1),
+        fleet(),
+        orders(
+            *(order(f"O{n}", timeWindows=[{"twFrom": f"{n + 7:02}:30", "twTo": f"{n + 8:02}:30"}]) for n in (1, 3, 5))
+        ),
+        plan(DAY),
+        send(DAY),
+        times_are("O1", "O3", "O5"),
+        post("delete_order", {"orderNo": "O3"}),
+        times_are("O1", "O5"),
+        get(
+            "get_routes",
+            {
+                "success": True,
+                "routes": [
+                    {
+                        "load1": 2,
+                        "stops": [
+                            stop(1, "O1", distance=2391, travelTime=240),
+                            stop(2, "O5", distance=2224, travelTime=223),  # 0.02° at ten metres a second
+                        ],
+                        **MORE,
+                    }
+                ],
+            },
+            date=DAY,
+        ),
+        the_numbers_fit_one_another,
+        the_line_goes_from_the_start_by_every_stop_to_the_end,
+        get(
+            "get_scheduling_info",
+            {
+                "success": True,
+                "orderScheduled": True,
+                "scheduleInformation": {"stopNumber": 2, "distance": 2224, **MORE},
+            },
+            orderNo="O5",
+        ),
     ),
     Case(
         "Only one order is looked up, and one that there is.",
