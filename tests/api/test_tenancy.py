@@ -28,6 +28,7 @@ def theirs(server: Server) -> tuple[Company, Phone, dict[str, str]]:
     assert phone.client.post("/driver/v1/positions", json={"positions": [fix]}).json()["accepted"] == 1
     vehicle = company.client.post("/api/vehicles", json={"registration": "SECRET-1"}).json()
     location = company.client.post("/api/locations", json={"address": "Secret Street 1"}).json()
+    skill = company.client.post("/api/skills", json={"code": "SECRET", "name": "secret skill"}).json()
     device = company.client.get(f"/api/drivers/{phone.driver_id}/devices").json()["items"][0]
     key = company.client.post("/api/keys", json={"role": "viewer", "name": "secret viewer"}).json()
     return (
@@ -38,6 +39,7 @@ def theirs(server: Server) -> tuple[Company, Phone, dict[str, str]]:
             "order_id": order_id,
             "vehicle_id": vehicle["id"],
             "location_id": location["id"],
+            "code_id": skill["id"],
             "device_id": device["id"],
             "key_id": key["id"],
             "attachment_id": photo,
