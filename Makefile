@@ -15,7 +15,7 @@ WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -
 	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test system lint format bench lock clean
+.PHONY: help install demo test system lint format bench load lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,12 +41,17 @@ format: .make/venv ## mend what the linter can mend by itself
 bench: install ## the benchmarks: ratios measured in one run
 	@for program in $(wildcard benchmarks/[a-z]*.py); do echo "$$program"; $(BIN)/python "$$program"; done
 
+load: install .make/load ## two minutes of the steady mix against a server of its own; SHAPE=storm, OPTIONS=… for others
+	@$(BIN)/python -m loadtests.run --locust .venv-load/bin/locust --shape $(or $(SHAPE),steady) $(OPTIONS)
+
 lock: .make/venv ## requirements.lock anew, from pyproject.toml and the newest releases
 	@$(BIN)/uv pip compile pyproject.toml --group dev --extra scale --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile --group load --universal --python-version 3.11 \
+		--generate-hashes --no-header --upgrade --quiet --output-file loadtests/requirements.lock
 
 clean: ## remove all that was made
-	@rm -rf .venv .make .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static $(CLIENT)/node_modules
+	@rm -rf .venv .venv-load .make .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static $(CLIENT)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: # the programs beside Python that the tests drive
@@ -57,6 +62,11 @@ system: # the programs beside Python that the tests drive
 	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv "$(PYTHON)"
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@mkdir -p $(@D) && touch $@
+
+.make/load: loadtests/requirements.lock
+	@$(BIN)/python -m venv --without-pip .venv-load
+	@$(BIN)/python -m pip --python .venv-load/bin/python install --quiet --require-hashes --requirement loadtests/requirements.lock
 	@mkdir -p $(@D) && touch $@
 
 .make/web: .make/venv $(WEB_SOURCES)

@@ -1,0 +1,73 @@
+"""``make load``: a server of its own on an empty data folder, an account with a sent plan, and locust against it.
+
+python -m loadtests.run --locust PATH [--shape steady] [further options of locust]
+
+The exit code is locust's: 1 where a gate was not passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from simulator.crew import prepare
+from simulator.options import Options
+
+ROOT = Path(__file__).resolve().parents[1]
+DAYS_BACK = 28
+"""As in ``loadtests.world``, which is of another environment."""
+DRIVERS, ORDERS = 25, 250
+STOP_S = 30
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--locust", default="locust", help="The locust to run.")
+    parser.add_argument("--shape", default="steady")
+    own, further = parser.parse_known_args()
+    with tempfile.TemporaryDirectory(prefix="codriver-load-") as scratch, _serving(Path(scratch)) as url:
+        key = _account(Path(scratch))
+        date = (datetime.now(UTC) - timedelta(days=DAYS_BACK)).date().isoformat()
+        print(f"planning {ORDERS} orders for {DRIVERS} drivers …", flush=True)
+        asyncio.run(prepare(Options(url=url, key=key, date=date, drivers=DRIVERS, orders=ORDERS)))
+        command = [own.locust, "-f", "loadtests/locustfile.py", "--headless", "--host", url, "--shape", own.shape]
+        environment = {**os.environ, "CODRIVER_KEY": key, "PYTHONPATH": str(ROOT)}
+        return subprocess.run([*command, "--only-summary", *further], cwd=ROOT, env=environment, check=False).returncode
+
+
+@contextmanager
+def _serving(data: Path) -> Iterator[str]:
+    """A server; its address."""
+    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(data)]
+    with (data / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+    try:
+        told = server.stdout.readline() if server.stdout else ""
+        found = re.search(r"http://\S+", told)
+        if found is None:
+            raise SystemExit(f"the server did not start: {(data / 'server.log').read_text()[-2000:]}")
+        yield found[0]
+    finally:
+        server.terminate()
+        server.wait(STOP_S)
+
+
+def _account(data: Path) -> str:
+    """The tenant key of a new account."""
+    command = [sys.executable, "-m", "backend.cli", "account", "create", "Load", "--data", str(data)]
+    made = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    return made.split()[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
