@@ -31,7 +31,7 @@ class Cluster:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
         self._settings = (*_COMMON, *settings, f"unix_socket_directories={self.folder}")
         self._names = itertools.count(1)
-        how = ("--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", f"--username={OWNER}")
+        how = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", f"--username={OWNER}")
         self._run("initdb", f"--pgdata={self.folder / 'data'}", *how)
 
     def start(self) -> None:

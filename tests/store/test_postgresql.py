@@ -263,6 +263,18 @@ async def test_a_chunk_lies_in_one_week_and_a_range_reads_only_its_weeks(journal
     assert found == drive(first + 48, 4)
 
 
+async def test_what_is_too_long_to_store_or_to_look_up_is_refused_alone(journal: Journal, rng: random.Random) -> None:
+    long = "".join(chr(rng.randrange(0x4E00, 0x9FFF)) for _ in range(5000))  # an index takes a third of a page
+    row = {"id": "1", "account_id": "a", "code": long, "name": ""}
+    work = [
+        lambda conn, row=row: conn.execute(insert(skills).values(row)),
+        partial(_add, "good"),
+        partial(_add, "x" * 99),
+    ]
+    told = await asyncio.gather(*(journal.transact(each) for each in work), return_exceptions=True)
+    assert [getattr(each, "code", each) for each in told] == ["ERR_INVALID", None, "ERR_INVALID"]
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [

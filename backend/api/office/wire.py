@@ -14,6 +14,7 @@ from backend.service.listing import Listed
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=2000)]
+Key = Annotated[str, Meta(max_length=500)]  # what things are looked up by: no longer than an index takes in any script
 Codes = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=200)]
 Load = Annotated[float, Meta(ge=0, le=1e9)]
 Cost = Annotated[float, Meta(ge=0, le=100_000)]
@@ -101,9 +102,9 @@ class DriverIn(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LocationIn(msgspec.Struct, frozen=True, rename="camel"):
-    location_no: Text | UnsetType = UNSET
+    location_no: Key | UnsetType = UNSET
     location_name: Text | UnsetType = UNSET
-    address: Text | UnsetType = UNSET
+    address: Key | UnsetType = UNSET
     latitude: Latitude | UnsetType = UNSET
     longitude: Longitude | UnsetType = UNSET
     notes: Text | UnsetType = UNSET

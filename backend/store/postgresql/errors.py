@@ -43,12 +43,14 @@ def passes(error: BaseException) -> bool:
 
 
 def refusal_of(error: BaseException) -> Refusal | None:
-    """The refusal for an error that is the server's or the load's fault and not the statement's."""
+    """The refusal for an error that is the server's, the load's or the caller's fault and not the statement's."""
     if passes(error) or state_of(error) == STANDBY:
         return Refusal("ERR_UNAVAILABLE", "The database cannot be reached; try again in a moment.")
     match state_of(error):
         case "53100":
             return Refusal("ERR_STORAGE_FULL", "The database's disk is full; nothing was stored.")
+        case "22001" | "22003" | "54000":
+            return Refusal("ERR_INVALID", "A value is longer or larger than can be stored.")
         case "57014" | "55P03":
             return Refusal("ERR_OVERLOADED", "The database took too long to answer; try again in a moment.")
         case str(state) if state[:2] in ("53", "58", "XX"):

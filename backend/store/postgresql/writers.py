@@ -11,7 +11,7 @@ from backend.store import tracks
 from backend.store.batches import Appended, Batch, Tail
 from backend.store.changes import Entry, attempt
 from backend.store.postgresql import chunks, partitions
-from backend.store.postgresql.errors import NO_PARTITION, passes, refusal_of, said, state_of
+from backend.store.postgresql.errors import NO_PARTITION, refusal_of, said, state_of
 from backend.store.postgresql.session import Session
 
 log = logging.getLogger(__name__)
@@ -133,5 +133,5 @@ def _store_alone(
 
 def _breaks(error: Exception) -> bool:
     refusal = refusal_of(error)
-    lasting = refusal is not None and refusal.code != "ERR_OVERLOADED"
-    return passes(error) or lasting or state_of(error) == NO_PARTITION
+    away = refusal is not None and refusal.code in ("ERR_UNAVAILABLE", "ERR_STORAGE", "ERR_STORAGE_FULL")
+    return away or state_of(error) == NO_PARTITION
