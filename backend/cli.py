@@ -145,6 +145,35 @@ def migrate(to: str, data: Path | None) -> None:
     click.echo(f"{sum(counts.values())} rows were copied and checked. Serve with CODRIVER_DATABASE_URL set to it.")
 
 
+@main.command()
+@click.argument("to", type=click.Path(path_type=Path))
+@data_option
+def backup(to: Path, data: Path | None) -> None:
+    """Copy the data folder to the new folder TO, also while the server runs, and check the copy.
+
+    The copy is a data folder itself: restore it, or serve from it.
+    """
+    from backend import operator
+
+    with _refusals():
+        copied = operator.back_up(_settings(data_dir=data), to)
+    click.echo(
+        f"{copied.database_bytes} bytes of database and {copied.files} photos and documents, checked, are in {to}."
+    )
+
+
+@main.command()
+@click.argument("source", metavar="BACKUP", type=click.Path(path_type=Path))
+@data_option
+def restore(source: Path, data: Path | None) -> None:
+    """Check BACKUP and copy it to a data folder that is empty or not there yet."""
+    from backend import operator
+
+    with _refusals():
+        copied = operator.restore(_settings(data_dir=data), source)
+    click.echo(f"{copied.database_bytes} bytes of database and {copied.files} photos and documents were restored.")
+
+
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
     """Tell a refusal in a line instead of a trace."""

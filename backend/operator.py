@@ -20,6 +20,7 @@ from backend.domain.errors import Refusal
 from backend.service import fleet, identity
 from backend.service.desk import Clock, Desk
 from backend.settings import Settings
+from backend.store import backup
 from backend.store.transfer import transfer
 
 T = TypeVar("T")
@@ -57,6 +58,24 @@ def import_fleet(settings: Settings, account: str, document: bytes) -> dict[str,
 def migrate(settings: Settings, to: str, told: Callable[[str, int], None]) -> dict[str, int]:
     """The database into an empty PostgreSQL; see :func:`backend.store.transfer.transfer`. Nobody may serve it."""
     return transfer(settings.database_url or settings.data_dir, to, told)
+
+
+def back_up(settings: Settings, to: Path) -> backup.Copied:
+    """Everything that lies in the data folder, also while it is served; see :func:`backend.store.backup.back_up`."""
+    _only_a_folder(settings)
+    return backup.back_up(settings.data_dir, to)
+
+
+def restore(settings: Settings, source: Path) -> backup.Copied:
+    """A backup to a data folder that is empty; see :func:`backend.store.backup.restore`."""
+    _only_a_folder(settings)
+    return backup.restore(source, settings.data_dir)
+
+
+def _only_a_folder(settings: Settings) -> None:
+    if settings.database_url:
+        how = "back it up by pg_dump, or a base backup with its log, and after that the folder of photos"
+        raise Refusal("ERR_BACKUP_ELSEWHERE", f"The database lies at CODRIVER_DATABASE_URL: {how}.")
 
 
 @contextlib.contextmanager

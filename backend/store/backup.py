@@ -1,0 +1,134 @@
+"""A copy of everything, made while the server runs: a data folder of its own, checked file by file.
+
+The database is copied in one step, as it stood at one moment; the photos after it, as a photo is stored before its row:
+so every row's photo is there. A copy that is not whole never bears its name.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from backend.domain.errors import Refusal
+from backend.store.sqlite.engine import FILE, Sqlite
+
+MEDIA, SECRET = "media", "secret"
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """How many photos and documents, and how many bytes of database."""
+
+    files: int
+    database_bytes: int
+
+
+def back_up(data: Path, to: Path) -> Copied:
+    """Copy a data folder, whoever serves it, to a folder that is not there yet.
+
+    Refusals: ``ERR_BACKUP_EXISTS``, ``ERR_STORAGE_DAMAGED`` where the copy is not sound, those of opening the database.
+    """
+    if not (data / FILE).exists():
+        raise Refusal("ERR_BACKUP_NOTHING", f"There is no database in {data}.", "--data")
+    with _unfinished(to) as new:
+        _copy_database(data / FILE, new / FILE)
+        _copy_files(data, new)
+        return _finished(new)
+
+
+def restore(backup: Path, data: Path) -> Copied:
+    """Copy a backup to a data folder that has no database yet, after it was checked. Refusals as of ``back_up``."""
+    if not (backup / FILE).exists():
+        raise Refusal("ERR_BACKUP_NOTHING", f"There is no backup in {backup}.", "BACKUP")
+    _check(backup)
+    with _unfinished(data) as new:
+        shutil.copyfile(backup / FILE, new / FILE)
+        _copy_files(backup, new)
+        return _finished(new)
+
+
+@contextlib.contextmanager
+def _unfinished(to: Path) -> Iterator[Path]:
+    """A folder beside the wanted one, which gets its name when all went well."""
+    to = to.absolute()
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise Refusal("ERR_BACKUP_EXISTS", f"{to} is there already, and not empty.", str(to))
+    new = to.with_name(to.name + ".unfinished")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True, mode=0o700)
+    try:
+        yield new
+        if to.exists():
+            to.rmdir()
+        new.rename(to)
+        _sync(to.parent)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _copy_database(path: Path, to: Path) -> None:
+    with closing(sqlite3.connect(to)) as copy:
+        try:
+            with closing(Sqlite.open(path)) as ours:
+                driver = ours.writer.connection.driver_connection
+                assert driver is not None
+                driver.backup(copy)
+        except Refusal as refusal:
+            if refusal.code != "ERR_STORAGE_LOCKED":
+                raise
+            # Served: a connection that can only read neither writes nor makes checkpoints, which one process must.
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as theirs:
+                theirs.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+
+
+def _copy_files(data: Path, new: Path) -> None:
+    if (data / MEDIA).is_dir():
+        for path in (data / MEDIA).glob("??/*"):
+            target = new / MEDIA / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            _sync(target)
+    if (data / SECRET).exists():
+        shutil.copy(data / SECRET, new / SECRET)
+        _sync(new / SECRET)
+
+
+def _finished(new: Path) -> Copied:
+    """Checked, and on the disk."""
+    files = _check(new)
+    for folder in (*(path for path in new.rglob("*") if path.is_dir()), new / FILE, new):
+        _sync(folder)
+    return Copied(files, (new / FILE).stat().st_size)
+
+
+def _check(folder: Path) -> int:
+    """Whether the database is sound and every photo that it names is there, byte for byte; how many."""
+    with closing(sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
+        verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise Refusal("ERR_STORAGE_DAMAGED", f"{folder / FILE} is damaged ({verdict}).")
+        named = [row[0] for row in copy.execute("SELECT DISTINCT sha256 FROM attachments")]
+    if not (folder / MEDIA).is_dir():
+        return 0  # they lie elsewhere, in a cloud's bucket
+    for sha256 in named:
+        path = folder / MEDIA / sha256[:2] / sha256
+        if not path.exists():
+            raise Refusal("ERR_STORAGE_DAMAGED", f"{path} is missing.")
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise Refusal("ERR_STORAGE_DAMAGED", f"{path} is not what it was.")
+    return len(named)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,71 @@
+"""Copies of everything, made while the server is used, and brought back."""
+
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.domain.errors import Refusal
+from backend.store.backup import back_up, restore
+from tests.api.files import hand_in, noise
+from tests.serving import ROOT, Company, Server, bearer, eventually
+
+
+def codriver(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "backend.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.timeout(120)
+def test_a_backup_of_a_server_in_use_holds_all_that_was_acknowledged_before_it(
+    server: Server, company: Company, tmp_path: Path
+) -> None:
+    phone = company.driver()
+    sent: list[float] = []
+    ended = threading.Event()
+
+    def drive() -> None:
+        began = time.time() - 90_000
+        while not ended.is_set():
+            fixes = [{"timestamp": began + len(sent) + n, "latitude": 45.8, "longitude": 16.0} for n in range(10)]
+            assert phone.client.post("/driver/v1/positions", json={"positions": fixes}).json()["accepted"] == 10
+            hand_in(phone, noise((30, 30)), str(uuid.uuid4()))
+            sent.extend(fix["timestamp"] for fix in fixes)
+
+    driving = threading.Thread(target=drive, daemon=True)
+    driving.start()
+    eventually(lambda: len(sent) >= 100, within_s=30, what="some positions")
+    before = list(sent)
+    made = codriver("backup", tmp_path / "copy", "--data", server.data)
+    assert made.returncode == 0, made.stderr
+    with pytest.raises(Refusal, match="ERR_BACKUP_EXISTS"):
+        back_up(server.data, tmp_path / "copy")
+    ended.set()
+    driving.join(20)
+    restored = codriver("restore", tmp_path / "copy", "--data", tmp_path / "data")
+    assert restored.returncode == 0, restored.stderr
+    other = Server(tmp_path / "data").start()
+    try:
+        track: dict[str, Any] = httpx.get(
+            f"{other.url}/api/drivers/{phone.driver_id}/track", headers=bearer(company.key)
+        ).json()
+        kept = [round(item["timestamp"], 3) for item in track["items"]]
+        assert kept == [round(at, 3) for at in sent[: len(kept)]] and len(kept) >= len(before)
+        fix = {"timestamp": time.time(), "latitude": 45.8, "longitude": 16.0}
+        answer = httpx.post(f"{other.url}/driver/v1/positions", json={"positions": [fix]}, headers=bearer(phone.token))
+        assert answer.json()["accepted"] == 1
+    finally:
+        other.kill()
+    with pytest.raises(Refusal, match="ERR_BACKUP_EXISTS"):
+        restore(tmp_path / "copy", tmp_path / "data")
+    photo = next((tmp_path / "copy" / "media").glob("??/*"))
+    photo.write_bytes(photo.read_bytes()[:-1])
+    with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
+        restore(tmp_path / "copy", tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
