@@ -11,7 +11,6 @@ from backend.domain.accounts import Account, Office
 from backend.domain.errors import Refusal
 from backend.domain.orders import BEGUN
 from backend.domain.plans import CannotPlan, PlanRequest
-from backend.planning import problem
 from backend.service import leases, selection, settle, workload
 from backend.service.desk import Desk
 from backend.service.selection import Draft
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 LONGEST_DAYS = 35
 _STOP_S = 12.0  # the planner ends a job that was asked to stop within ten seconds, by force if need be
+DRIVER_CHANGED = ("DRIVER_CHANGED", "The driver it was planned for has been changed in the meantime.")
 NOT_CHOSEN = ("NOT_CHOSEN", "It was not among the orders to be planned.")
 
 
@@ -164,6 +164,7 @@ def _save(conn: Connection, desk: Desk, account: Account, draft: Draft, job: "Jo
     }
     by_day = {(r.driver_id, r.date): r for r in routes.on_dates(conn, account.id, first, last)}
     planned = {route.vehicle: route for route in job.plan.routes}
+    lost = [planned.pop(key) for key in selection.overtaken(conn, account, draft) if key in planned]
     added, changed, stands = [], [], dict[str, RouteRecord]()
     for shift in draft.shifts:
         old = by_day.get((shift.driver.id, shift.date))
@@ -182,7 +183,9 @@ def _save(conn: Connection, desk: Desk, account: Account, draft: Draft, job: "Jo
         if key in still and still[key].date != record.date
     ]
     orders.update_orders(conn, moved)
-    touched = _place(conn, account, draft, job.plan, every, stands, {record.id for record in changed})
+    reasons = {each.stop: (each.code, each.text) for each in job.plan.dropped} | dict(draft.left_out)
+    reasons |= {visit.stop: DRIVER_CHANGED for route in lost for visit in route.visits}
+    touched = _place(conn, account, draft, reasons, every, stands, {record.id for record in changed})
     settle.refold(conn, account, touched)
     return [(record.date, record.driver_id) for record in (*added, *changed)]
 
@@ -191,13 +194,12 @@ def _place(
     conn: Connection,
     account: Account,
     draft: Draft,
-    plan: problem.Plan,
+    reasons: Mapping[str, tuple[str, str]],
     every: Mapping[str, Record],
     stands: Mapping[str, RouteRecord],
     replanned: set[str],
 ) -> list[str]:
     """Tells every order of the plan, and every one that lost its place, where it stands now and else why not."""
-    reasons = {each.stop: (each.code, each.text) for each in plan.dropped} | dict(draft.left_out)
     wanted = set(draft.scope.order_ids) | stands.keys()
     placed, others = [], set()
     for key, record in every.items():

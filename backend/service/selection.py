@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from backend.domain.accounts import Account, Office
 from backend.domain.drivers import Driver, DriverDay, Vehicle, loaded, on_date
 from backend.domain.orders import BEGUN, Status
@@ -64,6 +66,21 @@ def prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) 
     scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))
     job_id = jobs.add(conn, account.id, request.first, request.last, scope, desk.clock.now_ms())
     return Draft(job_id, days, tuple(shifts), left_out, stated, scope)
+
+
+def overtaken(conn: Connection, account: Account, draft: Draft) -> set[str]:
+    """The shifts of the draft, by their keys, that are no longer what the planner was told: the driver is gone or off,
+    or has other times, places or skills, or another vehicle or room in it."""
+    first, last = draft.days.dates[0], draft.days.dates[-1]
+    usual = {driver.id: driver for driver in fleet.all_drivers(conn, account.id)}
+    vehicles = {vehicle.id: vehicle for vehicle in fleet.all_vehicles(conn, account.id)}
+    different = fleet.days(conn, account.id, first, last)
+    return {
+        shift.key
+        for shift in draft.shifts
+        if _told(shift.driver, shift.vehicle)
+        != _now(usual.get(shift.driver.id), vehicles, different.get((shift.driver.id, shift.date)))
+    }
 
 
 def kept(route: RouteRecord | None, records: Mapping[str, Record]) -> tuple[Stop, ...]:
@@ -162,6 +179,24 @@ def _named(request: PlanRequest, records: Sequence[Record]) -> set[str] | None:
     if missing:
         raise CannotPlan("ERR_ORD_NOT_FOUND", "One or more orders were not found.", orders=tuple(missing))
     return found
+
+
+def _now(
+    usual: Driver | None, vehicles: Mapping[str, Vehicle], day: DriverDay | None
+) -> tuple[Driver | None, Vehicle | None]:
+    if usual is None:
+        return None, None
+    driver = on_date(usual, day)
+    return _told(driver, loaded(vehicles.get(driver.vehicle_id or ""), day))
+
+
+def _told(driver: Driver, vehicle: Vehicle | None) -> tuple[Driver, Vehicle | None]:
+    """Both without what they are called, which is nothing to a planner."""
+    nameless = {"name": "", "external_id": None, "serial": "", "phone": "", "email": "", "subcontractor": None}
+    return (
+        msgspec.structs.replace(driver, **nameless),
+        vehicle and msgspec.structs.replace(vehicle, external_id=None, registration="", label=""),
+    )
 
 
 def _shifts(

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from backend.domain.accounts import Account, Office, Role
@@ -13,7 +14,7 @@ from backend.domain.errors import Refusal
 from backend.domain.orders import Status
 from backend.domain.plans import CannotPlan, PlanRequest
 from backend.planning.problem import Dropped, Plan, Problem, Route, Visit
-from backend.service import completions, days, leases, orders, plans, removal, selection
+from backend.service import completions, days, leases, listing, orders, plans, removal, selection, shifts
 from backend.service.completions import Asked
 from backend.service.desk import Clock
 from backend.store import fleet, jobs
@@ -167,6 +168,25 @@ async def test_why_an_order_was_left_out_is_forgotten_when_it_is_planned(company
     assert await reason() == "NO_TIME_LEFT"
     await plan(desk, office)
     assert await reason() is None
+
+
+async def test_a_driver_who_was_changed_meanwhile_is_not_given_the_route(company, store: Store) -> None:
+    desk, office, (ana, _) = company
+    await give(desk, office)
+    await plans.start(desk, office, PlanRequest(DAY, DAY))
+    renamed = {"name": "Ana Maria", "phone": "1"}
+    (driver,) = await store.database.read(lambda conn: fleet.drivers_by_id(conn, office.account.id, [ana]))
+    named = msgspec.structs.replace(driver, **renamed)
+    await store.journal.transact(lambda conn: fleet.save_driver(conn, office.account.id, named))
+    await desk.planner.find()
+    assert await stops(desk, office) == {"Ana Maria": ["O0", "O1", "O2"]}
+    await plans.start(desk, office, PlanRequest(DAY, DAY))
+    change = shifts.Change(driver=DriverName(serial="Ana"), date=DAY, work_to="12:00")
+    assert await shifts.change(desk, office, [change]) == [None]
+    await desk.planner.find()
+    assert await stops(desk, office) == {} and await statuses(desk, office) == ["unscheduled"] * 3
+    told = await listing.plan(desk, office, DAY)
+    assert {each.code for each in told.unscheduled} == {"DRIVER_CHANGED"}
 
 
 async def test_an_order_that_was_finished_meanwhile_keeps_its_place(company) -> None:
