@@ -1,10 +1,11 @@
 """The Location object, and how an order comes to its location in the call for one and in the call for many."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.optimoroute.cases.order_object import save, shows
-from tests.optimoroute.scenes import DAY, order, orders
-from tests.optimoroute.table import MORE, Case, Name, Step, office, post, refused
+from tests.optimoroute.scenes import DAY, fleet, order, orders, settings
+from tests.optimoroute.table import MORE, Case, Name, Stage, Step, office, plan, post, refused
 
 BULK, ONE = "create_or_update_orders/", "create_order/"
 SHOP = {
@@ -37,6 +38,21 @@ def created(location: Any, answer: Any, number: str = "N1", operation: str = "CR
 
 def misfit(code: str, number: str = "N1", **fields: Any) -> dict[Any, Any]:
     return refused(code, orderNo=number, **fields)
+
+
+def one_check_in(stage: Stage) -> None:
+    """Seven minutes before the first of the orders at the shop, and none before the next."""
+    (route,) = stage.company.v1("get_routes", date=DAY)["routes"]
+    first, second, *others = route["stops"]
+    assert {first["orderNo"], second["orderNo"]} == {"N1", "N2"} and not others
+    arrived, begun, arrived_again, begun_again = (
+        datetime.fromisoformat(stop[moment])
+        for stop in (first, second)
+        for moment in ("arrivalTimeDt", "scheduledAtDt")
+    )
+    assert begun - arrived == timedelta(minutes=7)
+    assert arrived_again - begun == timedelta(minutes=10) and begun_again == arrived_again
+    assert (second["travelTime"], second["distance"]) == (0, 0)
 
 
 TWINS = [office("POST", "/api/locations", HERE | {"locationNo": "TWIN"})] * 2
@@ -96,6 +112,15 @@ CASES = [
         shows(number="N3", location={**MORE, "valid": False, "latitude": float, "longitude": float}),
         save({"orderNo": "N3", "location": {"latitude": 45.8, "longitude": 16.0}}),
         shows(number="N3", location={**MORE, "valid": True, "latitude": 45.8, "longitude": 16}),
+    ),
+    Case(
+        "A driver waits for the check-in once for all the orders at a location.",
+        ["objects/Location/checkInTime", "objects/Order/duration"],
+        fleet(),
+        settings(planningSeconds=0.2),
+        orders(*(order(number, location=HERE | {"locationNo": "L1", "checkInTime": 7}) for number in ("N1", "N2"))),
+        plan(DAY),
+        one_check_in,
     ),
     # The call for many.
     Case(
