@@ -43,7 +43,9 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     """What an account may set. Minutes, km/h, days; ``circuity`` is road distance over great-circle distance."""
 
     time_zone: str = "UTC"
-    default_duration_minutes: Annotated[float, Meta(ge=0, le=1440)] = 5
+    default_duration_minutes: Annotated[float, Meta(ge=0, le=1440)] = 5  # of an order
+    default_order_type: Literal["D", "P", "T"] = "T"
+    default_check_in_minutes: Annotated[int, Meta(ge=0, le=1440)] = 0  # of a location
     average_speed_kmh: Annotated[float, Meta(ge=1, le=200)] = 35
     circuity: Annotated[float, Meta(ge=1, le=5)] = 1.3
     order_tracking: bool = True

@@ -170,11 +170,12 @@ def pair(order: Order, other: Order | None) -> None:
 
 def blank(settings: Settings, order_id: str, order_no: str | None, date: str, location_id: str) -> Order:
     """An order of which nothing but this is known: what new ones and replaced ones start from."""
-    return Order(order_id, order_no, date, location_id, duration_min=settings.default_duration_minutes)
+    kind, duration_min = settings.default_order_type, settings.default_duration_minutes
+    return Order(order_id, order_no, date, location_id, kind, duration_min)
 
 
-def new_location(draft: LocationDraft, location_id: str, *, by_address: bool = False) -> Location:
-    """A place that was not known before.
+def new_location(draft: LocationDraft, fresh: Location, *, by_address: bool = False) -> Location:
+    """A place that was not known before; ``fresh`` is one of which nothing is said.
 
     A bare number is refused as a place that does not exist, anything else without coordinates as one that is not
     valid; with ``by_address`` an address is looked for, see :func:`geocoded`.
@@ -184,9 +185,9 @@ def new_location(draft: LocationDraft, location_id: str, *, by_address: bool = F
         if not named:
             text = "A new location needs one of locationNo, address and locationName."
             raise Refusal("ERR_LOC_NOT_VALID", text)
-        return _named(amend_location(Location(location_id), draft))
+        return _named(amend_location(fresh, draft))
     if by_address and draft.address:
-        return geocoded(_named(amend_location(Location(location_id), draft)), draft)
+        return geocoded(_named(amend_location(fresh, draft)), draft)
     if draft.location_no and not (draft.address or draft.name):
         raise Refusal("ERR_LOC_NON_EXISTING_LOC", "The location with the given location number does not exist.")
     raise Refusal("ERR_LOC_NOT_VALID", "A new location needs latitude and longitude.")
@@ -205,9 +206,9 @@ def _named(place: Location) -> Location:
     return place if place.name or not place.address else msgspec.structs.replace(place, name=place.address)
 
 
-def amend_location(place: Location, draft: LocationDraft, *, replace: bool = False) -> Location:
-    """The place with what the draft gives; ``replace`` resets the rest, save the coordinates, which have no default."""
-    changes: dict[str, Any] = {"name": "", "address": "", "notes": "", "check_in_min": 0} if replace else {}
+def amend_location(place: Location, draft: LocationDraft) -> Location:
+    """The place with what the draft gives."""
+    changes: dict[str, Any] = {}
     for name in ("location_no", "name", "address", "latitude", "longitude", "notes", "check_in_min"):
         if (given := getattr(draft, name)) is not UNSET:
             changes[name] = given

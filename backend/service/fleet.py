@@ -11,6 +11,7 @@ from backend.domain.drivers import Code, CodeKind, Driver, Vehicle
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
 from backend.service.desk import Desk
+from backend.service.locating import fresh_location
 from backend.store import codes, fleet, orders, people, routes
 from backend.store.database import Connection
 
@@ -58,7 +59,7 @@ async def declare(desk: Desk, caller: Office, document: Declared) -> Counts:
         features = _declare_codes(conn, desk, account_id, CodeKind.VEHICLE_FEATURE, document.features)
         vehicles = _declare_vehicles(conn, desk, account_id, document.vehicles)
         drivers = _declare_drivers(conn, desk, account_id, document.drivers)
-        locations, changed = _declare_locations(conn, desk, account_id, document.locations)
+        locations, changed = _declare_locations(conn, desk, caller, document.locations)
         told = routes.touch(conn, account_id, orders.routes_to(conn, account_id, changed))
         return Counts(skills, features, vehicles, drivers, locations), told
 
@@ -140,7 +141,7 @@ async def remove_vehicle(desk: Desk, caller: Office, vehicle_id: str) -> None:
 
 async def add_location(desk: Desk, caller: Office, given: Fields) -> Location:
     """One more location; it is valid where both coordinates are given."""
-    made = _placed(_made(Location, desk, given), given)
+    made = _placed(msgspec.structs.replace(fresh_location(desk, caller), **given), given)
     await desk.journal.transact(lambda conn: fleet.add_locations(conn, caller.account.id, [made]))
     return made
 
@@ -273,12 +274,20 @@ def _tell(desk: Desk, account_id: str, routes_of: Iterable[tuple[str, str]]) -> 
         desk.hub.tell_routes(account_id, date, [driver_id])
 
 
-def _declare_locations(conn: Connection, desk: Desk, account_id: str, given: list[Fields]) -> tuple[Count, list[str]]:
+def _declare_locations(conn: Connection, desk: Desk, caller: Office, given: list[Fields]) -> tuple[Count, list[str]]:
     """Also the ids of those that were there and are different now."""
+    account_id = caller.account.id
     known = fleet.locations_by_number(conn, account_id, _names(given, "location_no"))
-    placed = [{**each, "valid": True} if "latitude" in each and "longitude" in each else each for each in given]
+    numbers = {each.location_no for each in known}
+    usual: Fields = {"check_in_min": caller.account.settings.default_check_in_minutes, "valid": False}
+    placed = [
+        (usual if each.get("location_no") not in numbers else {})
+        | ({"valid": True} if "latitude" in each and "longitude" in each else {})
+        | each
+        for each in given
+    ]
     added, changed, count = _merge(Location, desk, placed, known, "location_no", "ERR_LOC_MULTIPLE_LOC", "locations")
-    fleet.add_locations(conn, account_id, [each if _has_place(each) else _unplaced(each) for each in added])
+    fleet.add_locations(conn, account_id, added)
     for each in changed:
         fleet.save_location(conn, account_id, each)
     return count, [each.id for each in changed]
@@ -352,15 +361,7 @@ def _found(value: T | None, noun: str) -> T:
     return value
 
 
-def _has_place(location: Location) -> bool:
-    return location.latitude != 0.0 or location.longitude != 0.0
-
-
-def _unplaced(location: Location) -> Location:
-    return msgspec.structs.replace(location, valid=False)
-
-
 def _placed(location: Location, given: Fields) -> Location:
     if "latitude" in given and "longitude" in given:
         return msgspec.structs.replace(location, valid=True)
-    return location if _has_place(location) else _unplaced(location)
+    return location if location.latitude or location.longitude else msgspec.structs.replace(location, valid=False)

@@ -5,9 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from backend.domain.accounts import Office
 from backend.domain.drafts import LocationDraft, Operation, OrderDraft, amend_location, geocoded, new_location
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
+from backend.service.desk import Desk
 from backend.store import orders as store
 from backend.store.database import Connection
 
@@ -22,10 +24,10 @@ class Places:
         customer: str | None,
         drafts: Sequence[OrderDraft],
         also: Iterable[str],
-        new_id: Callable[[], str],
+        fresh: Callable[[], Location],
     ) -> None:
-        """``also`` are the ids of further locations that will be asked for."""
-        self._conn, self._account_id, self._new_id = conn, account_id, new_id
+        """``also`` are the ids of more locations that are asked for; ``fresh`` makes one of which nothing is said."""
+        self._conn, self._account_id, self._fresh = conn, account_id, fresh
         given = [draft.location for draft in drafts if isinstance(draft.location, LocationDraft)]
         self._by_number = store.locations_by_number(conn, account_id, _texts(given, "location_no"), customer)
         wanted = _texts([draft.location for draft in drafts if draft.find_by_address], "address")
@@ -83,8 +85,11 @@ class Places:
         if place is None and not given.location_no:
             place = current
         if place is None:
-            return new_location(given, self._new_id())
-        return amend_location(place, given, replace=replace)
+            return new_location(given, self._fresh())
+        if replace:  # all but what has no default
+            kept = {name: getattr(place, name) for name in ("id", "location_no", "latitude", "longitude", "valid")}
+            place = msgspec.structs.replace(self._fresh(), **kept)
+        return amend_location(place, given)
 
     def _defined(self, given: LocationDraft, current: Location | None) -> Location:
         """A location is defined by a known number, by coordinates, or by an address, and else stays what it is."""
@@ -98,21 +103,21 @@ class Places:
         if given.address:
             place = self._addressed(given, current)
             if place is None:
-                return new_location(given, self._new_id(), by_address=True)
+                return new_location(given, self._fresh(), by_address=True)
             amended = amend_location(place, given)
             return amended if place.valid else geocoded(amended, given)
         if current is None or given.location_no:
-            return new_location(given, self._new_id())
+            return new_location(given, self._fresh())
         return amend_location(current, given)
 
     def _there(self, given: LocationDraft, current: Location | None) -> Location:
         """A new location at these coordinates, or the order's own where it is that already, or was nowhere before."""
         nameless = not (given.name or given.address or given.location_no)
         if current is None or not (nameless or _same(current, given)):
-            return new_location(given, self._new_id())
+            return new_location(given, self._fresh())
         if _same(current, given) or not current.valid:
             return amend_location(current, given)
-        return amend_location(msgspec.structs.replace(current, id=self._new_id(), location_no=""), given)
+        return amend_location(msgspec.structs.replace(current, id=self._fresh().id, location_no=""), given)
 
     def _numbered(self, given: LocationDraft) -> Location | None:
         found = self._by_number.get(given.location_no, []) if given.location_no else []
@@ -131,6 +136,11 @@ class Places:
             and not (given.location_no and place.location_no)
         ]
         return min(fitting, key=lambda place: (not place.valid, place != current), default=None)
+
+
+def fresh_location(desk: Desk, office: Office) -> Location:
+    """A location of which nothing is said."""
+    return Location(desk.new_id(), check_in_min=office.account.settings.default_check_in_minutes)
 
 
 def _has_coordinates(given: LocationDraft) -> bool:

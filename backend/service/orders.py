@@ -28,7 +28,7 @@ from backend.domain.geocoding import Lookup
 from backend.domain.orders import BEGUN, Location, Order
 from backend.service import settle
 from backend.service.desk import Desk
-from backend.service.locating import Places
+from backend.service.locating import Places, fresh_location
 from backend.store import codes, fleet, jobs, routes
 from backend.store import orders as store
 from backend.store.database import Connection
@@ -181,7 +181,7 @@ class _Ledger:
         partners = {each for r in self._orders.values() for each in (r.order.related_id, r.order.linked_by) if each}
         self._orders |= store.by_ids(conn, account_id, partners - self._orders.keys(), customer)
         also = {record.order.location_id for record in self._orders.values()}
-        self._places = Places(conn, account_id, customer, drafts, also, desk.new_id)
+        self._places = Places(conn, account_id, customer, drafts, also, lambda: fresh_location(desk, office))
         self._drivers = fleet.drivers_named(
             conn, account_id, {draft.assigned_to for draft in drafts if draft.assigned_to}
         )

@@ -59,11 +59,10 @@ def test_custom_values_are_fitted_to_their_types() -> None:
         assert code_of(refused) == "ERR_INVALID_PARAM_FORMAT"
 
 
-def test_a_place_keeps_what_is_not_said_or_where_all_is_replaced_its_coordinates_alone() -> None:
+def test_a_place_keeps_what_is_not_said() -> None:
     assert amend_location(PLACE, LocationDraft(notes="")) == Location(
         "l1", "L1", "Shop", "1 High Street", 45.8, 16.0, "", 3
     )
-    assert amend_location(PLACE, LocationDraft(), replace=True) == Location("l1", "L1", "", "", 45.8, 16.0)
 
 
 def test_coordinates_make_an_invalid_place_valid() -> None:
@@ -88,10 +87,10 @@ def test_coordinates_make_an_invalid_place_valid() -> None:
 )
 def test_a_new_place_that_is_nowhere_is_refused(draft: LocationDraft, code: str) -> None:
     with pytest.raises(Refusal) as refused:
-        new_location(draft, "l2")
+        new_location(draft, Location("l2"))
     assert code_of(refused) == code
 
 
 def test_a_new_place_is_called_by_its_address_where_it_has_no_name() -> None:
-    made = new_location(LocationDraft(address="1 High Street", latitude=1, longitude=2), "l2")
+    made = new_location(LocationDraft(address="1 High Street", latitude=1, longitude=2), Location("l2"))
     assert (made.name, made.valid) == ("1 High Street", True)

@@ -114,6 +114,25 @@ CASES = [
         shows(number="N3", location={**MORE, "valid": True, "latitude": 45.8, "longitude": 16}),
     ),
     Case(
+        "The account says what orders and locations are of which nothing is said.",
+        ["objects/Location/checkInTime", "objects/Order/type", BULK + "request/Order/operation"],
+        settings(defaultCheckInMinutes=4, defaultOrderType="D"),
+        save(order("N1", type=..., location=HERE | {"locationNo": "L1"})),
+        save(order("N2", type="P", location=HERE | {"checkInTime": 0})),
+        shows(type="D", location={**MORE, "checkInTime": 4}),
+        shows(number="N2", type="P", location={**MORE, "checkInTime": 0}),
+        save(order("N2", type=..., operation="SYNC", location={"locationNo": "L1", "checkInTime": 1})),
+        shows(number="N2", type="D", location={**MORE, "checkInTime": 1}),
+        save(order("N2", operation="SYNC", location={"locationNo": "L1"})),
+        shows(number="N2", location={**MORE, "checkInTime": 4}),
+        created(HERE, BLANK | HERE | {"checkInTime": 4}, "N3"),
+        office("POST", "/api/locations", {"locationNo": "L2"}, {**MORE, "checkInTime": 4}),
+        office("PUT", "/api/fleet", {"locations": [{"locationNo": "L3", "latitude": 0, "longitude": 0}]}),
+        created(
+            {"locationNo": "L3"}, BLANK | {"locationNo": "L3", "latitude": 0, "longitude": 0, "checkInTime": 4}, "N4"
+        ),
+    ),
+    Case(
         "A driver waits for the check-in once for all the orders at a location.",
         ["objects/Location/checkInTime", "objects/Order/duration"],
         fleet(),
