@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from litestar import Request, Response
@@ -15,6 +15,20 @@ PAGING = {
     "limit": "How many in one answer, 1 to 500; 100 by default.",
     "cursor": "What the last answer told, for the next page.",
 }
+
+
+class Items(msgspec.Struct, Generic[T], frozen=True):
+    """A whole list."""
+
+    items: list[T]
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, omit_defaults=True):
+    """A part of a list. ``cursor`` is for the next part, and absent where there is none."""
+
+    items: list[T]
+    cursor: str | None = None
+
 
 JSON_LIMIT = 10 * 1024 * 1024
 _anything = msgspec.json.Decoder(msgspec.Raw)
@@ -90,6 +104,6 @@ def number(request: Request[Any, Any, Any], name: str, default: int, least: int,
     return int(given)
 
 
-def page(items: Sequence[object], limit: int, cursor: str) -> dict[str, object]:
+def page(items: Sequence[T], limit: int, cursor: str) -> Page[T]:
     """A list's page out of up to ``limit + 1`` things that were found: ``cursor`` is told where there are more."""
-    return {"items": items[:limit]} | ({"cursor": cursor} if len(items) > limit else {})
+    return Page(list(items[:limit]), cursor if len(items) > limit else None)

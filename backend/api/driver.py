@@ -171,7 +171,9 @@ async def post_message(request: Call) -> Response[bytes]:
     return body.reply(MessageTaken(message.id, duplicate=not fresh))
 
 
-@get("/driver/v1/messages", summary="What office and driver wrote", query=body.PAGING)
+@get(
+    "/driver/v1/messages", summary="What office and driver wrote", query=body.PAGING, gives=body.Page[messages.Message]
+)
 async def get_messages(request: Call) -> Response[bytes]:
     """In order of arrival, from behind `cursor`."""
     device = await auth.device(request)

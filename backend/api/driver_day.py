@@ -32,7 +32,7 @@ class DriverDayOut(msgspec.Struct, frozen=True):
 
     date: str
     version: int
-    route: RouteOut | None
+    route: RouteOut[DriverStopOut] | None
 
 
 def driver_day_out(date: str, day: DayRoute | None, account: Account) -> DriverDayOut:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 from litestar import Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,22 +14,30 @@ from backend.api import auth, body
 from backend.service import figures, health
 
 
-@get("/healthz", summary="Is the process up?")
+class Health(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``failing`` names the stores that cannot be reached, ``without`` what is missed and not needed."""
+
+    status: Literal["ok", "failing"]
+    failing: list[str] = []
+    without: list[str] = []
+
+
+@get("/healthz", summary="Is the process up?", gives=Health)
 async def healthz() -> Response[bytes]:
-    return body.reply({"status": "ok"})
+    return body.reply(Health("ok"))
 
 
-@get("/readyz", summary="Are the stores reachable?")
+@get("/readyz", summary="Are the stores reachable?", gives=Health)
 async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
     """503 while they are not. ``without`` names what is missed and not needed."""
     desk = auth.desk_of(request)
     failing = await health.failing(desk)
     if failing:
-        return body.reply({"status": "failing", "failing": failing}, 503)
-    return body.reply({"status": "ok"} if desk.hub.sound else {"status": "ok", "without": ["redis"]})
+        return body.reply(Health("failing", failing), 503)
+    return body.reply(Health("ok") if desk.hub.sound else Health("ok", without=["redis"]))
 
 
-@get("/metrics", summary="Figures for Prometheus")
+@get("/metrics", summary="Figures for Prometheus", gives=str, gives_as="text/plain")
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Of several processes behind one address each has its label ``process``."""
     registry = CollectorRegistry(auto_describe=False)

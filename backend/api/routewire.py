@@ -1,12 +1,14 @@
 """A driver's day on the wire: the same shape for the office, the map and the phone."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from backend.domain.drivers import Place
 from backend.domain.times import iso
 from backend.service.days import DayRoute, DayStop
+
+S = TypeVar("S")
 
 
 class PlaceOut(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,7 +55,7 @@ class StopOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, k
     missing_proof: tuple[str, ...] = ()
 
 
-class RouteOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+class RouteOut(msgspec.Struct, Generic[S], frozen=True, rename="camel", omit_defaults=True, kw_only=True):
     """``distance`` metres, ``duration`` seconds, ``polyline`` encoded with precision 5."""
 
     id: str
@@ -68,7 +70,7 @@ class RouteOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     distance: int
     duration: int
     polyline: str
-    stops: list[Any]
+    stops: list[S]
     external_id: str | None = None
     serial: str | None = None
     vehicle: VehicleOut | None = None
@@ -76,7 +78,11 @@ class RouteOut(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     end: PlaceOut | None = None
 
 
-def route_out(day: DayRoute, stops: list[Any] | None = None) -> RouteOut:
+class DayRouteOut(RouteOut[StopOut], frozen=True):
+    """With the stops as everybody sees them."""
+
+
+def route_out(day: DayRoute, stops: list[Any] | None = None) -> RouteOut[Any]:
     """The day as everyone sees it; ``stops`` where a dialect says more of each than that."""
     route = day.route
     return RouteOut(

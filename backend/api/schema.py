@@ -2,8 +2,8 @@
 
 The handlers read bodies themselves, strictly, so the framework cannot know the shapes. A handler says them beside its
 path: ``takes=`` the body's type (``takes_as=`` its media type, where that is not JSON, ``takes_example=`` one of it),
-``gives=`` the answer's, ``query=`` a sentence for each parameter of the query, ``problems=False`` that a refusal
-has the answer's shape too.
+``gives=`` the answer's (``gives_as=`` its media type; None where it has no body), ``query=`` a sentence for each
+parameter of the query, ``problems=False`` that a refusal has the answer's shape too.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def describe(app: Litestar) -> None:
     """
     document = app.openapi_schema
     told = [(operation, handler.opt) for operation, handler in _operations(app)]
-    types = {opt[word] for _, opt in told for word in ("takes", "gives") if word in opt}
+    types = {opt[word] for _, opt in told for word in ("takes", "gives") if opt.get(word) is not None}
     ordered = sorted([*types, Problem], key=repr)
     schemas, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
     shape = dict(zip(ordered, schemas, strict=True))
@@ -100,7 +100,9 @@ def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) 
     responses = operation.responses or {}
     for status, response in responses.items():
         if status.startswith("2") and "gives" in opt:
-            response.content = {"application/json": OpenAPIMediaType(schema=shape[opt["gives"]])}
+            given = shape.get(opt["gives"])
+            media = opt.get("gives_as", "application/json")
+            response.content = {media: OpenAPIMediaType(schema=given)} if given is not None else None
     problem = {"application/problem+json": OpenAPIMediaType(schema=shape[Problem])}
     responses.pop("400", None)
     wrong = OpenAPIResponse("What was wrong, where, and what was expected", content=problem)

@@ -110,6 +110,7 @@ def tus(handler: Handler) -> Handler:
     ["/driver/v1/uploads", "/driver/v1/uploads/{name:str}"],
     http_method=[HttpMethod.OPTIONS],
     summary="What of tus is spoken here",
+    gives=None,
     status_code=200,
     responses={204: ResponseSpec(None, description="In the headers")},
     security=[{}],
@@ -125,7 +126,7 @@ async def options(request: Call) -> Response[bytes]:
     return Response(b"", status_code=204, headers=headers)
 
 
-@post("/driver/v1/uploads", summary="Begin a resumable upload", request_max_body_size=None)
+@post("/driver/v1/uploads", summary="Begin a resumable upload", gives=None, request_max_body_size=None)
 @tus
 async def post_upload(request: Call) -> Response[bytes]:
     """`Upload-Length`, and `Upload-Metadata` with `id`, `kind`, and where known `orderId`, `filename`, `filetype`.
@@ -147,7 +148,13 @@ async def post_upload(request: Call) -> Response[bytes]:
     return _reply(state, 201, {"Location": f"{public}/driver/v1/uploads/{name}"})
 
 
-@route("/driver/v1/uploads/{name:str}", http_method=[HttpMethod.HEAD], summary="How far an upload is", status_code=200)
+@route(
+    "/driver/v1/uploads/{name:str}",
+    http_method=[HttpMethod.HEAD],
+    summary="How far an upload is",
+    status_code=200,
+    gives=None,
+)
 @tus
 async def head_upload(request: Call, name: str) -> Response[bytes]:
     """`Upload-Offset` bytes of `Upload-Length` have come."""
@@ -158,6 +165,7 @@ async def head_upload(request: Call, name: str) -> Response[bytes]:
     "/driver/v1/uploads/{name:str}",
     http_method=[HttpMethod.PATCH, HttpMethod.DELETE, HttpMethod.POST],
     summary="Go on with an upload, or give it up",
+    gives=None,
     status_code=200,
     responses={204: ResponseSpec(None, description="How far it is now, in the headers")},
     request_max_body_size=None,

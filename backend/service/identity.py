@@ -5,6 +5,8 @@ import hmac
 import secrets
 from collections.abc import Callable
 
+import msgspec
+
 from backend.domain.accounts import Account, Device, Office, Role, Settings
 from backend.domain.errors import Refusal
 from backend.domain.times import iso
@@ -15,6 +17,26 @@ from backend.store.database import Connection
 PAIRING_LIFE_MS = 15 * 60 * 1000
 # Without the letters and digits that are taken for one another.
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+class KnownKey(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A key without its secret."""
+
+    id: str
+    role: str
+    name: str
+    created_at: str
+    customer: str | None = None
+    subcontractor: str | None = None
+
+
+class PairedPhone(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    id: str
+    platform: str
+    model: str
+    app_version: str
+    paired_at: str
+    revoked_at: str | None = None
 
 
 def digest(secret: str) -> str:
@@ -102,10 +124,10 @@ async def create_key(
     return made, secret
 
 
-async def keys(desk: Desk, caller: Office, after: str, limit: int) -> list[dict[str, object]]:
+async def keys(desk: Desk, caller: Office, after: str, limit: int) -> list[KnownKey]:
     """The good keys of the account, without their secrets."""
     rows = await desk.database.read(lambda conn: people.keys(conn, caller.account.id, after, limit))
-    return [{name: value for name, value in _key(row).items() if value is not None} for row in rows]
+    return [KnownKey(row.id, row.role, row.name, iso(row.created_ms), row.customer, row.subcontractor) for row in rows]
 
 
 async def revoke_key(desk: Desk, caller: Office, key_id: str) -> None:
@@ -175,10 +197,10 @@ async def pair(
     return phone, token
 
 
-async def devices(desk: Desk, caller: Office, driver_id: str) -> list[dict[str, object]]:
+async def devices(desk: Desk, caller: Office, driver_id: str) -> list[PairedPhone]:
     """The phones that were paired with the driver, also those that were signed out since."""
 
-    def read(conn: Connection) -> list[dict[str, object]]:
+    def read(conn: Connection) -> list[PairedPhone]:
         if fleet.driver(conn, caller.account.id, driver_id) is None:
             raise Refusal("ERR_NOT_FOUND", "There is no such driver.", "id")
         return [_phone(row) for row in people.devices_of(conn, caller.account.id, driver_id)]
@@ -196,12 +218,6 @@ async def revoke_device(desk: Desk, caller: Office, device_id: str) -> None:
     desk.hub.tell_revoked(gone)
 
 
-def _key(row: people.Row) -> dict[str, object]:
-    told = {"id": row.id, "role": row.role, "name": row.name, "customer": row.customer}
-    return told | {"subcontractor": row.subcontractor, "createdAt": iso(row.created_ms)}
-
-
-def _phone(row: people.Row) -> dict[str, object]:
-    told = {"id": row.id, "platform": row.platform, "model": row.model, "appVersion": row.app_version}
-    told["pairedAt"] = iso(row.paired_ms)
-    return told | ({"revokedAt": iso(row.revoked_ms)} if row.revoked_ms is not None else {})
+def _phone(row: people.Row) -> PairedPhone:
+    revoked_at = None if row.revoked_ms is None else iso(row.revoked_ms)
+    return PairedPhone(row.id, row.platform, row.model, row.app_version, iso(row.paired_ms), revoked_at)

@@ -16,13 +16,16 @@ KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def undescribed(server_url: str, verb: str, path: str, answer: object) -> list[str]:
-    """What of an answer is not described, a sentence each. Nothing where the path does not have the verb."""
+def undescribed(server_url: str, verb: str, path: str, answer: object, status: int = 200) -> list[str]:
+    """What of an answer is not described, a sentence each. Nothing where the path does not have the verb.
+
+    ``path`` is the document's, with its parameters in braces.
+    """
     document = _document(server_url)
     operation = document["paths"].get(path, {}).get(verb.lower())
     if operation is None:
         return []
-    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
     return _misfits(document, schema, answer, "answer")
 
 
@@ -46,7 +49,11 @@ def _misfits(document: dict[str, Any], schema: dict[str, Any], value: Any, where
     if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return [f"{where} is {value!r}, described as {kind}"]
     if kind == "array":
-        return [m for at, each in enumerate(value) for m in _misfits(document, schema["items"], each, f"{where}[{at}]")]
+        return [
+            m
+            for at, each in enumerate(value)
+            for m in _misfits(document, schema.get("items", {}), each, f"{where}[{at}]")
+        ]
     return _of_object(document, schema, value, where) if kind == "object" else []
 
 

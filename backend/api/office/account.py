@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 
 from backend.api import auth, body
-from backend.api.office import wire
+from backend.api.office import told, wire
 from backend.domain.accounts import Settings
 from backend.domain.errors import Refusal
 from backend.domain.times import iso, zone
@@ -63,7 +63,7 @@ def _settings_out(request: Call, settings: Settings) -> dict[str, Any]:
     return told
 
 
-@post("/api/keys", summary="Create an API key", takes=wire.KeyIn)
+@post("/api/keys", summary="Create an API key", takes=wire.KeyIn, gives=told.KeyMade)
 async def post_key(request: Call) -> Response[bytes]:
     """The key itself is told in this answer and never again."""
     caller = await auth.office(request)
@@ -71,15 +71,15 @@ async def post_key(request: Call) -> Response[bytes]:
     made, secret = await identity.create_key(
         auth.desk_of(request), caller, given.role, given.name, given.customer, given.subcontractor
     )
-    return body.reply({"id": made.key_id, "role": made.role, "name": given.name, "key": secret}, 201)
+    return body.reply(told.KeyMade(id=made.key_id, role=made.role, name=given.name, key=secret), 201)
 
 
-@get("/api/keys", summary="The API keys", query=body.PAGING)
+@get("/api/keys", summary="The API keys", query=body.PAGING, gives=body.Page[identity.KnownKey])
 async def get_keys(request: Call) -> Response[bytes]:
     caller = await auth.office(request)
     limit = body.number(request, "limit", 100, 1, 500)
     found = await identity.keys(auth.desk_of(request), caller, request.query_params.get("cursor", ""), limit + 1)
-    return body.reply(body.page(found, limit, str(found[limit - 1]["id"]) if len(found) > limit else ""))
+    return body.reply(body.page(found, limit, found[limit - 1].id if len(found) > limit else ""))
 
 
 @delete("/api/keys/{key_id:str}", status_code=204, summary="Take an API key back")
@@ -88,19 +88,21 @@ async def delete_key(request: Call, key_id: str) -> None:
     await identity.revoke_key(auth.desk_of(request), await auth.office(request), key_id)
 
 
-@post("/api/drivers/{driver_id:str}/pairing", summary="A code that pairs a phone with the driver")
+@post(
+    "/api/drivers/{driver_id:str}/pairing", summary="A code that pairs a phone with the driver", gives=told.PairingOut
+)
 async def post_pairing(request: Call, driver_id: str) -> Response[bytes]:
     """Good once, for 15 minutes."""
     caller, desk = await auth.office(request), auth.desk_of(request)
     code, expires_ms = await identity.start_pairing(desk, caller, driver_id)
     url = f"{desk.public_url}/pair?code={code}"
-    return body.reply({"code": code, "expiresAt": iso(expires_ms), "url": url}, 201)
+    return body.reply(told.PairingOut(code=code, expires_at=iso(expires_ms), url=url), 201)
 
 
-@get("/api/drivers/{driver_id:str}/devices", summary="The driver's phones")
+@get("/api/drivers/{driver_id:str}/devices", summary="The driver's phones", gives=body.Items[identity.PairedPhone])
 async def get_devices(request: Call, driver_id: str) -> Response[bytes]:
     caller = await auth.office(request)
-    return body.reply({"items": await identity.devices(auth.desk_of(request), caller, driver_id)})
+    return body.reply(body.Items(await identity.devices(auth.desk_of(request), caller, driver_id)))
 
 
 @delete("/api/devices/{device_id:str}", status_code=204, summary="Sign a phone out")
@@ -118,7 +120,12 @@ async def post_message(request: Call, driver_id: str) -> Response[bytes]:
     return body.reply(sent, 201)
 
 
-@get("/api/drivers/{driver_id:str}/messages", summary="What was written to and by a driver", query=body.PAGING)
+@get(
+    "/api/drivers/{driver_id:str}/messages",
+    summary="What was written to and by a driver",
+    query=body.PAGING,
+    gives=body.Page[messages.Message],
+)
 async def get_messages(request: Call, driver_id: str) -> Response[bytes]:
     """Oldest first."""
     caller = await auth.office(request)

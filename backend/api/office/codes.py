@@ -7,7 +7,7 @@ from litestar import Request, Response, delete, get, post
 
 from backend.api import auth, body
 from backend.api.office.wire import CodeIn
-from backend.domain.drivers import CodeKind
+from backend.domain.drivers import Code, CodeKind
 from backend.service import codes
 
 Call = Request[Any, Any, Any]
@@ -15,12 +15,12 @@ Call = Request[Any, Any, Any]
 _code = msgspec.json.Decoder(CodeIn)
 
 
-@get("/api/skills", summary="The skills", query=body.PAGING)
+@get("/api/skills", summary="The skills", query=body.PAGING, gives=body.Page[Code])
 async def get_skills(request: Call) -> Response[bytes]:
     return await _page(request, CodeKind.SKILL)
 
 
-@post("/api/skills", summary="Create a skill", takes=CodeIn)
+@post("/api/skills", summary="Create a skill", takes=CodeIn, gives=Code)
 async def post_skill(request: Call) -> Response[bytes]:
     """Without looking for an existing one: two may have the same `code`, and then no order can ask for it."""
     return await _add(request, CodeKind.SKILL)
@@ -31,12 +31,12 @@ async def delete_skill(request: Call, code_id: str) -> None:
     await codes.remove(auth.desk_of(request), await auth.office(request), CodeKind.SKILL, code_id)
 
 
-@get("/api/vehicle-features", summary="The vehicle features", query=body.PAGING)
+@get("/api/vehicle-features", summary="The vehicle features", query=body.PAGING, gives=body.Page[Code])
 async def get_features(request: Call) -> Response[bytes]:
     return await _page(request, CodeKind.VEHICLE_FEATURE)
 
 
-@post("/api/vehicle-features", summary="Create a vehicle feature", takes=CodeIn)
+@post("/api/vehicle-features", summary="Create a vehicle feature", takes=CodeIn, gives=Code)
 async def post_feature(request: Call) -> Response[bytes]:
     """Without looking for an existing one: two may have the same `code`, and then no order can ask for it."""
     return await _add(request, CodeKind.VEHICLE_FEATURE)
@@ -52,7 +52,7 @@ async def _page(request: Call, kind: CodeKind) -> Response[bytes]:
     limit = body.number(request, "limit", 100, 1, 500)
     found = await codes.listed(auth.desk_of(request), caller, kind, request.query_params.get("cursor", ""), limit + 1)
     cursor = found[limit - 1].id if len(found) > limit else ""
-    return body.reply(body.page([msgspec.structs.asdict(each) for each in found], limit, cursor))
+    return body.reply(body.page(found, limit, cursor))
 
 
 async def _add(request: Call, kind: CodeKind) -> Response[bytes]:

@@ -29,7 +29,7 @@ QUERY = {
 COLUMNS = ("timestamp", "latitude", "longitude", "accuracy", "speed", "heading", "altitude", "battery")
 
 
-@get("/api/drivers/{driver_id:str}/track", summary="Where a driver was", query=QUERY)
+@get("/api/drivers/{driver_id:str}/track", summary="Where a driver was", query=QUERY, gives=body.Page[Position])
 async def get_track(request: Call, driver_id: str) -> Response[Any]:
     """The positions from `from` (inclusive) to `to` (exclusive), ISO 8601, in time order, without duplicates.
     `format` is `json` (up to 10,000 a page), `csv`, `geojson` or `gpx` (all of it)."""

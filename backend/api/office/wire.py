@@ -1,4 +1,4 @@
-"""The shapes of the fleet and account part of ``/api``."""
+"""The shapes of the office's API as they come in."""
 
 from typing import Annotated, Any
 
@@ -6,11 +6,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from backend.domain.accounts import Role
-from backend.domain.drivers import Break, Driver, Place, Vehicle, breaks_overlap
+from backend.domain.drivers import Break, Place, breaks_overlap
 from backend.domain.errors import Refusal
-from backend.domain.orders import Location, Order
-from backend.domain.times import iso
-from backend.service.listing import Listed
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=2000)]
@@ -138,86 +135,6 @@ class KeyIn(msgspec.Struct, frozen=True):
 
 class MessageIn(msgspec.Struct, frozen=True):
     text: Annotated[str, Meta(min_length=1, max_length=2000)]
-
-
-def driver_out(driver: Driver, vehicles: dict[str, str], *, contact: bool) -> dict[str, object]:
-    """A driver; ``vehicles`` names the external id of each vehicle id. Watchers see no contact data."""
-    told: dict[str, object] = {
-        "id": driver.id,
-        "externalId": driver.external_id,
-        "serial": driver.serial or None,
-        "name": driver.name,
-        "skills": driver.skills,
-        "vehicle": vehicles.get(driver.vehicle_id or "") or None,
-        "subcontractor": driver.subcontractor,
-        "workTime": {"from": driver.work_from, "to": driver.work_to},
-        "enabled": driver.enabled,
-        "startLocation": driver.start,
-        "endLocation": driver.end,
-        "breaks": [{"from": each.opens, "to": each.closes, "durationMinutes": each.minutes} for each in driver.breaks],
-        "overtimeMinutes": driver.overtime_min,
-        "costPerHour": driver.cost_per_hour,
-    }
-    if contact:
-        told |= {"phone": driver.phone or None, "email": driver.email or None}
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def vehicle_out(vehicle: Vehicle) -> dict[str, object]:
-    told: dict[str, object] = {
-        "id": vehicle.id,
-        "registration": vehicle.registration,
-        "label": vehicle.label,
-        "features": vehicle.features,
-    }
-    told |= {f"capacity{place}": load for place, load in enumerate(vehicle.capacities, 1)}
-    told |= {} if vehicle.cost_per_km is None else {"costPerKm": vehicle.cost_per_km}
-    return told | ({"externalId": vehicle.external_id} if vehicle.external_id else {})
-
-
-def location_out(location: Location) -> dict[str, object]:
-    return {
-        "id": location.id,
-        "locationNo": location.location_no,
-        "locationName": location.name,
-        "address": location.address,
-        "latitude": location.latitude,
-        "longitude": location.longitude,
-        "notes": location.notes,
-        "checkInTime": location.check_in_min,
-        "valid": location.valid,
-    }
-
-
-def order_out(listed: Listed, public_url: str) -> dict[str, object]:
-    """An order in a list; without contact data."""
-    order, place, stop = listed.order, listed.location, listed.stop
-    told: dict[str, object] = {
-        "id": order.id,
-        "orderNo": order.order_no,
-        "date": order.date,
-        "type": order.type,
-        "status": listed.status,
-        "priority": order.priority,
-        "duration": order.duration_min,
-        "locationName": place.name,
-        "address": place.address,
-        "latitude": place.latitude,
-        "longitude": place.longitude,
-        "timeWindows": [{"twFrom": each.opens, "twTo": each.closes} for each in order.time_windows],
-        "customer": order.customer,
-        "driverId": listed.driver_id,
-        "driverName": listed.driver_name,
-        "stopNumber": stop.number if stop else None,
-        "scheduledAt": iso(stop.start_s * 1000) if stop else None,
-        "trackingUrl": f"{public_url}/t/{listed.tracking}" if listed.tracking else None,
-    }
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def contact_out(order: Order) -> dict[str, object]:
-    """What whoever only watches does not see."""
-    return {"notes": order.notes, "email": order.email, "phone": order.phone, "barcodes": order.barcodes}
 
 
 def _breaks(given: tuple[BreakIn, ...]) -> tuple[Break, ...]:
