@@ -23,6 +23,10 @@ SCALE = 100
 BALANCE_WEIGHT = 4
 """What a second of work above the mean costs with ON_FORCE and the factor 1, in seconds of travel."""
 
+PARTS_S = (0.2, 1.0, 4.0)
+"""What a part of the search may take. The start is tried out within this limit too: with too little, as for 500 stops
+or where breaks are hard to place, there is no solution at all; with too much the search gets stuck in such places."""
+
 _UNLIMITED = 1 << 40
 
 
@@ -71,9 +75,12 @@ class Model:
         start = self._routing.ReadAssignmentFromRoutes(self._routes(self._first), True)
         if start is None or watch.elapsed() >= 1:
             return self._first
-        parameters.time_limit.FromMilliseconds(max(1, int(1000 * watch.left_s())))
-        solution = self._routing.SolveFromAssignmentWithParameters(start, parameters)
-        return self._first if solution is None else self._orders(solution)
+        for part_s in PARTS_S:
+            _limit(parameters, watch.left_s(), part_s)
+            solution = self._routing.SolveFromAssignmentWithParameters(start, parameters)
+            if solution is not None or watch.elapsed() >= 1:
+                return self._first if solution is None else self._orders(solution)
+        return self._first
 
     def _create(self) -> None:
         """The model and its costs. Its nodes are the stops, the visits to depots, then where vehicles start and end."""
@@ -234,6 +241,8 @@ class Model:
         for index in range(routing.Size()):
             if index not in trips:
                 counted.SlackVar(index).SetValue(0)
+        for loaded in (*(counted.CumulVar(routing.Start(k)) for k in range(len(room))), *map(counted.SlackVar, trips)):
+            routing.AddVariableMinimizedByFinalizer(loaded)
         return counted
 
     def _limit_choices(self) -> None:
@@ -351,10 +360,12 @@ class Model:
 
 
 def _parameters(seconds: float) -> Any:
-    """The start is tried out within the limit for parts of the search too: 0.1 s, OR-Tools' own, was too little for
-    500 stops."""
     parameters = pywrapcp.DefaultRoutingSearchParameters()
     parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
-    parameters.time_limit.FromMilliseconds(max(1, int(1000 * seconds)))
-    parameters.lns_time_limit.FromMilliseconds(1000)
+    _limit(parameters, seconds, PARTS_S[0])
     return parameters
+
+
+def _limit(parameters: Any, seconds: float, part_s: float) -> None:
+    parameters.time_limit.FromMilliseconds(max(1, int(1000 * seconds)))
+    parameters.lns_time_limit.FromMilliseconds(int(1000 * part_s))
