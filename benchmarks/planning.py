@@ -124,7 +124,7 @@ def plain(problem: Problem, seed: int) -> tuple[int, int]:
     result = pyvrp.solve(data, MaxRuntime(problem.options.seconds), seed, collect_stats=False, display=False)
     if not result.is_feasible():
         return math.inf, len(clients)
-    return round(result.cost()), result.best.num_missing_clients()
+    return round(result.cost()), len(result.best.unplanned())
 
 
 def day(shape: str, seed: int, orders: int, vehicles: int, seconds: float) -> Problem:

@@ -141,6 +141,7 @@ class Model:
         costs = dict.fromkeys((kind.stops, kind.area, kind.rate) for kind in self._kinds)
         profiles = {cost: number for number, cost in enumerate(costs)}
         lead_s = self._square(self._matrix.lead_s)
+        rates = {rate: self._square(self._matrix.costs[rate]) for rate in {kind.rate for kind in self._kinds}}
         return pyvrp.ProblemData(
             locations=[pyvrp.Location(0, 0) for _ in self._location],
             clients=clients,
@@ -149,7 +150,7 @@ class Model:
                 self._type(kind, profiles[kind.stops, kind.area, kind.rate], len(same))
                 for kind, same in self._kinds.items()
             ],
-            distance_matrices=[self._ways(*cost) for cost in profiles],
+            distance_matrices=[self._ways(stops, area, rates[rate]) for stops, area, rate in profiles],
             duration_matrices=[lead_s for _ in profiles],
             groups=groups,
             shipments=shipments,
@@ -204,9 +205,9 @@ class Model:
             max_reloads=kind.returns,
         )
 
-    def _ways(self, stops: tuple[int, ...], area: tuple[Seconds, ...], rate: int) -> np.ndarray:
-        """Ways between all locations for vehicles of one rate that may serve these stops, each at its cost in them."""
-        ways = self._square(self._matrix.costs[rate])
+    def _ways(self, stops: tuple[int, ...], area: tuple[Seconds, ...], costs: np.ndarray) -> np.ndarray:
+        """Costs between all locations for vehicles that may serve these stops, each at what it costs in their area."""
+        ways = costs.copy()
         if area:
             ways[:, : len(self._stops)] += np.array([area[i] for i in self._stops], dtype=np.int64)
         others = [self._location[i] for i in set(self._stops).difference(stops)]

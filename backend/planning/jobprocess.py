@@ -85,8 +85,6 @@ def plan(solve: Solve, problem: Problem, stop: Callable[[], bool], progress: Cal
     try:
         found = solve(problem, stop, progress)
         broken = violations(problem, found)
-    except MemoryError:
-        raise
     except Exception:
         traceback.print_exc()
         broken = ["The search has failed."]
