@@ -263,6 +263,69 @@ async def test_a_chunk_lies_in_one_week_and_a_range_reads_only_its_weeks(journal
     assert found == drive(first + 48, 4)
 
 
+def test_every_text_is_compared_by_its_bytes(database: Database) -> None:
+    """As in SQLite; the database's own locale would order pages of lists in another way than Python does."""
+    other = text(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+        " AND data_type IN ('text', 'character varying') AND collation_name IS DISTINCT FROM 'C'"
+        " AND table_name != 'alembic_version'"
+    )
+    assert database.read_now(lambda conn: conn.execute(other).all()) == []
+
+
+async def test_readers_go_on_while_partitions_come_and_go(journal: Journal, database: Database) -> None:
+    week = week_of(NOON_MS)
+    ended = asyncio.Event()
+
+    async def read_on() -> int:
+        reads = 0
+        while not ended.is_set():
+            await database.read(lambda conn: tracks.track(conn, "ana", 0, 1 << 60))
+            reads += 1
+        return reads
+
+    reading = [asyncio.create_task(read_on()) for _ in range(4)]
+    for weeks in range(-30, -20):
+        await journal.append("ana", [fix(weeks * WEEK_MS // 1000), fix(0)])
+        await journal.transact(partial(_clear, week + (weeks + 1) * WEEK_MS))
+    ended.set()
+    async with asyncio.timeout(10):
+        assert min(await asyncio.gather(*reading)) > 0
+    assert await database.read(partitions) == {name_of(week)}
+
+
+async def test_a_server_that_only_reads_is_away_for_those_who_write(own_cluster: Cluster, engine: str) -> None:
+    """As a standby is until it takes over, behind an address that leads to either."""
+    database = Database.open(own_cluster.fresh())
+    journal = Journal(database)
+    await journal.transact(partial(_add, "before"))
+    own_cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    own_cluster.execute("SELECT pg_reload_conf()")
+    try:
+        with pytest.raises(Refusal, match="ERR_UNAVAILABLE"):
+            async with asyncio.timeout(20):
+                while True:  # until the server has heard of it
+                    await journal.transact(lambda conn: None)
+                    await asyncio.sleep(0.01)
+        assert await database.read(lambda conn: conn.scalars(select(skills.c.id)).all()) == ["before"]
+    finally:
+        own_cluster.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        own_cluster.execute("SELECT pg_reload_conf()")
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await journal.transact(partial(_add, "after"))
+                break
+            except Refusal:
+                await asyncio.sleep(0.05)
+    await journal.close()
+    database.close()
+
+
+def _clear(before_ms: int, conn: Connection) -> None:
+    tracks.clear(conn, before_ms, NOON_MS)
+
+
 async def test_what_is_too_long_to_store_or_to_look_up_is_refused_alone(journal: Journal, rng: random.Random) -> None:
     long = "".join(chr(rng.randrange(0x4E00, 0x9FFF)) for _ in range(5000))  # an index takes a third of a page
     row = {"id": "1", "account_id": "a", "code": long, "name": ""}

@@ -71,17 +71,20 @@ def drop(conn: Connection, before_ms: int | None, now_ms: int) -> list[str]:
 
     Refuses by a timeout of the engine where somebody reads for so long that others would have to wait behind us.
     """
-    gone = []
     former = conn.scalar(text("SELECT current_setting('lock_timeout')"))
     conn.execute(_WAIT, {"for": f"{PATIENCE_MS}ms"})
     conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MAKERS})
-    for name, week_ms in present(conn).items():
-        forgotten = before_ms is not None and week_ms + WEEK_MS <= before_ms
-        if forgotten or (week_ms + LINGER_MS < now_ms and _is_empty(conn, name)):
-            conn.exec_driver_sql(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
-            if forgotten or _is_empty(conn, name):  # again, as it can be filled no more
-                conn.exec_driver_sql(f"DROP TABLE {name}")
-                gone.append(name)
+    there = present(conn)
+    forgotten = {name for name, week_ms in there.items() if before_ms is not None and week_ms + WEEK_MS <= before_ms}
+    empty = {name for name, week_ms in there.items() if week_ms + LINGER_MS < now_ms and _is_empty(conn, name)}
+    gone = []
+    if forgotten | empty:
+        # First the whole, then its part, as everybody takes them: else we and a reader could wait for each other.
+        conn.exec_driver_sql("LOCK TABLE ONLY chunks IN ACCESS EXCLUSIVE MODE")
+    for name in sorted(forgotten | empty):
+        if name in forgotten or _is_empty(conn, name):  # again, as now it can be filled no more
+            conn.exec_driver_sql(f"DROP TABLE {name}")
+            gone.append(name)
     conn.execute(_WAIT, {"for": former})
     return gone
 
