@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ from simulator import calibrate as calibration
 from simulator import demo as demonstration
 from simulator.account import SetupFailed
 from simulator.fleet import simulate as run_fleet
+from simulator.journeys import Journey
 from simulator.options import Options
 from simulator.parts import simulate_in_parts
 from simulator.report import table
@@ -26,6 +28,8 @@ from simulator.scenario import PRESETS, load
 from simulator.scenario import read as read_scenario
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+MOST_DRAWN = 40
+"""Drivers on the map of a report; more are a tangle."""
 WRITABLE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -81,7 +85,15 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
     "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that drive the fleet."
 )
 @click.option("--report", type=WRITABLE, help="Write the report as JSON.")
-def simulate(report: Path | None, scenario: str | None, calibrate: Path | None, processes: int, **given: Any) -> None:
+@click.option("--html", type=WRITABLE, help="Write the report as a page with pictures, which needs nothing else.")
+def simulate(
+    report: Path | None,
+    html: Path | None,
+    scenario: str | None,
+    calibrate: Path | None,
+    processes: int,
+    **given: Any,
+) -> None:
     """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""
     if calibrate is not None:
         _calibrate(calibrate, scenario or "city", given["seed"], report)
@@ -95,9 +107,14 @@ def simulate(report: Path | None, scenario: str | None, calibrate: Path | None, 
         read_scenario(text)
         given["date"] = given["date"].strftime("%Y-%m-%d")
         given["url"] = given["url"].rstrip("/")
-        told = asyncio.run(_interruptible(Options(scenario=text, named=scenario, part=(0, processes), **given)))
+        draw = _drawing() if html else None
+        drawn = MOST_DRAWN if html else 0
+        options = Options(scenario=text, named=scenario, part=(0, processes), drawn=drawn, **given)
+        told = asyncio.run(_interruptible(options))
     except (SetupFailed, ValueError, OSError, httpx.HTTPError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
+    if html and draw:
+        html.write_text(draw(told, told.pop("journeys")), encoding="utf-8")
     _tell(told, report)
     sys.exit(0 if told["ok"] else 1)
 
@@ -135,6 +152,13 @@ def demo(report: Path | None, **given: Any) -> None:
     except (SetupFailed, OSError, httpx.HTTPError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
     sys.exit(0 if clean else 1)
+
+
+def _drawing() -> Callable[[dict[str, Any], list[Journey]], str]:
+    """The pictures' library is large, and only loaded where pictures are asked for."""
+    from simulator.pictures import page
+
+    return page
 
 
 def _calibrate(path: Path, scenario: str, seed: int, report: Path | None) -> NoReturn:

@@ -22,6 +22,7 @@ from simulator.crew import log_in
 from simulator.day import day, recorded
 from simulator.gallery import Gallery
 from simulator.histogram import Measures
+from simulator.journeys import journeys
 from simulator.options import Options
 from simulator.phone import Phone
 from simulator.report import document
@@ -94,6 +95,7 @@ async def _run(
     troubles += [
         f"refused with {code}: {count}" for code, count in refused.items() if code not in _to_be_refused(truth)
     ]
+    drawn = {"journeys": journeys(truth, options.drawn)} if options.drawn else {}
     return document(
         verdict,
         drivers=len(truth.diaries),
@@ -108,6 +110,8 @@ async def _run(
             "mapMs": dict(gallery.latencies().counts),
             "latenessMs": dict(measures.lateness.counts),
         },
+        throughput=dict(measures.throughput),
+        injected=dict(measures.injected),
         cpu=round(cpu, 3),
         driversPerCore=round(len(phones) / cpu) if cpu else 0,
         ok=verdict.clean and not troubles,
@@ -119,6 +123,7 @@ async def _run(
         seed=truth.run.seed,
         scenario=digest(read(truth.run.scenario)),
         command=options.command(),
+        **drawn,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from math import exp, log
+from time import monotonic
 
 WIDTH = log(1.02)
 LEAST_MS = 0.01
@@ -35,6 +36,14 @@ class Histogram:
                 return float(f"{_middle(bucket):.3g}")
         return 0.0
 
+    def shares(self) -> list[tuple[float, float]]:
+        """Times in milliseconds, each with the share of all that took no longer."""
+        found, seen = [], 0
+        for bucket, count in sorted(self.counts.items()):
+            seen += count
+            found.append((_middle(bucket), seen / len(self)))
+        return found
+
     def told(self) -> dict[str, float]:
         """For the report."""
         return {"p50": self.percentile(0.50), "p99": self.percentile(0.99)}
@@ -45,13 +54,21 @@ class Histogram:
 
 
 class Measures:
-    """What all phones of a process measure: from sending to the answer, how much too late they did what was due, and
-    how often they had to send again.
+    """What all phones of a process measure: from sending to the answer, how much too late they did what was due, how
+    often they had to send again, how many positions were acknowledged in each second of the run, and what went wrong
+    on purpose.
     """
 
     def __init__(self) -> None:
         self.acknowledged, self.lateness = Histogram(), Histogram()
         self.retries = 0
+        self.throughput: Counter[int] = Counter()
+        self.injected: Counter[str] = Counter()
+        self._begun = monotonic()
+
+    def stored(self, positions: int) -> None:
+        """So many positions were acknowledged now."""
+        self.throughput[int(monotonic() - self._begun)] += positions
 
 
 def _middle(bucket: int) -> float:

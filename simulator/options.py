@@ -13,6 +13,7 @@ class Options(Struct, frozen=True, kw_only=True):
     account. ``scenario`` is the text of the scenario, ``named`` what it was called on the command line.
     With 0 ``orders`` the drivers of a new account make rounds that nobody planned. ``part`` (0, 2) is the first half
     of the drivers, where two processes drive them.
+    ``drawn`` drivers' journeys go into the report.
     """
 
     url: str
@@ -32,6 +33,7 @@ class Options(Struct, frozen=True, kw_only=True):
     named: str | None = None
     watch: int = 0
     part: tuple[int, int] = (0, 1)
+    drawn: int = 0
 
     def command(self) -> str:
         """The command line that repeats this run, with the key left to the environment."""

@@ -19,7 +19,7 @@ from simulator.histogram import Histogram
 from simulator.options import Options
 from simulator.verify import EXAMPLES
 
-COUNTED = ("positions", "actions", "attachments", "orderStatuses", "live", "refused")
+COUNTED = ("positions", "actions", "attachments", "orderStatuses", "live", "refused", "throughput", "injected")
 MEASURED = ("acknowledgementMs", "mapMs", "latenessMs")
 
 
@@ -65,6 +65,8 @@ def merged(reports: Sequence[dict[str, Any]], options: Options) -> dict[str, Any
             together = together.merged(Histogram(report["histograms"][name]))
         whole[name] = together.told()
         whole["histograms"] = {**whole["histograms"], name: dict(together.counts)}
+    if options.drawn:
+        whole["journeys"] = [each for report in reports for each in report["journeys"]]
     whole["ok"] = all(report["ok"] for report in reports)
     whole["troubles"] = [trouble for report in reports for trouble in report["troubles"]]
     whole["command"] = options.command()
@@ -85,4 +87,5 @@ def _faults(parts: Sequence[dict[str, dict[str, list[str]]]]) -> dict[str, dict[
 def _part(options: Options, number: int, parts: int) -> Options:
     state = options.state and options.state.with_name(f"{options.state.name}.{number}")
     watch = options.watch // parts + (number < options.watch % parts)
-    return replace(options, part=(number, parts), state=state, watch=watch)
+    drawn = -(-options.drawn // parts)
+    return replace(options, part=(number, parts), state=state, watch=watch, drawn=drawn)

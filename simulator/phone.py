@@ -16,7 +16,7 @@ from simulator.scenario import Network
 from simulator.steps import Expect, Restart, Send, Signal, Step, Wait
 from simulator.transport import Transport, Turned, Unreachable
 from simulator.truth import Diary, Truth
-from simulator.wire import Message
+from simulator.wire import Message, Positions
 
 AT_ONCE = 4
 """Messages of one phone on their way at the same time."""
@@ -97,9 +97,11 @@ class Phone:
                     case Expect(order_id=order, status=status, action_id=action):
                         self.diary.expectations.append((order, status, action))
                     case Signal(up=up):
+                        self.measures.injected["signal lost"] += self._signal and not up
                         self._signal = up
                         await self._tell()
                     case Restart(away_s=seconds):
+                        self.measures.injected["app killed"] += 1
                         await self._restart(seconds)
         finally:
             self._over = self._signal = self._app = True
@@ -137,6 +139,7 @@ class Phone:
             index = self._rng.randrange(1, min(8, len(self._outbox)))
             message = self._outbox[index]
             del self._outbox[index]
+            self.measures.injected["overtaken"] += 1
             return message
         return self._outbox.popleft()
 
@@ -165,14 +168,18 @@ class Phone:
                 return
             self.measures.acknowledged.add((monotonic() - begun) * 1000)
             if self._rng.random() < self._network.lost_answers:
+                self.measures.injected["answer lost"] += 1
                 continue
             self._truth.acknowledge(self.diary, message, refused)
+            if isinstance(message, Positions):
+                self.measures.stored(len(message.positions))
             if self._rng.random() < self._network.duplicates:
                 await self._again(message)
             return
 
     async def _again(self, message: Message) -> None:
         """Send what was acknowledged once more, as an app does that was killed before it could note the answer."""
+        self.measures.injected["sent twice"] += 1
         try:
             await self._transport.deliver(message)
         except (Unreachable, Turned):

@@ -76,7 +76,7 @@ def table(report: dict[str, Any], console: Console) -> None:
     late = report["latenessMs"]["p99"]
     console.print(
         f"this program was {late} ms late itself (99 of 100), with {report['cpu']:.0%} of a core: "
-        f"about {report['driversPerCore']} such drivers a core",
+        f"about {report['driversPerCore']} such drivers a core at this speed",
         style="yellow" if late > LATE_MS else None,
     )
     for code, count in report["refused"].items() if report["ok"] else ():
