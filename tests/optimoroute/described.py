@@ -26,7 +26,7 @@ def undescribed(server_url: str, verb: str, path: str, answer: object, status: i
     if operation is None:
         return []
     schema = operation["responses"][str(status)]["content"]["application/json"]["schema"]
-    return _misfits(document, schema, answer, "answer")
+    return misfits(document, schema, answer, "answer")
 
 
 @lru_cache(maxsize=1)
@@ -35,11 +35,11 @@ def _document(server_url: str) -> dict[str, Any]:
     return document
 
 
-def _misfits(document: dict[str, Any], schema: dict[str, Any], value: Any, where: str) -> list[str]:
+def misfits(document: dict[str, Any], schema: dict[str, Any], value: Any, where: str) -> list[str]:
     if "$ref" in schema:
-        return _misfits(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], value, where)
+        return misfits(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], value, where)
     if "anyOf" in schema:
-        tried = [_misfits(document, each, value, where) for each in schema["anyOf"]]
+        tried = [misfits(document, each, value, where) for each in schema["anyOf"]]
         return min(tried, key=len)
     if "enum" in schema:
         return [] if value in schema["enum"] else [f"{where} is {value!r}, none of {schema['enum']}"]
@@ -49,11 +49,8 @@ def _misfits(document: dict[str, Any], schema: dict[str, Any], value: Any, where
     if not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return [f"{where} is {value!r}, described as {kind}"]
     if kind == "array":
-        return [
-            m
-            for at, each in enumerate(value)
-            for m in _misfits(document, schema.get("items", {}), each, f"{where}[{at}]")
-        ]
+        inner = [*schema.get("prefixItems", []), *([schema.get("items") or {}] * len(value))]
+        return [m for at, each in enumerate(value) for m in misfits(document, inner[at], each, f"{where}[{at}]")]
     return _of_object(document, schema, value, where) if kind == "object" else []
 
 
@@ -65,5 +62,5 @@ def _of_object(document: dict[str, Any], schema: dict[str, Any], value: dict[str
         if inner is None or inner is False:
             found.append(f"{where}.{name} is not described")
         elif isinstance(inner, dict):
-            found += _misfits(document, inner, each, f"{where}.{name}")
+            found += misfits(document, inner, each, f"{where}.{name}")
     return found
