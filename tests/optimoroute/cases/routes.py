@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, planned, routes, sent, settings
-from tests.optimoroute.table import MORE, Case, Name, Play, Stage, Step, get, plan, post, refused, send
+from tests.optimoroute.table import MORE, Case, Name, Play, Stage, Step, get, office, plan, post, refused, send
 
 ROUTE, STOP = "get_routes/response/Route/", "get_routes/response/Stop/"
 INFO = "get_scheduling_info/response/Order Scheduling Information/"
@@ -207,6 +207,35 @@ CASES = [
                 **name,
             )
             for name in ({"orderNo": "O1"}, {"id": Name("O1")}, {"id": Name("O1"), "orderNo": "O2"})
+        ),
+    ),
+    Case(
+        "A driver without a number, a vehicle and a home has them empty, and the way begins at the first stop.",
+        [*(ROUTE + name for name in WHO), STOP + "travelTime", STOP + "distance", STOP + "orderNo"],
+        settings(planningSeconds=0.2),
+        office("POST", "/api/drivers", {"name": "Ana"}),
+        post("create_or_update_orders", {"orders": [order("O1", orderNo=...)]}),
+        plan(DAY),
+        get(
+            "get_routes",
+            {
+                "success": True,
+                "routes": [
+                    dict.fromkeys(WHO, "")
+                    | {
+                        "driverName": "Ana",
+                        "duration": 10,
+                        "distance": 0,
+                        "load1": 1,
+                        "load2": 0,
+                        "load3": 0,
+                        "load4": 0,
+                    }
+                    | {"stops": [stop(1, "O1", orderNo="-", travelTime=0, distance=0)]}
+                ],
+            },
+            date=DAY,
+            includeRouteStartEnd="true",
         ),
     ),
     Case(
