@@ -188,6 +188,11 @@ CASES = [
             {"updates": [{"orderNo": "O1", "data": {"status": "cancelled"}}]},
         ),
         events({"event": "on_duty", **MORE}, {"event": "start_service", **MORE}),
+        post("delete_order", {"orderNo": "O1"}),  # its events stay
+        events(
+            {"event": "on_duty", **MORE},
+            told("start_service", f"{DAY}T09:00:01", f"{DAY}T09:00:01", **ANA, orderId=Name("O1")),
+        ),
     ),
     Case(
         "Local time is that of the order's place, on both sides of every change of the clocks and in the doubled hour.",

@@ -117,6 +117,22 @@ def times_are(*numbers: str) -> Play:
     return play
 
 
+NIGHT = {1: {"twFrom": "01:30", "twTo": "01:50"}, 3: {"twFrom": "03:00", "twTo": "03:20"}}
+
+
+def wall_times(date: str, minutes: tuple[int, int]) -> Play:
+    """The two stops of the night, and about how long the route is."""
+
+    def play(stage: Stage) -> None:
+        (route,) = routes(stage, date=date)
+        assert minutes[0] <= route["duration"] <= minutes[1]
+        for each, window in zip(route["stops"], NIGHT.values(), strict=True):
+            assert window["twFrom"] <= each["scheduledAt"] <= window["twTo"]
+            assert each["scheduledAtDt"][:16] == f"{date} {each['scheduledAt']}"
+
+    return play
+
+
 FOUND_O1 = {"success": True, "orders": [{"id": Name("O1")}]}
 CASES = [
     Case(
@@ -236,6 +252,21 @@ CASES = [
             },
             date=DAY,
             includeRouteStartEnd="true",
+        ),
+    ),
+    Case(
+        "On the days on which the clocks change a route is as long as it takes, and its times are those on the wall.",
+        [STOP + "scheduledAt", STOP + "scheduledAtDt", ROUTE + "duration"],
+        settings(planningSeconds=0.2, timeZone="Europe/Zagreb"),
+        fleet(workTime={"from": "00:00", "to": "08:00"}),
+        *(
+            step
+            for date, minutes in (("2026-03-29", (30, 80)), ("2026-10-25", (130, 200)))  # from 1:40 to 3:00 or so
+            for step in (
+                orders(*(order(f"{date} {n}", date=date, timeWindows=[NIGHT[n]]) for n in (1, 3))),
+                plan(date),
+                wall_times(date, minutes),
+            )
         ),
     ),
     Case(
