@@ -2,11 +2,14 @@
 
 import resource
 
+import pytest
+
 from tests.optimoroute.scenes import order, orders
 from tests.optimoroute.table import Stage, post, refused
 from tests.serving import Company, eventually
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits a process from outside")
 def test_what_cannot_be_written_is_an_internal_error_and_nothing_is_stored(company: Company) -> None:
     stage = Stage(company)
     orders(order("N1"))(stage)
