@@ -35,6 +35,10 @@ async def sweep(desk: Desk) -> None:
     await desk.journal.transact(lambda conn: tracks.clear(conn, all_before_ms, now_ms))
     for company in await desk.database.read(people.accounts_that_forget):
         before_ms = now_ms - company.settings.driver_position_retention_days * DAY_MS
-        drivers = await desk.database.read(lambda conn, account_id=company.id: fleet.driver_ids(conn, account_id))
+        drivers = await desk.database.read(
+            lambda conn, account_id=company.id, to=before_ms: tracks.with_older(
+                conn, fleet.driver_ids(conn, account_id), to
+            )
+        )
         for driver_id in drivers:  # one by one, so that nobody waits for all of them
             await desk.journal.transact(lambda conn, of=driver_id, to=before_ms: tracks.delete_before(conn, of, to))

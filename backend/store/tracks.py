@@ -95,6 +95,12 @@ def delete_before(conn: Connection, driver_id: str, before_ms: int) -> int:
     return deleted
 
 
+def with_older(conn: Connection, driver_ids: Iterable[str], before_ms: int) -> list[str]:
+    """Those of these drivers for whom ``delete_before`` may have something to do."""
+    found: list[str] = _shelf(conn).with_older(conn, driver_ids, before_ms)
+    return found
+
+
 def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
     """Where positions are parted by time, drop the parts that are wholly from before ``before_ms``, which nobody keeps
     (None where somebody keeps all), and those of the past that are empty. What single drivers leave there goes by

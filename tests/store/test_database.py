@@ -15,6 +15,7 @@ from backend.store.postgresql import connect
 from backend.store.sqlite import engine as sqlite_engine
 from backend.store.tables import metadata, postgresql_metadata, skills
 
+BUSY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT count(*) FROM n"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
@@ -82,6 +83,8 @@ def test_a_read_that_lasts_too_long_is_ended(place: str, monkeypatch: pytest.Mon
     started = time.monotonic()
     with pytest.raises(Refusal, match="ERR_OVERLOADED"):
         database.read_now(lambda conn: conn.execute(text(ENDLESS)).scalar())
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        database.read_now(lambda conn: [conn.execute(text(BUSY)).all() for _ in iter(int, 1)])
     assert time.monotonic() - started < 5
     assert database.read_now(lambda conn: conn.execute(text("SELECT 1")).scalar()) == 1
     database.close()

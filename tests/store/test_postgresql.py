@@ -245,7 +245,10 @@ async def test_old_partitions_are_dropped_and_others_wait_for_nothing(journal: J
     before_ms = week - 4 * WEEK_MS
     await journal.transact(lambda conn: tracks.clear(conn, before_ms, NOON_MS))
     assert await database.read(partitions) == there - {name_of(week - 5 * WEEK_MS)}
-    await journal.transact(lambda conn: tracks.delete_before(conn, "ana", NOON_MS - 86_400_000))
+    older = NOON_MS - 86_400_000
+    assert await database.read(lambda conn: tracks.with_older(conn, ["ana", "ivo"], older)) == ["ana"]
+    await journal.transact(lambda conn: tracks.delete_before(conn, "ana", older))
+    assert await database.read(lambda conn: tracks.with_older(conn, ["ana", "ivo"], older)) == []
     await journal.transact(lambda conn: tracks.clear(conn, None, NOON_MS))
     assert await database.read(partitions) == {name_of(week)}
     again = await journal.append("ana", [fix(-4 * WEEK_MS // 1000), fix(0), fix(1)])

@@ -104,6 +104,8 @@ async def test_old_positions_are_deleted_to_the_millisecond_with_their_ids(
     await journal.append("ana", drive(0, 10))
     await journal.append("ana", [fix(20 + n, id=f"id{n}") for n in range(10)])
     await journal.append("ivo", drive(0, 10))
+    names = ["ana", "nobody"]
+    assert "ana" in await database.read(lambda conn: tracks.with_older(conn, names, NOON_MS + 25_000))
     assert await journal.transact(lambda conn: tracks.delete_before(conn, "ana", NOON_MS + 25_000)) == 15
     assert [found.timestamp - NOON for found in stored(database)] == [25, 26, 27, 28, 29]
     assert len(stored(database, "ivo")) == 10

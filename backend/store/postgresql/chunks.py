@@ -115,6 +115,17 @@ def forget(conn: Connection, driver_id: str, before_ms: int) -> None:
     conn.execute(update(table).where(gone).values(recent=b""))
 
 
+def with_older(conn: Connection, driver_ids: Iterable[str], before_ms: int) -> list[str]:
+    """Those of these drivers of whom anything is kept from before a moment."""
+    found: set[str] = set()
+    for part in parts(driver_ids):
+        older = (chunks.c.driver_id.in_(part), chunks.c.first_ms < before_ms)
+        found.update(conn.scalars(select(chunks.c.driver_id).where(*older).distinct()))
+        still = (table.c.driver_id.in_(part), table.c.last_ms < before_ms, table.c.recent != b"")
+        found.update(conn.scalars(select(table.c.driver_id).where(*still)))
+    return sorted(found)
+
+
 def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
     """Drop whole partitions, which costs nothing, before single rows are deleted."""
     partitions.drop(conn, before_ms, now_ms)

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 from psycopg.types.string import StrDumperUnknown
-from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from backend.domain.errors import Refusal
@@ -18,7 +18,8 @@ _WIRE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-READ_S = 5.0  # a statement that reads; a longer one holds back the cleaning of what is no longer needed
+DEADLINE = "deadline"  # in a reading connection's info: of the read that it is used for
+READ_S = 5.0  # a read, and any statement of it; a longer one holds back the cleaning of what is no longer needed
 WRITE_S = 30.0  # a statement that writes, waiting for its turn included
 TURN_S = 15.0  # for a lock
 STUCK_S = 10.0  # between two statements of one transaction: a process that hangs must not hold up the others
@@ -53,6 +54,11 @@ def readers(url: URL, count: int) -> Engine:
         driver.read_only = True
         driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
 
+    def look(connection: Connection, *_: Any) -> None:
+        if time.monotonic() > connection.info[DEADLINE]:
+            raise Refusal("ERR_OVERLOADED", "The database took too long to answer; try again in a moment.")
+
+    event.listen(engine, "before_cursor_execute", look)
     return _told(engine, tell, statement=READ_S, lock=READ_S, idle=STUCK_S)
 
 

@@ -75,6 +75,7 @@ class Postgresql:
                 raise Refusal("ERR_UNAVAILABLE", "The database cannot be reached; try again in a moment.")
             try:
                 with self._readers.connect() as connection, connection.begin():
+                    connection.info[connect.DEADLINE] = time.monotonic() + connect.READ_S
                     return fn(connection)
             except (DBAPIError, PendingRollbackError) as error:
                 if not passes(error):
