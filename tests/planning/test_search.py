@@ -244,7 +244,7 @@ def test_the_balancing_factor_decides_how_long_a_way_is_worth_it(factor: float, 
     """A stop that the idler driver takes over saves the busier 2700 s above the mean, and costs 1800 s on the way."""
     busy = [stop(f"S{i}", 1, service_s=3000) for i in range(4)]
     shifts = vehicle("V"), vehicle("W", start=at(10), end=at(10))
-    options = replace(LINE, balancing="ON_FORCE", balancing_factor=factor, seconds=0.4)
+    options = replace(LINE, balancing="ON_FORCE", balancing_factor=factor, seconds=2 if moved else 0.4)
     asked = problem(*busy, stop("T", 10, service_s=3000, vehicles=frozenset({"W"})), *shifts, options=options)
     assert len(orders(plan_of(asked))["W"]) == 1 + moved
 
