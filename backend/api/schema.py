@@ -2,8 +2,8 @@
 
 The handlers read bodies themselves, strictly, so the framework cannot know the shapes. A handler says them beside its
 path: ``takes=`` the body's type (``takes_as=`` its media type, where that is not JSON, ``takes_example=`` one of it),
-``gives=`` the answer's (``gives_as=`` its media type; None where it has no body), ``query=`` a sentence for each
-parameter of the query, ``problems=False`` that a refusal has the answer's shape too.
+``gives=`` the answer's (``gives_as=`` its media type, ``gives_example=`` one of it; None where it has no body),
+``query=`` a sentence for each parameter of the query, ``problems=False`` that a refusal has the answer's shape too.
 """
 
 from collections.abc import Callable
@@ -101,8 +101,8 @@ def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) 
     for status, response in responses.items():
         if status.startswith("2") and "gives" in opt:
             given = shape.get(opt["gives"])
-            media = opt.get("gives_as", "application/json")
-            response.content = {media: OpenAPIMediaType(schema=given)} if given is not None else None
+            media = OpenAPIMediaType(schema=given, example=opt.get("gives_example")) if given is not None else None
+            response.content = {opt.get("gives_as", "application/json"): media} if media is not None else None
     problem = {"application/problem+json": OpenAPIMediaType(schema=shape[Problem])}
     responses.pop("400", None)
     wrong = OpenAPIResponse("What was wrong, where, and what was expected", content=problem)

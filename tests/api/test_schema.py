@@ -63,6 +63,10 @@ def test_the_documents_examples_are_taken_and_what_is_answered_is_described(serv
         if path.startswith("/v1/") and (operation := item.get("post"))
     }
     assert len(examples) == 15
+    for path, item in paths.items():
+        for verb, operation in item.items() if path.startswith("/v1/") else ():
+            shown = operation["responses"]["200"]["content"]["application/json"]["example"]
+            assert not undescribed(server.url, verb, path, shown), path
     for path, example in examples.items():
         told = company.v1(path.removeprefix("/v1/"), example)
         parts = [part for name in ("orders", "updates") for part in told.get(name, [])]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from backend.api.optimoroute.examples import EXAMPLES
+from backend.api.optimoroute.examples import TAKEN
 from tests.optimoroute.described import undescribed
 from tests.serving import Company, Server
 
 DATE = "2026-03-02"
-ORDER = EXAMPLES["create_order"] | {
+ORDER = TAKEN["create_order"] | {
     "relatedOrderNo": "A1",
     "relatedId": "x",
     "allowedWeekdays": ["mon"],
@@ -36,10 +36,10 @@ EXTRA = {
     "acceptPartialMatch": True,
     "acceptMultipleResults": True,
 }
-BODIES: dict[str, dict[str, Any]] = EXAMPLES | {
+BODIES: dict[str, dict[str, Any]] = TAKEN | {
     "create_order": ORDER | {"id": "x", "twFrom": "10:00", "location": ORDER["location"] | EXTRA},
     "create_or_update_orders": {"orders": [ORDER | {"operation": "MERGE"}]},
-    "search_orders": EXAMPLES["search_orders"] | {"orders": [{"orderNo": "A1"}], "after_tag": "x"},
+    "search_orders": TAKEN["search_orders"] | {"orders": [{"orderNo": "A1"}], "after_tag": "x"},
     "start_planning": {
         "date": DATE,
         "dateRange": {"from": DATE, "to": "2026-03-03"},
@@ -56,7 +56,7 @@ BODIES: dict[str, dict[str, Any]] = EXAMPLES | {
         "useOrderObjects": [{"orderNo": "A1", "id": "x"}],
         "includeScheduledOrders": True,
     },
-    "update_driver_parameters": EXAMPLES["update_driver_parameters"]
+    "update_driver_parameters": TAKEN["update_driver_parameters"]
     | {"enabled": True, "assignedVehicle": "V1", "vehicleCapacity1": 5, "startLatitude": 1, "startLongitude": 2},
 }
 ODD = [
@@ -100,6 +100,46 @@ def test_a_hostile_value_in_any_field_is_never_a_bug(server: Server, company: Co
         assert answer.status_code == 200, said
         assert "ERR_INTERNAL" not in answer.text, said + server.tail()
         assert not undescribed(server.url, "POST", f"/v1/{method}", answer.json()), said
+
+
+GETS = {
+    "get_routes": ("date", "driverExternalId", "driverSerial", "includeRoutePolyline", "includeRouteStartEnd"),
+    "get_planning_status": ("planningId",),
+    "get_events": ("after_tag", "afterTag"),
+    "get_scheduling_info": ("orderNo", "id"),
+    "get_dispatch_status": ("date", "includeRouteChanges"),
+    "get_orders": ("orderNo",),
+    "get_completion_details": ("orderNo",),
+}
+ODD_TEXTS = [
+    *("", "%00", "%ff", "%ED%A0%80", "%F0%9F%9A%9A", "%", "%zz", "%2526", "+", "%20D1", "%D9%A1", "%C2%B2"),
+    *(
+        DATE,
+        "2026-02-30",
+        "0001-01-01",
+        "9999-12-31",
+        "true",
+        "TRUE",
+        "yes",
+        "null",
+        "[object%20Object]",
+        "'%20OR%201=1",
+    ),
+    *("1", "0", "-1", "%2B1", "1e3", "9223372036854775807", "-9223372036854775808", "9" * 30, "a" * 600, "a" * 5000),
+]
+ODD_PARTS = ["&", "=", "x", "%00", "a=b=c", ";", "?", "date[]=1", "orderNo[0]=A1", "=1"]
+
+
+def test_a_hostile_query_is_never_a_bug(server: Server, company: Company, rng: random.Random) -> None:
+    """Parameters with odd values, twice, without a value, and what is no parameter at all."""
+    for _ in range(400):
+        method = rng.choice(list(GETS))
+        named = [f"{rng.choice(GETS[method])}={rng.choice(ODD_TEXTS)}" for _ in range(rng.randrange(4))]
+        parts = [f"key={company.key}", *named, *rng.sample(ODD_PARTS, rng.randrange(3))]
+        answer = company.client.get(f"/v1/{method}?{'&'.join(parts)}")
+        said = f"{method} {parts}: {answer.status_code} {answer.text[:600]}"
+        assert answer.status_code == 200 and "ERR_INTERNAL" not in answer.text, said + server.tail()
+        assert not undescribed(server.url, "GET", f"/v1/{method}", answer.json()), said
 
 
 @pytest.mark.parametrize("method", ["search_orders", "start_planning"])

@@ -13,8 +13,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
 
 from backend.api import auth, problems
-from backend.api.optimoroute import told
-from backend.api.optimoroute.examples import EXAMPLES
+from backend.api.optimoroute import examples, told
 from backend.domain.accounts import Office, Role
 from backend.domain.errors import Refusal
 from backend.service import identity
@@ -116,18 +115,18 @@ def method(
                 summary=path.replace("_", " ").capitalize(),
                 description=verb.__doc__,
                 tags=["OptimoRoute"],
+                gives=told.ANSWERS[path],
+                gives_example=examples.TOLD[path],
                 problems=False,
                 **described,
             )(answer)
 
         # First, or the framework answers OPTIONS by itself.
         handlers.append(handler([each for each in HttpMethod if each.value not in verbs], False))
-        gives = told.ANSWERS[path]
         if "POST" in verbs:
-            example = EXAMPLES[path]
-            handlers.append(handler([HttpMethod.POST], True, gives=gives, takes=takes, takes_example=example))
+            handlers.append(handler([HttpMethod.POST], True, takes=takes, takes_example=examples.TAKEN[path]))
         if "GET" in verbs:
-            handlers.append(handler([HttpMethod.GET], True, gives=gives, query=query or {}))
+            handlers.append(handler([HttpMethod.GET], True, query=query or {}))
         return verb
 
     return register
