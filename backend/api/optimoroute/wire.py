@@ -79,7 +79,7 @@ class Location(msgspec.Struct, frozen=True, rename="camel"):
 
     def draft(self) -> LocationDraft:
         return LocationDraft(
-            self.location_no,
+            self.location_no or UNSET,
             self.location_name,
             self.address,
             self.latitude,

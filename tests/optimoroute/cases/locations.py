@@ -170,6 +170,7 @@ CASES = [
         save({"orderNo": "N1", "location": {"checkInTime": 7, "locationName": "Shop"}}),
         place(**WHOLE | {"checkInTime": 7, "locationName": "Shop"}),
         save({"orderNo": "N1", "operation": "UPDATE", "location": {}}),
+        save({"orderNo": "N1", "location": {"locationNo": "", "checkInTime": 7}}),
         place(**WHOLE | {"checkInTime": 7, "locationName": "Shop"}),
     ),
     Case(
