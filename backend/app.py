@@ -120,9 +120,12 @@ def _live(settings: Settings) -> tuple[Hub, Calls]:
     """Joined with those of other processes, where there is a Redis to join them."""
     if not settings.redis_url:
         return Hub(), Calls()
-    from backend.live.fanout import JoinedHub
-    from backend.live.fanout_calls import SharedCalls
-
+    try:
+        from backend.live.fanout import JoinedHub
+        from backend.live.fanout_calls import SharedCalls
+    except ImportError as error:
+        text = 'CODRIVER_REDIS_URL needs the library redis, which is not installed: pip install "codriver[scale]".'
+        raise Refusal("ERR_SETTING_INVALID", text, "CODRIVER_REDIS_URL") from error
     mark = hmac.new(settings.secret(), b"live", hashlib.sha256).hexdigest()[:16]
     return JoinedHub(settings.redis_url, mark), SharedCalls(settings.redis_url)
 

@@ -13,6 +13,8 @@ from backend.domain.errors import Refusal
 from backend.service.desk import Clock
 from backend.settings import Settings
 
+log = logging.getLogger("codriver.server")
+
 
 def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) -> int:
     """Serve until SIGTERM or SIGINT; the exit code.
@@ -21,6 +23,8 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
     that several processes may use together.
     """
     if workers == 1:
+        if settings.database_url.startswith("postgres") and not settings.redis_url:
+            log.info("no other process may serve this database: CODRIVER_REDIS_URL is not set")
         listener = _bind(host, port)
         address = server.address(listener)
         app = create_app(settings, clock, address)
@@ -46,7 +50,7 @@ def log_to_stderr(level: str, process: int | None = None) -> None:
 
 def _check(settings: Settings, workers: int) -> None:
     missing = []
-    if not settings.database_url.startswith("postgresql"):
+    if not settings.database_url.startswith("postgres"):
         missing.append("CODRIVER_DATABASE_URL=postgresql://… (an SQLite file is one process's own)")
     if not settings.redis_url:
         missing.append("CODRIVER_REDIS_URL=redis://… (it tells each process what happens in the others)")

@@ -7,6 +7,7 @@ and whoever may have missed one reads the store:
 * each process hears its own letters too, at least one in ``BEAT_S``. While it does not, it does not hear the others
   either, and looks in the store every ``LOOK_S`` for all who watch;
 * each letter has a number, so that a gap is seen; also a letter that could not be sent leaves one;
+* who falls silent without a farewell may be at work and cut off from Redis: the store is looked into for a while;
 * a letter that cannot be read, or is of another form, is counted and passed over, and the store is read.
 """
 
@@ -42,7 +43,7 @@ PAUSE_S = 0.02  # between two letters, for what else comes meanwhile
 AGAIN_S = 0.5  # before Redis is tried again
 LOOK_S = 2.5  # between two looks in the store, while the bond is broken
 DOUBT_S = 15.0  # what was told so long before we last heard ourselves has come
-FORGET_S = 60.0  # a process that says nothing for so long is gone
+FORGET_S = 300.0  # a process that says nothing for so long is gone
 
 _TROUBLE = (RedisError, OSError, TimeoutError)
 
@@ -108,6 +109,7 @@ class JoinedHub(Hub):
             async with asyncio.timeout(PATIENCE_S):
                 while self._box.filled.is_set():
                     await self._redis.publish(self._channel, letters.encode(self._box.take()))
+                await self._redis.publish(self._channel, letters.encode(self._box.take(farewell=True)))
         with contextlib.suppress(*_TROUBLE):
             await self._redis.aclose()
 
@@ -198,8 +200,13 @@ class JoinedHub(Hub):
             self.missed += 1
             self._miss()
         self._heard[letter.sender] = (letter.number, now)
-        if len(self._heard) > 1:
-            self._heard = {each: known for each, known in self._heard.items() if now - known[1] < FORGET_S}
+        if letter.farewell:
+            del self._heard[letter.sender]
+
+    def _somebody_is_silent(self) -> bool:
+        now = time.monotonic()
+        self._heard = {each: known for each, known in self._heard.items() if now - known[1] < FORGET_S}
+        return any(now - heard_at > SILENCE_S for _, heard_at in self._heard.values())
 
     def _cannot_read(self, why: str) -> None:
         self.unreadable += 1
@@ -264,7 +271,7 @@ class JoinedHub(Hub):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await self._doubt.wait()
-            if self.sound and not self._doubt.is_set():
+            if self.sound and not self._doubt.is_set() and not self._somebody_is_silent():
                 continue
             self._doubt.clear()
             began = time.monotonic()

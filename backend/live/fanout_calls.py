@@ -43,6 +43,7 @@ class SharedCalls(Calls):
         self._redis = client(url, PATIENCE_S)
         self._prefix = f"{prefix(self._redis)}:calls:"
         self._alone_until = 0.0
+        self._troubled = False  # and it was said
         self._owed: dict[tuple[str, str], None] = {}  # places that could not be given back
         self._giving: asyncio.Task[None] | None = None
 
@@ -71,11 +72,13 @@ class SharedCalls(Calls):
         if time.monotonic() < self._alone_until:
             return True
         try:
-            return bool(await self._redis.eval(_ENTER, 1, self._prefix + key, limit, name))
+            free = bool(await self._redis.eval(_ENTER, 1, self._prefix + key, limit, name))
         except _TROUBLE as error:
             self._trouble(error)
             self._owe(key, name)  # it may have been taken all the same
             return True
+        self._troubled = False
+        return free
 
     async def _leave(self, key: str, name: str) -> None:
         if time.monotonic() < self._alone_until:
@@ -110,6 +113,7 @@ class SharedCalls(Calls):
         self._giving = None
 
     def _trouble(self, error: BaseException) -> None:
-        if time.monotonic() >= self._alone_until:
-            log.warning("requests are counted by each process alone (%s)", type(error).__name__)
+        if not self._troubled:
+            self._troubled = True
+            log.warning("requests of a key are counted by each process alone (%s)", type(error).__name__)
         self._alone_until = time.monotonic() + ALONE_S

@@ -27,7 +27,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """``number`` counts the letters of its ``sender``, also those that were never sent: a gap is something missed.
 
     ``mark`` is the installation's: two may share a Redis by mistake. ``connected`` are credentials of phones that came
-    to the sender, and when (Unix seconds); ``notes`` a topic and a text.
+    to the sender, and when (Unix seconds); ``notes`` a topic and a text. After a ``farewell`` nothing more comes.
     """
 
     form: int
@@ -42,6 +42,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     messages: list[tuple[str, str, Message]] = []
     connected: list[tuple[str, float]] = []
     notes: list[tuple[str, str]] = []
+    farewell: bool = False
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -100,7 +101,7 @@ class Box:
     def note(self, topic: str, text: str) -> None:
         self._put(self._notes, (topic, text), None)
 
-    def take(self) -> Letter:
+    def take(self, farewell: bool = False) -> Letter:
         """The next letter, which may be empty: a sign of life."""
         self.number += 1
         letter = Letter(
@@ -116,6 +117,7 @@ class Box:
             messages=[message for _, message in _some(self._messages)],
             connected=_some(self._connected),
             notes=[note for note, _ in _some(self._notes)],
+            farewell=farewell,
         )
         if not any(self._waiting):
             self.filled.clear()

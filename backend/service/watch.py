@@ -103,9 +103,9 @@ class Sources:
         )
 
     async def _look_for(self, account_id: str, driver_id: str) -> None:
-        """Put the stored position on the board where there is none."""
+        """Put the stored position on the board where there is none, or maybe an old one."""
         board = self._desk.hub.board
-        if board.position(account_id, driver_id) is None:
+        if board.position(account_id, driver_id) is None or board.fleet(account_id).doubtful:
             stored = await self._desk.database.read(lambda conn: tracks.latest(conn, [driver_id]))
             if driver_id in stored:
                 board.offer(account_id, driver_id, stored[driver_id])

@@ -133,6 +133,30 @@ async def test_a_letter_that_is_missing_is_noticed(hub: Apart, shelf: Shelf) -> 
     assert hub.watched.missed == 1
 
 
+async def test_who_is_cut_off_from_redis_alone_is_not_overlooked(
+    hub: Apart, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It still takes what phones send; the others only hear nothing of it."""
+
+    async def cut_off(*_: object) -> None:
+        raise ConnectionError
+
+    socket = await watch(hub)
+    await until(lambda: hub.told._box.sender in hub.watched._heard)
+    monkeypatch.setattr(hub.told._redis, "publish", cut_off)
+    shelf.positions["ana"] = at(1)
+    hub.tell_positions(ACCOUNT, "ana", at(1))
+    await until(lambda: socket.trail("ana"), HEALED_S)
+    assert hub.watched.sound and not hub.watched.missed
+
+
+async def test_who_took_leave_is_not_waited_for(hub: Apart, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    await until(lambda: hub.told._box.sender in hub.watched._heard)
+    await hub.told.close()
+    await until(lambda: not hub.watched._heard)
+    assert not hub.watched._somebody_is_silent() and hub.watched.missed == 0
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [
