@@ -43,12 +43,9 @@ def regular(problem: Problem) -> Problem:
     return msgspec.structs.replace(problem, vehicles=vehicles)
 
 
-def movable(problem: Problem, matrix: Matrix, choices: list[list[int]]) -> list[list[int]]:
+def movable(problem: Problem, choices: list[list[int]]) -> list[list[int]]:
     """The choices of those stops that a search may move: none for a stop whose route is kept as it is."""
-    if problem.options.lock != "ROUTES":
-        return choices
-    kept = {i for order in planned(problem, matrix) for i in order}
-    kept.update(i for pair in pairs(problem).values() if kept.intersection(pair) for i in pair)
+    kept = insertion.locked(problem)
     return [[] if i in kept else vehicles for i, vehicles in enumerate(choices)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from backend.planning.fitness import obstacle
-from backend.planning.insertion import Trip, cheapest, trips
+from backend.planning.insertion import Trip, cheapest, locked, trips
 from backend.planning.matrix import Matrix
 from backend.planning.problem import Dropped, Problem, pairs
 
@@ -18,7 +18,7 @@ SENTENCES = {
     "WINDOW_UNREACHABLE": "None of its time windows can be kept within the working times of those who may serve it.",
     "TOO_FAR": "Going there and back takes longer than the working times of those who may serve it.",
     "BREAK_IN_THE_WAY": "The breaks of those who may serve it leave no time for it.",
-    "LOCKED": "The locked routes leave nobody who could serve it.",
+    "LOCKED": "The locked routes leave no place for it.",
     "VEHICLES_FULL": "The vehicles that could serve it are full with other orders.",
     "WINDOW_TAKEN": "Those who could serve it are busy elsewhere during its time windows.",
     "RELATED": "It does not fit into one route with the order it is related to.",
@@ -63,6 +63,8 @@ def _cause(problem: Problem, matrix: Matrix, choices: list[int], routes: list[Tr
             return "RELATED" if i in pairs(problem) else "LOCKED"
         return _ALONE[max((cause for cause in causes if cause), key=_NEARNESS.index)]
     stop = problem.stops[i]
+    if i in locked(problem):
+        return "LOCKED"
     if i in pairs(problem):
         return "RELATED"
     if cheapest(routes, choices, i, msgspec.structs.replace(stop, kind="task"), None) is not None:

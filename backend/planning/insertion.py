@@ -40,15 +40,17 @@ back to reload."""
 def insert(problem: Problem, matrix: Matrix, choices: list[list[int]], planned: Sequence[Order]) -> Orders:
     """Orders with as many stops as fit. ``choices``: for each stop the vehicles that may serve it.
 
-    The ``planned`` orders are kept as far as they can be: a stop that no longer fits at its place is inserted anew.
+    The ``planned`` orders are kept as far as they can be: a stop that no longer fits at its place is inserted anew,
+    unless its route is locked as it is.
     """
     routes, paired = trips(problem, matrix), pairs(problem)
+    fixed = locked(problem)
     placed: set[int] = set()
     for trip, order in zip(routes, planned, strict=True):
         _follow(problem, choices, paired, trip, [i for i in order if i not in placed])
         placed.update(i for i in trip.order if i < len(problem.stops))
     for i in _sorted(problem, matrix, choices):
-        if i not in placed:
+        if i not in placed and i not in fixed:
             found = cheapest(routes, choices[i], i, problem.stops[i], paired.get(i))
             if found is not None:
                 routes[found[0]].replace(found[1])
@@ -56,6 +58,16 @@ def insert(problem: Problem, matrix: Matrix, choices: list[list[int]], planned: 
     for trip in routes:
         trip.tidy()
     return [trip.order for trip in routes]
+
+
+def locked(problem: Problem) -> set[int]:
+    """The stops of routes that are locked as they are, and what is related to them."""
+    if problem.options.lock != "ROUTES":
+        return set()
+    known = {vehicle.key for vehicle in problem.vehicles}
+    keys = {key for route in problem.options.existing if route.vehicle in known for key in route.stops}
+    kept = {i for i, stop in enumerate(problem.stops) if stop.key in keys}
+    return kept | {i for pair in pairs(problem).values() if kept.intersection(pair) for i in pair}
 
 
 def trips(problem: Problem, matrix: Matrix, orders: Sequence[Order] = ()) -> list[Trip]:

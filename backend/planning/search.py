@@ -31,7 +31,7 @@ def solve(problem: Problem, stop: Callable[[], bool], progress: Callable[[int], 
     matrix = travel(problem)
     regular = draft.regular(problem)
     choices = draft.choices(regular, matrix)
-    movable = draft.movable(regular, matrix, choices)
+    movable = draft.movable(regular, choices)
     orders = draft.greedy(regular, matrix, choices)
     if any(movable):
         orders = _searched(regular, matrix, choices, movable, orders, watch)

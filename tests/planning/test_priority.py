@@ -16,7 +16,7 @@ from tests.planning.builders import HOUR, LINE, at, problem, stop, town, vehicle
 def sooner(asked: Problem, *orders: list[int]) -> list[list[int]]:
     matrix = travel(asked)
     choices = draft.choices(asked, matrix)
-    found = earlier(asked, matrix, draft.movable(asked, matrix, choices), list(orders))
+    found = earlier(asked, matrix, draft.movable(asked, choices), list(orders))
     assert violations(asked, draft.plan(asked, matrix, choices, found)) == []
     return found
 

@@ -16,7 +16,7 @@ from backend.planning.checker import violations
 from backend.planning.fitness import candidates
 from backend.planning.matrix import travel
 from backend.planning.priority import UNIT, WEIGHTS
-from backend.planning.problem import Break, Existing, Options, Place, Plan, Problem, budget
+from backend.planning.problem import DEPOT, Break, Existing, Options, Place, Plan, Problem, budget
 from backend.planning.search import solve
 from backend.planning.timetable import penalties
 from tests.planning.builders import HOUR, LINE, at, problem, stop, town, vehicle
@@ -104,6 +104,53 @@ def test_a_small_plan_is_valid_and_as_good_as_the_best_of_all(asked: Problem) ->
     if plan.cost > best + sooner:
         plan = plan_of(asked, 3)  # a machine that is busy with other things gives a short search too little
     assert best <= plan.cost <= best + sooner
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Problem:
+    """Small problems with every option that there is."""
+    asked = draw(problems())
+    shifts = tuple(
+        replace(
+            each,
+            overtime_s=draw(st.sampled_from([0, 900])),
+            per_hour=draw(st.sampled_from([0, 20_000, 30_000])),
+            per_km=draw(st.sampled_from([0, 500])),
+            breaks=(*each.breaks, Break(11 * HOUR, 12 * HOUR, 900)) if draw(st.booleans()) else each.breaks,
+        )
+        for each in asked.vehicles
+    )
+    tomorrow = tuple(
+        replace(each, key=f"{each.key}'", from_s=each.from_s + 24 * HOUR, to_s=each.to_s + 24 * HOUR, breaks=())
+        for each in shifts[: draw(st.integers(0, 1))]
+    )
+    keys = [each.key for each in asked.stops]
+    planned = draw(st.lists(st.sampled_from([*keys, *([DEPOT] if shifts[0].returns else [])]), max_size=4))
+    options = replace(
+        asked.options,
+        balancing=draw(st.sampled_from(["OFF", "ON", "ON_FORCE"])),
+        balance_by=draw(st.sampled_from(["WT", "NUM"])),
+        balancing_factor=draw(st.floats(0, 1)),
+        clustering=draw(st.booleans()),
+        lock=draw(st.sampled_from(["NONE", "ROUTES", "RESOURCES"])),
+        existing=(Existing("V0", tuple(key for n, key in enumerate(planned) if not key or key not in planned[:n])),),
+        seconds=0.15,
+    )
+    return replace(asked, vehicles=(*shifts, *tomorrow), options=options)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate], print_blob=True
+)
+@given(requests())
+def test_whatever_is_asked_for_a_plan_breaks_no_rule_and_gives_its_reasons(asked: Problem) -> None:
+    note(repr(asked))
+    plan = plan_of(asked)
+    assert all(lost.text.endswith(".") for lost in plan.dropped)
+    matrix = travel(asked)
+    choices = draft.choices(asked, matrix)
+    inserted = draft.plan(asked, matrix, choices, draft.greedy(asked, matrix, choices))
+    assert violations(asked, inserted) == []
 
 
 def test_three_hundred_orders_get_a_valid_plan_that_serves_nearly_all(rng: random.Random) -> None:
