@@ -131,6 +131,7 @@ assert.deepEqual([unknown.success, unknown.code], [false, "ERR_DRIVER_NOT_FOUND"
 
 const missing = await client.startPlanning({ date, useOrders: ["A1", "nobody's"], balancingFactor: 0.3 });
 assert.deepEqual([missing.code, missing.missingOrders], ["ERR_ORD_NOT_FOUND", ["nobody's"]]);
+await office("PATCH", "/api/settings", { planningSeconds: 60 }); // it runs until it is stopped
 const first = await client.startPlanning({ date, balancing: "ON", balanceBy: "NUM", balancingFactor: 0.3 });
 shaped(first, { success: "boolean", planningId: "number" });
 const busy = await client.startPlanning({ date, balancingFactor: 0.3 });
@@ -139,6 +140,7 @@ const locked = await client.deleteOrder("A1");
 assert.deepEqual([locked.code, locked.planningId], ["ERR_OPT_RUNNING", first.planningId]);
 assert.equal((await client.stopPlanning(first.planningId)).success, true);
 assert.equal((await client.stopPlanning(first.planningId)).code, "ERR_OPT_NOT_RUNNING");
+await office("PATCH", "/api/settings", { planningSeconds: 0.5 });
 const second = await client.startPlanning({
   date, startWith: "CURRENT", lockType: "NONE", depotTrips: false, clustering: false, useDrivers: [{ driverExternalId: "D1" }],
   includeScheduledOrders: true, balancingFactor: 0.3,
