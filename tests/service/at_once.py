@@ -1,9 +1,8 @@
 """One of several processes that report on the same orders at once. Prints the ids of the actions that were stored.
 
-    python -m tests.service.at_once URL DEVICE SEED TURNS
+    python -m tests.service.at_once URL DEVICE SEED
 
-DEVICE is the phone as JSON, and its orders; TURNS is "turns", or "none" to leave out what makes processes take turns.
-Without turns each tells of other things, as they would else wait for each other's rows, and for deadlocks to end.
+DEVICE is the phone and its orders, as JSON.
 """
 
 import asyncio
@@ -12,15 +11,12 @@ import sys
 
 import msgspec
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError
 
 from backend.domain.accounts import Device
-from backend.domain.errors import Refusal
 from backend.domain.events import Action
 from backend.service.settle import Outcome, settle
 from backend.store.database import Database
 from backend.store.journal import Journal
-from backend.store.postgresql import writers
 from tests.service.builders import NOW_MS, action, name
 
 COMMITS = 45
@@ -33,11 +29,7 @@ def said(number: int, orders: list[str]) -> Action:
     return action(number, kind, (number * 7919) % 600, orders[number % len(orders)])
 
 
-def said_alone(number: int) -> Action:
-    return action(number, "on_duty", number % 600)
-
-
-async def main(url: str, device: Device, orders: list[str], chance: random.Random, turns: bool) -> None:
+async def main(url: str, device: Device, orders: list[str], chance: random.Random) -> None:
     journal = Journal(Database.open(url))
     print("ready", flush=True)
     sys.stdin.readline()
@@ -49,15 +41,12 @@ async def main(url: str, device: Device, orders: list[str], chance: random.Rando
 
     async def phone() -> None:
         for _ in range(COMMITS // 3):
-            numbers = chance.sample(range(ACTIONS if turns else 1 << 60), 2)
-            actions = [said(number, orders) if turns else said_alone(number) for number in numbers]
+            numbers = chance.sample(range(ACTIONS), 2)
+            actions = [said(number, orders) for number in numbers]
             pause_s = chance.random() * 0.01
-            try:
-                outcomes = await journal.transact(
-                    lambda conn, actions=actions, pause_s=pause_s: change(conn, actions, pause_s)
-                )
-            except (IntegrityError, Refusal):
-                continue
+            outcomes = await journal.transact(
+                lambda conn, actions=actions, pause_s=pause_s: change(conn, actions, pause_s)
+            )
             assert all(outcome.success for outcome in outcomes)
             print(*(name(number) for number in numbers), flush=True)
 
@@ -66,8 +55,5 @@ async def main(url: str, device: Device, orders: list[str], chance: random.Rando
 
 
 if __name__ == "__main__":
-    taking_turns = sys.argv[4] == "turns"
-    if not taking_turns:
-        writers._TAKE_TURN = text("SELECT CAST(:key AS bigint)")
     given, ids = msgspec.json.decode(sys.argv[2], type=tuple[Device, list[str]])
-    asyncio.run(main(sys.argv[1], given, ids, random.Random(int(sys.argv[3])), taking_turns))
+    asyncio.run(main(sys.argv[1], given, ids, random.Random(int(sys.argv[3]))))

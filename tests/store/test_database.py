@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from backend.store.journal import Journal
 from backend.store.postgresql import connect
 from backend.store.sqlite import engine as sqlite_engine
 from backend.store.tables import metadata, postgresql_metadata, skills
+from tests.serving import ROOT
 
 BUSY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT count(*) FROM n"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -110,3 +113,16 @@ async def test_any_character_can_be_looked_for_and_none_is_an_error(journal: Jou
 def test_an_unknown_kind_of_database_is_refused() -> None:
     with pytest.raises(Refusal, match="ERR_STORAGE_UNKNOWN"):
         Database.open("mysql://somewhere/codriver")
+
+
+def test_without_its_library_postgresql_alone_is_refused_by_name() -> None:
+    program = """
+import sys
+sys.modules["psycopg"] = None
+import backend.serving
+from backend.store.database import Database
+Database.open("postgresql://someone:hush@somewhere/codriver")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    told = ended.stderr.splitlines()[-1]
+    assert "ERR_STORAGE_UNKNOWN" in told and "psycopg" in told and "hush" not in told

@@ -20,9 +20,9 @@ _WIRE = {
 }
 DEADLINE = "deadline"  # in a reading connection's info: of the read that it is used for
 READ_S = 5.0  # a read, and any statement of it; a longer one holds back the cleaning of what is no longer needed
-WRITE_S = 30.0  # a statement that writes, waiting for its turn included
-TURN_S = 15.0  # for a lock
-STUCK_S = 10.0  # between two statements of one transaction: a process that hangs must not hold up the others
+WRITE_S = 40.0  # a statement that writes, waiting for its turn included
+TURN_S = 20.0  # for a lock
+STUCK_S = 15.0  # between two statements of one transaction: a process that hangs must not hold up the others
 
 
 class _Text(StrDumperUnknown):
