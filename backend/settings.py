@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.geocoder and not _names_a_geocoder(self.geocoder):
             raise Refusal(
                 "ERR_SETTING_INVALID",
-                f"CODRIVER_GEOCODER is photon+https://… or nominatim+https://…, not {self.geocoder!r}.",
+                "CODRIVER_GEOCODER is photon+https://… or nominatim+https://…, or left unset for none.",
                 "CODRIVER_GEOCODER",
             )
 

@@ -6,10 +6,13 @@ go to one and the other in turn. For each: the median of the answers' times and 
 answer, both in milliseconds, and the ratio of the processor times, which is what the other orders cost. The aims are
 for the larger account, on a quiet machine.
 
-    python benchmarks/orders.py [--sizes 10000,1000000] [--rounds 30]
+    python benchmarks/orders.py [--sizes 10000,1000000] [--rounds 30] [--databases postgresql://…,postgresql://…]
+
+On PostgreSQL the processor time is that of our own process alone.
 """
 
 import argparse
+import asyncio
 import http.client
 import itertools
 import json
@@ -20,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +34,8 @@ from backend.domain.orders import Location, Order, TimeWindow
 from backend.domain.routes import Route, Stop
 from backend.service.identity import digest
 from backend.store import fleet, orders, people, routes
-from backend.store.database import Database
+from backend.store.database import Connection, Database
+from backend.store.journal import Journal
 from backend.store.orders import Record
 from backend.store.routes import RouteRecord
 
@@ -50,15 +54,18 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--sizes", default="10000,1000000", help="orders in the two accounts")
     options.add_argument("--rounds", type=int, default=30, help="of each question, in turn")
+    options.add_argument("--databases", help="postgresql://… of two empty databases, in place of files")
     asked = options.parse_args()
-    small, large = (int(size) for size in asked.sizes.split(","))
-    with tempfile.TemporaryDirectory() as folder:
-        for size in (small, large):
+    sizes = [int(size) for size in asked.sizes.split(",")]
+    with tempfile.TemporaryDirectory() as root, ExitStack() as servers:
+        folders = [Path(root) / str(size) for size in sizes]
+        urls = asked.databases.split(",") if asked.databases else [""] * len(sizes)
+        for size, folder, url in zip(sizes, folders, urls, strict=True):
             began = time.monotonic()
-            fill(Path(folder) / str(size), size)
+            asyncio.run(fill(url or folder, size))
             print(f"filled with {size:,} orders in {time.monotonic() - began:.0f} s")
-        with served(Path(folder) / str(small)) as one, served(Path(folder) / str(large)) as other:
-            compare(one, other, asked.rounds, f"{small:,} orders", f"{large:,} orders")
+        one, other = (servers.enter_context(served(*each)) for each in zip(folders, urls, strict=True))
+        compare(one, other, asked.rounds, *(f"{size:,} orders" for size in sizes))
 
 
 def compare(one: "Client", other: "Client", rounds: int, *names: str) -> None:
@@ -164,28 +171,33 @@ def new_order(number: int) -> Body:
     }
 
 
-def fill(folder: Path, size: int) -> None:
+async def fill(where: str | Path, size: int) -> None:
     """An account with so many orders, a driver for every 50 of a day, and a place for every ten orders."""
-    database = Database.open(folder)
-    conn = database.engine.writer
-    with conn.begin():
-        people.add_account(conn, ACCOUNT, AT_MS)
-        for role, key, customer in ((Role.TENANT, "tenant", None), (Role.CUSTOMER, "customer", "Rare")):
-            office = Office(_id("k", key), ACCOUNT, role, customer=customer)
-            people.add_key(conn, office, key, digest(key), AT_MS)
-        fleet.add_drivers(conn, ACCOUNT.id, [Driver(_id("d", n), f"Driver {n}") for n in range(DRIVERS)])
-        places = [
-            Location(_id("l", n), f"L{n:07}", f"Place {n}", f"{n} Long Street, Zagreb", 45.8 + n % 997 / 1e4, 15.9)
-            for n in range(size // 10)
-        ]
-        orders.insert_locations(conn, ACCOUNT.id, places)
-        routes.insert_routes(
-            conn, ACCOUNT.id, (route(size, day, driver) for day in range(DAYS) for driver in range(DRIVERS))
-        )
+    database = Database.open(where)
+    journal = Journal(database)
+    await journal.transact(lambda conn: found(conn, size))
     for first in range(0, size, BATCH):
-        with conn.begin():
-            orders.insert_orders(conn, ACCOUNT.id, (record(n, size) for n in range(first, min(size, first + BATCH))))
+        batch = range(first, min(size, first + BATCH))
+        await journal.transact(
+            lambda conn, batch=batch: orders.insert_orders(conn, ACCOUNT.id, (record(n, size) for n in batch))
+        )
+    await journal.close()
     database.close()
+
+
+def found(conn: Connection, size: int) -> None:
+    people.add_account(conn, ACCOUNT, AT_MS)
+    for role, key, customer in ((Role.TENANT, "tenant", None), (Role.CUSTOMER, "customer", "Rare")):
+        office = Office(_id("k", key), ACCOUNT, role, customer=customer)
+        people.add_key(conn, office, key, digest(key), AT_MS)
+    fleet.add_drivers(conn, ACCOUNT.id, [Driver(_id("d", n), f"Driver {n}") for n in range(DRIVERS)])
+    places = [
+        Location(_id("l", n), f"L{n:07}", f"Place {n}", f"{n} Long Street, Zagreb", 45.8 + n % 997 / 1e4, 15.9)
+        for n in range(size // 10)
+    ]
+    orders.insert_locations(conn, ACCOUNT.id, places)
+    every = (route(size, day, driver) for day in range(DAYS) for driver in range(DRIVERS))
+    routes.insert_routes(conn, ACCOUNT.id, every)
 
 
 def record(number: int, size: int) -> Record:
@@ -241,9 +253,20 @@ def processor_s(pid: int) -> float:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Client]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(folder)]
+def served(folder: Path, url: str) -> Iterator[Client]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "CODRIVER_DATABASE_URL": url}
+    command = [
+        sys.executable,
+        "-m",
+        "backend.cli",
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        str(folder),
+        "--log-level",
+        "ERROR",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment)
     try:
         assert process.stdout is not None

@@ -20,6 +20,8 @@ from backend.domain.geocoding import Lookup
 from backend.places.likeness import MOST, Found, judged
 
 log = logging.getLogger(__name__)
+for _library in ("httpx", "httpcore"):  # they would log each request's address, and with it the recipient's
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 PATIENCE_S = 10.0  # for one address, waiting for its turn included
 CONNECT_S = 4.0

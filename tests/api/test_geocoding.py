@@ -125,6 +125,8 @@ def test_a_geocoder_that_cannot_be_asked_is_told_apart_from_one_that_found_nothi
     standin.answers["Main 1"] = photon(feature(1, 2, housenumber="1", street="Main"))
     synced = create(company, "A", "SYNC", address="Main 1")
     assert synced["location"]["valid"] is True and "code" not in synced, "now it could be asked"
+    log = company.server.tail()
+    assert "asked in vain" in log and "Main" not in log and "Nowhere" not in log, "where people live is in no log"
 
 
 def test_a_slow_geocoder_holds_nobody_else_up(company: Company, standin: StandIn) -> None:
