@@ -63,8 +63,9 @@ async def set_statuses(
 ) -> list[Completion | Refusal]:
     """What the office says of orders, at the moment at which it says it; one answer per order, in order.
 
-    Of one order its last word is the later one, however fast it speaks and whatever its clock does. What it calls
-    unscheduled leaves the plan; the driver has it until the plan is sent. Refusals as of :func:`of`.
+    It speaks after all that it could know of: what it said before in the same millisecond, and what a phone said whose
+    clock is ahead. What it calls unscheduled leaves the plan; the driver has it until the plan is sent.
+    Refusals as of :func:`of`.
     """
     now_ms = desk.clock.now_ms()
 
@@ -72,11 +73,11 @@ async def set_statuses(
         found = orders.resolve(conn, office, [name for name, _ in asked])
         records = [each for each in found if isinstance(each, Record)]
         places = store.locations_by_ids(conn, {record.order.location_id for record in records})
-        spoken = facts.office_spoke(conn, [record.order.id for record in records])
+        latest = facts.last_said(conn, [record.order.id for record in records])
         said = []
         for record, (_, wanted) in zip(found, asked, strict=True):
             if isinstance(record, Record):
-                at_ms = spoken[record.order.id] = max(now_ms, spoken.get(record.order.id, 0) + 1)
+                at_ms = latest[record.order.id] = max(now_ms, latest.get(record.order.id, 0) + 1)
                 said.append(_said(desk, office, record, wanted, at_ms, places))
         off = {fact.order_id for fact in said if fact.status is Status.UNSCHEDULED and fact.on_plan}
         _plan_without(conn, office.account.id, [record for record in records if record.order.id in off])

@@ -84,13 +84,12 @@ def of_orders(conn: Connection, order_ids: Iterable[str]) -> dict[str, list[Orde
     return found
 
 
-def office_spoke(conn: Connection, order_ids: Iterable[str]) -> dict[str, int]:
-    """When the office last said something of each of these orders, Unix milliseconds by its own clock."""
+def last_said(conn: Connection, order_ids: Iterable[str]) -> dict[str, int]:
+    """The own time, Unix milliseconds, of the latest that was said of each of these orders."""
     found: dict[str, int] = {}
     for part in parts(order_ids):
-        about = (facts.c.order_id.in_(part), ~facts.c.from_driver)
-        last = select(facts.c.order_id, func.max(facts.c.at_ms).label("at_ms")).where(*about).group_by(facts.c.order_id)
-        found |= {row.order_id: row.at_ms for row in conn.execute(last)}
+        latest = select(facts.c.order_id, func.max(facts.c.at_ms).label("at_ms")).where(facts.c.order_id.in_(part))
+        found |= {row.order_id: row.at_ms for row in conn.execute(latest.group_by(facts.c.order_id))}
     return found
 
 

@@ -1,10 +1,11 @@
 """update_completion_details: the office's word on what became of orders."""
 
+import time
 from typing import Any
 
 from tests.optimoroute.cases.completion import TRACKED, at, details
 from tests.optimoroute.scenes import AT, DAY, HERE, action, acts, fleet, moment, order, orders, planned, sent, settings
-from tests.optimoroute.table import MORE, Case, Name, Step, office, phone, plan, post, refused, send
+from tests.optimoroute.table import MORE, Case, Name, Stage, Step, office, phone, plan, post, refused, send
 
 UPDATE, ERRORS = "update_completion_details/", "get_completion_details/errors/"
 TIME = UPDATE + "request/Time Update/"
@@ -38,6 +39,10 @@ def seen_by_the_subcontractor(count: int) -> Step:
     """So many routes."""
     answer = {"success": True, "routes": [MORE] * count}
     return Step("GET", "/v1/get_routes", query={"date": DAY}, answer=answer, key=Name("subcontractor"))
+
+
+def a_phone_whose_clock_is_ahead_succeeds(stage: Stage) -> None:
+    acts(action("success", time.time() + 200, orderNo="O1"))(stage)
 
 
 CASES = [
@@ -239,6 +244,15 @@ CASES = [
         details({"O1": {"status": "rejected"}}),
         update(word("O1", {"status": "cancelled"}, status="cancelled")),
         details({"O1": {"status": "cancelled"}}),
+    ),
+    Case(
+        "What the office says holds against a phone whose clock is ahead.",
+        [UPDATE + "request/updates"],
+        *sent("O1"),
+        a_phone_whose_clock_is_ahead_succeeds,
+        details({"O1": {"status": "success", "endTime": SOME_TIME} | TRACKED}),
+        update(word("O1", {"status": "cancelled"} | TRACKED, status="cancelled")),
+        details({"O1": {"status": "cancelled"} | TRACKED}),
     ),
     Case(
         "A subcontractor sees and says what its own drivers drive; a customer says nothing.",
