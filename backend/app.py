@@ -33,7 +33,7 @@ from backend.live.calls import Calls
 from backend.live.hub import Hub
 from backend.places import geocoder as geocoders
 from backend.planning.worker import Planner, share_of_cores
-from backend.service import figures, leases, retention, watch
+from backend.service import compaction, figures, leases, retention, watch
 from backend.service import uploads as resumable
 from backend.service.callers import Acquaintances, Guesses
 from backend.service.desk import Clock, Desk
@@ -130,6 +130,9 @@ def _live(settings: Settings) -> tuple[Hub, Calls]:
     return JoinedHub(settings.redis_url, mark), SharedCalls(settings.redis_url)
 
 
+CHORES = (leases.keep_watch, retention.keep_forgetting, compaction.keep_compacting, figures.keep_posting)
+
+
 def create_app(
     settings: Settings,
     clock: Clock | None = None,
@@ -144,10 +147,7 @@ def create_app(
             app.state.desk = desk
             await leases.recover(desk)
             await desk.planner.start()
-            chores = [
-                asyncio.create_task(work(desk))
-                for work in (leases.keep_watch, retention.keep_forgetting, figures.keep_posting)
-            ]
+            chores = [asyncio.create_task(work(desk)) for work in CHORES]
             desk.hub.start(watch.Sources(desk, live.encode_event, recipient.encode_delivery))
             yield
             for chore in chores:

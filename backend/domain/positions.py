@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, TypeGuard
 import msgspec
 from msgspec import Meta
 
+from backend.domain import squeezing
+
 EARLIEST_S = 1_420_070_400.0  # 2015-01-01T00:00:00Z: no phone that runs the app has been on before
 LATEST_S = 4_102_444_800.0  # 2100-01-01T00:00:00Z: a larger number is milliseconds or nonsense
 AHEAD_S = 300.0  # a phone's clock may be so far ahead of the server's
@@ -143,6 +145,8 @@ def distance_m(a: Position, b: Position) -> float:
 # The stored form: one byte for the format, then MessagePack of one list a column. Measured for 100 fixes: 13 µs to pack
 # and 25 µs to unpack, 57 bytes a fix; lists of objects are twice the size.
 COLUMNS = b"\x01"
+# What is older is squeezed: 8 to 19 bytes a fix, 4 µs to make and 1 µs to read.
+SQUEEZED = b"\x02"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _MINUS_ZERO = _encode(-0.0)
@@ -153,8 +157,14 @@ def pack(fixes: Sequence[Position]) -> bytes:
     return COLUMNS + _encode(_columns_of(fixes))
 
 
+def squeeze(fixes: Sequence[Position]) -> bytes:
+    """Fixes in the form in which they are kept for good; ``unpack`` reads it too."""
+    return SQUEEZED + squeezing.squeeze(_columns_of(fixes))
+
+
 def unpack(body: bytes) -> list[Position]:
-    """The fixes of ``pack``, in the order they were given: timestamps to the millisecond, all else to the last bit.
+    """The fixes of ``pack`` or ``squeeze``, in the order they were given: times to the millisecond, all else to the
+    last bit.
 
     ValueError where the format is not known.
     """
@@ -167,6 +177,8 @@ def unpack_times_ms(body: bytes) -> list[int]:
 
 
 def _columns(body: bytes) -> list[list[Any]]:
+    if body[:1] == SQUEEZED:
+        return squeezing.expand(memoryview(body)[1:])
     if body[:1] != COLUMNS:
         raise ValueError(f"positions are stored in a format that this version does not know: {body[:1]!r}")
     columns: list[list[Any]] = _decode(memoryview(body)[1:])

@@ -40,6 +40,11 @@ def driver_ids(conn: Connection, account_id: str) -> list[str]:
     return list(conn.execute(now.union(before)).scalars())
 
 
+def all_driver_ids(conn: Connection) -> list[str]:
+    """Of all accounts, as ``driver_ids``."""
+    return list(conn.execute(select(drivers.c.id).union(select(devices.c.driver_id))).scalars())
+
+
 def vehicle(conn: Connection, account_id: str, vehicle_id: str) -> Vehicle | None:
     chosen = (vehicles.c.id == vehicle_id) & (vehicles.c.account_id == account_id)
     body = conn.execute(select(vehicles.c.document).where(chosen)).scalar()

@@ -108,6 +108,11 @@ def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
     _shelf(conn).clear(conn, before_ms, now_ms)
 
 
+def insert_chunks(conn: Connection, rows: list[Row]) -> None:
+    """Store chunks as they are, in place of others that hold the same fixes."""
+    _shelf(conn).insert(conn, rows)
+
+
 def _shelf(conn: Connection) -> Any:
     """How chunks are kept where this connection leads."""
     return _SHELVES[conn.dialect.name]

@@ -1,0 +1,86 @@
+"""Positions squeezed for good: what is written once and rarely read takes a fifth of the room, without losing a bit.
+
+A column of decimals is written as whole numbers (45.8123456 as 458123456), as differences from one to the next, which
+are small where a van moves; then all columns together are deflated. What is no such decimal (a phone may give all
+sixteen digits) stays as it is. After the idea of Gorilla, Facebook's time series database (Pelkonen and others, 2015),
+with deflate in place of its own bits.
+"""
+
+import zlib
+from collections.abc import Sequence
+from itertools import accumulate, groupby
+from operator import sub
+from typing import Any
+
+import msgspec
+
+LEVEL = 6
+DECIMALS = (0, 1, 2, 3, 4, 5, 6, 7, 8)
+LARGEST = 1 << 53  # whole numbers up to here are exact as floats
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+_MINUS_ZERO = _encode(-0.0)
+
+
+def squeeze(columns: Sequence[list[Any]]) -> bytes:
+    """Columns of floats, of which some may be absent (None), or of texts."""
+    return zlib.compress(_encode([_squeezed(column) for column in columns]), LEVEL)
+
+
+def expand(body: bytes | memoryview) -> list[list[Any]]:
+    """The columns of ``squeeze``, to the last bit."""
+    return [_expanded(column) for column in _decode(zlib.decompress(body))]
+
+
+def _squeezed(column: list[Any]) -> list[Any]:
+    """``[decimals, runs, first, difference, …]``, or ``[None, value, …]`` as it is. ``runs`` are the lengths of what is
+    there and what is absent in turn, empty where all is there."""
+    present = [value for value in column if value is not None]
+    found = _whole(present)
+    if found is None:
+        return [None, *column]
+    decimals, numbers = found
+    runs = [] if len(present) == len(column) else _runs(column)
+    return [decimals, runs, *numbers[:1], *map(sub, numbers[1:], numbers)]
+
+
+def _whole(values: list[Any]) -> tuple[int, list[int]] | None:
+    """The least number of decimals by which all values are whole numbers, and these; None where there is none."""
+    if not all(type(value) is float for value in values) or _MINUS_ZERO in _encode(values):
+        return None
+    if max(map(abs, values), default=0) > LARGEST:
+        return None
+    few = values[:8]
+    for decimals in DECIMALS:
+        scale = 10**decimals
+        if [round(value * scale) / scale for value in few] != few:
+            continue
+        numbers = [round(value * scale) for value in values]
+        if [number / scale for number in numbers] == values:
+            return (decimals, numbers) if max(map(abs, numbers), default=0) <= LARGEST else None
+    return None
+
+
+def _runs(column: list[Any]) -> list[int]:
+    runs = [(there, len(list(group))) for there, group in groupby(value is not None for value in column)]
+    return [*([0] if not runs[0][0] else []), *(length for _, length in runs)]
+
+
+def _expanded(column: list[Any]) -> list[Any]:
+    if column[0] is None:
+        return column[1:]
+    decimals, runs, *numbers = column
+    scale = 10**decimals
+    values = [number / scale for number in accumulate(numbers)]
+    if not runs:
+        return values
+    found: list[Any] = []
+    at = 0
+    for index, length in enumerate(runs):
+        if index % 2:
+            found += [None] * length
+        else:
+            found += values[at : at + length]
+            at += length
+    return found

@@ -1,0 +1,60 @@
+"""Making positions small once they are old, in the background and never in the way of those that come in."""
+
+import asyncio
+import logging
+import time
+
+from backend.service.desk import Desk
+from backend.store import compaction, fleet
+from backend.store.compaction import HOUR_MS
+
+log = logging.getLogger("codriver.compaction")
+
+EVERY_S = 600.0
+LOOK_S = 60.0  # between two looks at whether it falls to us: of several processes one does it
+RIPE_AFTER_MS = 2 * HOUR_MS  # phones that were offline for a while have caught up by then
+AGAIN_MS = 72 * HOUR_MS  # how far back it looks for what came late
+AT_ONCE = 12  # hours of one driver in one transaction
+REST = 3.0  # so many times as long as it works it rests
+
+
+async def keep_compacting(desk: Desk) -> None:
+    """Compact at once and then every ten minutes, until cancelled. What goes wrong once is tried again the next
+    time.
+    """
+    looked_until_ms, at = 0, None
+    while True:
+        try:
+            if await desk.database.leads() and (at is None or time.monotonic() - at >= EVERY_S):
+                at = time.monotonic()
+                until_ms = (desk.clock.now_ms() - RIPE_AFTER_MS) // HOUR_MS * HOUR_MS
+                await compact(desk, max(0, looked_until_ms - AGAIN_MS), until_ms)
+                looked_until_ms = until_ms
+        except Exception:
+            log.exception("positions could not be made smaller")
+        await asyncio.sleep(min(LOOK_S, EVERY_S))
+
+
+async def compact(desk: Desk, from_ms: int, until_ms: int) -> int:
+    """Merge and squeeze what begins in these whole hours, driver by driver; how many chunks went into others."""
+    count = 0
+    for driver_id in await desk.database.read(fleet.all_driver_ids):
+        groups = await desk.database.read(
+            lambda conn, of=driver_id: compaction.ripe(conn, of, from_ms, until_ms),
+        )
+        for at in range(0, len(groups), AT_ONCE):
+            begun = time.monotonic()
+            count += await _compact(desk, groups[at : at + AT_ONCE])
+            await asyncio.sleep(REST * (time.monotonic() - begun))
+    return count
+
+
+async def _compact(desk: Desk, groups: list[compaction.Group]) -> int:
+    """The squeezing is done on a reader's thread, so that the writer only exchanges rows."""
+    made = await desk.database.read(lambda conn: [(group, compaction.merged(conn, group)) for group in groups])
+    whole = [(group, row) for group, row in made if row is not None]
+    try:
+        await desk.journal.transact(lambda conn: compaction.replace(conn, whole))
+    except compaction.Gone:
+        return 0  # somebody forgot them meanwhile; the next round sees what is left
+    return sum(len(group.ids) for group, _ in whole)
