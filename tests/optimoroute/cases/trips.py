@@ -1,5 +1,7 @@
 """start_planning and get_routes: visits to the depot, breaks, and routes that keep apart."""
 
+import uuid
+from datetime import datetime
 from typing import Any
 
 from tests.optimoroute.scenes import DAY, DEPOT, MOMENT, fleet, order, orders, planned, routes, settings
@@ -59,6 +61,31 @@ def the_phone_and_the_office_have_it_too(stage: Stage) -> None:
     for seen in (office_route, phone_route):
         assert [each["type"] for each in seen["stops"]] == [each.get("type", "order") for each in told["stops"]]
     assert [each.get("address") for each in phone_route["stops"] if each["type"] == "depot"] == ["Depot", "Depot"]
+
+
+def the_driver_serves_two(stage: Stage) -> None:
+    """The first two orders, at the times that are planned."""
+    driver = stage.phone("D1").client
+    served = [
+        s for s in driver.get("/driver/v1/route", params={"date": DAY}).json()["route"]["stops"] if "orderId" in s
+    ]
+    actions = [
+        {"id": str(uuid.uuid4()), "action": "success", "orderId": stop["orderId"]}
+        | {"timestamp": datetime.fromisoformat(stop["departureTime"]).timestamp()}
+        for stop in served[:2]
+    ]
+    told = driver.post("/driver/v1/actions", json={"actions": actions}).json()["actions"]
+    assert all(each["success"] for each in told), told
+
+
+def under_way(stage: Stage) -> None:
+    (route,) = routes(stage)
+    kinds = [stop.get("type", "order") for stop in route["stops"]]
+    assert kinds.count("break") == 1 and kinds.count("depot") == 2, kinds  # one is behind, one to come: 60 are on board
+    assert [stop["scheduledAtDt"] for stop in route["stops"]] == sorted(s["scheduledAtDt"] for s in route["stops"])
+    states = stage.company.client.get("/api/routes", params={"date": DAY}).json()["items"][0]["stops"]
+    done = [stop["stopNumber"] for stop in states if stop.get("status") == "success"]
+    assert len(done) == 2 and "depot" in kinds[done[0] - 1 : done[1]] and "depot" in kinds[done[1] :]
 
 
 def reasons(**codes: str) -> Play:
@@ -170,6 +197,19 @@ CASES = [
             post("start_planning", {"date": DAY} | field, INVALID)
             for field in ({"depotTrips": 1}, {"depotVisitDuration": -1}, {"depotVisitDuration": 1.5})
         ),
+    ),
+    Case(
+        "Who is under way has one visit to the depot behind, and goes on from the last stop by way of the depot.",
+        [REQUEST + "depotTrips"],
+        fleet(1, breaks=[NOON | {"from": "08:30", "to": "09:30"}]),
+        settings(planningSeconds=0.5),
+        orders(*FULL[:3]),
+        plan(DAY, depotTrips=True, depotVisitDuration=15),
+        send(DAY),
+        the_driver_serves_two,
+        orders(order("O3", load1=60)),
+        plan(DAY, depotTrips=True, depotVisitDuration=15),
+        under_way,
     ),
     Case(
         "The visits to the depot that an order needed go with it.",
