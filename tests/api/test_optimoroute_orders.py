@@ -1,5 +1,6 @@
 """Orders between accounts and on routes; what each call answers is in ``tests/optimoroute``."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.api.test_optimoroute_planning import DAY, fleet, orders, plan, planned, quick
@@ -30,6 +31,29 @@ def test_nothing_of_another_account_is_found_or_touched(server: Server, company:
     assert stranger.v1("create_order", by_address)["code"] == "ERR_LOC_GEOCODING"
     (found,) = company.v1("get_orders", orderNo="N1")["orders"]
     assert found["data"]["notes"] == ""
+
+
+def test_of_many_that_create_the_same_number_at_once_one_does(company: Company) -> None:
+    body = {"operation": "CREATE", "type": "T", **new("N1", location=PLACE | {"locationNo": "L1"})}
+    with ThreadPoolExecutor(5) as clients:
+        answers = list(clients.map(lambda _: company.v1("create_order", body), range(5)))
+    assert sorted(answer.get("code", "made") for answer in answers) == ["ERR_ORD_EXISTS"] * 4 + ["made"]
+    assert len(company.client.get("/api/locations").json()["items"]) == 1
+
+
+def test_a_customers_numbers_are_its_own(company: Company) -> None:
+    def key(customer: str) -> str:
+        asked = {"role": "customer", "name": customer, "customer": customer}
+        told: str = company.client.post("/api/keys", json=asked).json()["key"]
+        return told
+
+    anna, bert = Company(company.server, key("Anna")), Company(company.server, key("Bert"))
+    for customer in (anna, bert):
+        (part,) = save(customer, new("N1", operation="CREATE"))
+        assert part["success"], part
+        assert customer.v1("get_orders", orderNo="N1")["orders"][0]["id"] == part["id"]
+    (part,) = company.v1("get_orders", orderNo="N1")["orders"]
+    assert part["code"] == "ERR_MULTIPLE_ORD_FOUND"
 
 
 def test_a_deleted_order_leaves_its_route(company: Company) -> None:
