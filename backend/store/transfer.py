@@ -38,6 +38,7 @@ ROWS_AT_ONCE = 500
 DRIVERS_AT_ONCE = 200
 _TYPES = ((Boolean, "bool"), (BigInteger, "int8"), (Integer, "int4"), (Float, "float8"), (LargeBinary, "bytea"))
 Row = tuple[Any, ...]
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Sum(msgspec.Struct):
@@ -48,7 +49,7 @@ class Sum(msgspec.Struct):
 
     def add(self, row: Row) -> None:
         self.rows += 1
-        self.digest = (self.digest + int.from_bytes(hashlib.sha256(repr(row).encode()).digest())) % (1 << 256)
+        self.digest = (self.digest + int.from_bytes(hashlib.sha256(_encode(row)).digest())) % (1 << 256)
 
 
 def transfer(source: str | Path, to: str, told: Callable[[str, int], None]) -> dict[str, int]:
