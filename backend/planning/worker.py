@@ -215,7 +215,7 @@ class _Run:
 
     def stop(self) -> None:
         self._stopped = True
-        if self._process is not None:
+        if self._process is not None and not self._process.stdin.is_closing():  # else it is ending already
             self._process.stdin.write(b"s")
             self._allow(STOP_S)
 

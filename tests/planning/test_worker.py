@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from backend.planning import jobprocess, worker
 from backend.planning.checker import violations
@@ -145,6 +146,28 @@ async def test_a_crash_is_a_failed_job_and_the_next_one_runs(planner: Planner, n
     assert job.reason and job.plan is None
     job, _ = await ended(planner, SMALL)
     assert job.status == "F"
+
+
+def test_a_job_may_be_asked_to_stop_at_every_moment_of_its_end() -> None:
+    """On the loop that serves: its pipes take nothing, not even in vain, once they are closed."""
+
+    async def story() -> None:
+        planner = Planner(max_jobs=1)
+        await planner.start()
+        before = children()
+        job = planner.submit(town(random.Random(4), 50, 5, seconds=60), lambda ended: None)
+        await until(lambda: job.percent > 0)
+        (process,) = children() - before
+        os.kill(process, signal.SIGKILL)
+        async with asyncio.timeout(DEADLINE_S):
+            while job.status == "R":
+                planner.stop(job)
+                await asyncio.sleep(0)
+        assert planner.stop(job) is False
+        await planner.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(story())
 
 
 async def test_a_process_that_hangs_is_killed(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
