@@ -158,6 +158,7 @@ locations = Table(
     Column("notes", text(), nullable=False),
     Column("check_in_min", Integer, nullable=False),
     Column("valid", Boolean, nullable=False),
+    Index("locations_by_account", "account_id", "id"),
     Index("locations_by_number", "account_id", "location_no"),
     Index("locations_by_address", "account_id", "address"),
 )
@@ -182,6 +183,7 @@ orders = Table(
     Column("completion", LargeBinary),
     Column("unscheduled_code", text()),
     Column("unscheduled_text", text()),
+    Index("orders_by_account", "account_id", "id"),
     Index("orders_by_number", "account_id", "order_no"),
     Index("orders_by_date", "account_id", "date", "id"),
     Index("orders_by_location", "location_id", "customer"),
@@ -233,7 +235,7 @@ facts = Table(
     Index("facts_for_events", "account_id", "from_driver", "sequence"),  # counting what remains reads the index alone
     Index("facts_by_order", "order_id", "at_ms"),
     Index("facts_by_route", "route_id", "at_ms"),
-    Index("facts_by_driver", "driver_id", "at_ms"),
+    Index("facts_by_driver", "driver_id", "kind", "at_ms"),
     sqlite_autoincrement=True,  # a number is never used again, also after rows were deleted
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from backend.store import fleet, orders, routes
+from backend.store import facts, fleet, orders, routes
 from backend.store.database import FILE, Database
 from backend.store.sqlite import statistics
 
@@ -19,8 +19,8 @@ DATES = ("2026-03-01", "2026-04-04")
 BEHIND = ("2026-03-20", "f" * 32)
 
 QUESTIONS: dict[str, tuple[Callable[[Connection], Any], str]] = {
-    "orders by ids": (lambda c: orders.by_ids(c, A, MANY), "orders (id=?)"),
-    "a customer's by ids": (lambda c: orders.by_ids(c, A, MANY, "Shop"), "orders (id=?)"),
+    "orders by ids": (lambda c: orders.by_ids(c, A, MANY), "orders (account_id=? AND id=?)"),
+    "a customer's by ids": (lambda c: orders.by_ids(c, A, MANY, "Shop"), "orders (account_id=? AND id=?)"),
     "orders by numbers": (lambda c: orders.by_numbers(c, A, MANY), "orders (account_id=? AND order_no=?)"),
     "a customer's by numbers": (
         lambda c: orders.by_numbers(c, A, MANY, "Shop"),
@@ -61,6 +61,19 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], Any], str]] = {
         "locations (account_id=? AND address=?), orders (location_id=? AND customer=?)",
     ),
     "places by ids": (lambda c: orders.locations_by_ids(c, MANY), "locations (id=?)"),
+    "orders as a list": (lambda c: orders.search(c, A, None, None, "", MANY[0], 101), "orders (account_id=? AND id>?)"),
+    "places as a list": (
+        lambda c: fleet.all_locations(c, A, after=MANY[0], limit=101),
+        "locations (account_id=? AND id>?)",
+    ),
+    "who is on duty": (
+        lambda c: facts.duty_of(c, MANY[:25]),
+        "facts (driver_id=? AND kind=?), anon_1 all, facts (driver_id=? AND kind=? AND at_ms=?)",
+    ),
+    "what a driver said of a route": (
+        lambda c: facts.adopt(c, A, MANY[0], MANY[1], 0, 1),
+        "facts (driver_id=? AND kind=? AND at_ms>? AND at_ms<?)",
+    ),
     "routes by ids": (lambda c: routes.by_ids(c, A, MANY), "routes (id=?)"),
 }
 
@@ -92,7 +105,7 @@ def test_what_is_told_is_kept_and_told_anew_where_it_is_lost(tmp_path: Path) -> 
     for damage in (None, "DELETE FROM sqlite_stat1 WHERE tbl = 'orders'", "ANALYZE"):
         opened = Database.open(tmp_path)
         assert len(opened.read_now(known)) == sum(map(len, statistics.TYPICAL.values()))
-        assert opened.read_now(lambda conn: ways(conn, QUESTIONS["orders by ids"][0])) == "orders (id=?)"
+        assert opened.read_now(lambda conn: ways(conn, QUESTIONS["orders by ids"][0])) == "orders (account_id=? AND id=?)"
         opened.close()
         if damage:
             other = sqlite3.connect(tmp_path / FILE)

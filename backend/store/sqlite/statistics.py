@@ -13,6 +13,7 @@ TYPICAL = {
     "orders": {
         "sqlite_autoindex_orders_1": "1000000 1",
         "sqlite_autoindex_orders_2": "1000000 1",
+        "orders_by_account": "1000000 100000 1",
         "orders_by_number": "1000000 100000 1",
         "orders_by_date": "1000000 100000 300 1",
         "orders_by_customer": "1000000 100000 50000 100 1",
@@ -22,6 +23,7 @@ TYPICAL = {
     },
     "locations": {
         "sqlite_autoindex_locations_1": "100000 1",
+        "locations_by_account": "100000 10000 1",
         "locations_by_number": "100000 10000 1",
         "locations_by_address": "100000 10000 1",
     },
@@ -45,7 +47,7 @@ TYPICAL = {
         "facts_for_events": "5000000 500000 400000 1",
         "facts_by_order": "5000000 5 1",
         "facts_by_route": "5000000 100 1",
-        "facts_by_driver": "5000000 5000 1",
+        "facts_by_driver": "5000000 5000 600 1",
     },
 }
 
