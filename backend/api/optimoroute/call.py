@@ -146,13 +146,30 @@ def on_unknown_verb(request: Request[Any, Any, Any], error: MethodNotAllowedExce
 def convert(value: object, kind: type[T]) -> T:
     """A decoded value as a wire struct. ``ERR_MISSING_MAND_FIELD``, or ``ERR_INVALID_PARAM_FORMAT`` with the place."""
     try:
-        return msgspec.convert(value, kind)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            if "got `float`" not in str(error):
+                raise
+            return msgspec.convert(_whole(value), kind)
     except msgspec.ValidationError as error:
         missing = str(error).startswith("Object missing required field")
         code = "ERR_MISSING_MAND_FIELD" if missing else "ERR_INVALID_PARAM_FORMAT"
         raise Refusal(code, f"{error}.") from error
     except (OverflowError, RecursionError) as error:
         raise Refusal("ERR_INVALID_PARAM_FORMAT", "A number is too large.") from error
+
+
+def _whole(value: Any) -> Any:
+    """The same with 3 for each 3.0, which is one number in JSON."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_whole(each) for each in value]
+        case dict():
+            return {name: _whole(each) for name, each in value.items()}
+    return value
 
 
 def failure(refusal: Refusal) -> Answer:

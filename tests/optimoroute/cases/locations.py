@@ -102,6 +102,17 @@ CASES = [
         ),
     ),
     Case(
+        "A whole number may be written with a fraction of nothing.",
+        ["objects/Location/checkInTime"],
+        post(
+            "create_or_update_orders",
+            None,
+            content=b'{"orders": [{"orderNo": "N1", "date": "2026-03-02", "duration": 20.0, "location": '
+            b'{"locationName": "x", "latitude": 1.0, "longitude": 2, "checkInTime": 3.0}}]}',
+        ),
+        shows(duration=20, location={**MORE, "checkInTime": 3}),
+    ),
+    Case(
         "Whether a location is valid is not for the request to say.",
         ["objects/Location/valid"],
         save(order("N1", location=HERE | {"valid": False}), order("N2", location=HERE | {"valid": "perhaps"})),
