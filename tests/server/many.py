@@ -8,17 +8,18 @@ import time
 
 from backend import server
 from backend.server import workers
-from tests.server.app import answer, lifespan
+from tests.server import app as one
+from tests.server.app import answer
 
 
 async def app(scope, receive, send) -> None:
     match scope["type"], scope.get("path"):
-        case "lifespan", _:
-            await lifespan(receive, send)
         case "http", "/hang":
             time.sleep(60)
-        case "http", _:
+        case "http", "/":
             await answer(send, str(os.getpid()).encode())
+        case _:
+            await one.app(scope, receive, send)
 
 
 def work(number: int, pulse: server.Pulse) -> None:

@@ -5,15 +5,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.server.conftest import Serving, everything
+from tests.server.test_sockets import closed, socket_at
 from tests.serving import ROOT, eventually
 
 
@@ -27,7 +30,7 @@ def many() -> Iterator[Serving]:
 
 def pids(serving: Serving) -> set[int]:
     """Who answers, each connection a new one."""
-    return {int(httpx.get(serving.address).text) for _ in range(40)}
+    return {int(httpx.get(serving.address).text) for _ in range(25)}
 
 
 def lives(pid: int) -> bool:
@@ -50,13 +53,29 @@ def test_connections_are_spread_and_all_end_in_order(many: Serving) -> None:
     eventually(lambda: " ".join(many.lines.queue).count("stopped in order") == 3, what="the end of each in order")
 
 
+def test_what_is_under_way_at_any_of_them_is_answered_and_sockets_are_told_to_come_back(many: Serving) -> None:
+    answers: list[str] = []
+    asking = [threading.Thread(target=lambda: answers.append(httpx.get(f"{many.address}/slow").text)) for _ in range(9)]
+    with ExitStack() as open_:
+        sockets = [open_.enter_context(socket_at(many, "/")) for _ in range(9)]
+        for each in asking:
+            each.start()
+        eventually(lambda: " ".join(many.lines.queue).count("asked") == 9)
+        code, seconds = many.stop()
+        assert code == 0 and seconds < 10
+        for each in asking:
+            each.join(10)
+        assert answers == ["done"] * 9
+        assert [closed(each) for each in sockets] == [1012] * 9
+
+
 def test_one_that_dies_is_replaced_and_the_others_serve_on(many: Serving) -> None:
     before = pids(many)
     victim = min(before)
     os.kill(victim, signal.SIGKILL)
     many.says("ended with signal 9")
     assert victim not in pids(many)
-    eventually(lambda: len(pids(many) - before) == 1 and len(pids(many)) == 3, within_s=30)
+    eventually(lambda: len((now := pids(many)) - before) == 1 and len(now) == 3, within_s=30)
     assert many.stop()[0] == 0
 
 
