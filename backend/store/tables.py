@@ -236,6 +236,7 @@ facts = Table(
     Index("facts_by_order", "order_id", "at_ms"),
     Index("facts_by_route", "route_id", "at_ms"),
     Index("facts_by_driver", "driver_id", "kind", "at_ms"),
+    Index("facts_by_time", "account_id", "at_ms"),
     sqlite_autoincrement=True,  # a number is never used again, also after rows were deleted
 )
 

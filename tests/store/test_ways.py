@@ -66,6 +66,15 @@ QUESTIONS: dict[str, tuple[Callable[[Connection], Any], str]] = {
         lambda c: fleet.all_locations(c, A, after=MANY[0], limit=101),
         "locations (account_id=? AND id>?)",
     ),
+    "what happened last": (lambda c: facts.newest(c, A, 50), "facts (account_id=?)"),
+    "what happened on a day": (
+        lambda c: facts.newest(c, A, 50, 0, 1),
+        "facts (account_id=? AND at_ms>? AND at_ms<?)",
+    ),
+    "what happened since": (
+        lambda c: facts.since(c, A, 5, 500),
+        "facts (account_id=? AND from_driver=? AND sequence>?)",
+    ),
     "who is on duty": (
         lambda c: facts.duty_of(c, MANY[:25]),
         "facts (driver_id=? AND kind=?), anon_1 all, facts (driver_id=? AND kind=? AND at_ms=?)",
@@ -105,7 +114,9 @@ def test_what_is_told_is_kept_and_told_anew_where_it_is_lost(tmp_path: Path) -> 
     for damage in (None, "DELETE FROM sqlite_stat1 WHERE tbl = 'orders'", "ANALYZE"):
         opened = Database.open(tmp_path)
         assert len(opened.read_now(known)) == sum(map(len, statistics.TYPICAL.values()))
-        assert opened.read_now(lambda conn: ways(conn, QUESTIONS["orders by ids"][0])) == "orders (account_id=? AND id=?)"
+        assert (
+            opened.read_now(lambda conn: ways(conn, QUESTIONS["orders by ids"][0])) == "orders (account_id=? AND id=?)"
+        )
         opened.close()
         if damage:
             other = sqlite3.connect(tmp_path / FILE)

@@ -48,6 +48,7 @@ TYPICAL = {
         "facts_by_order": "5000000 5 1",
         "facts_by_route": "5000000 100 1",
         "facts_by_driver": "5000000 5000 600 1",
+        "facts_by_time": "5000000 500000 1",
     },
 }
 

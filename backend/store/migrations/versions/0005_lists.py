@@ -1,5 +1,5 @@
-"""Lists of an account are read without other accounts' rows, and when a driver went on duty without all else that was
-done."""
+"""Lists of an account are read without other accounts' rows, what happened on a day without all other days, and when a
+driver went on duty without all else that was done."""
 
 from alembic import op
 
@@ -14,3 +14,4 @@ def upgrade() -> None:
     op.create_index("locations_by_account", "locations", ["account_id", "id"])
     op.drop_index("facts_by_driver", "facts")
     op.create_index("facts_by_driver", "facts", ["driver_id", "kind", "at_ms"])
+    op.create_index("facts_by_time", "facts", ["account_id", "at_ms"])
