@@ -113,24 +113,38 @@ def run_many(work: Work, count: int, serving: Callable[[], None]) -> int:
     workers = [_Worker(number, work) for number in range(count)]
     asked: list[int] = []
     with _Signals(asked) as woken:
-        for worker in workers:
-            worker.start()
-        while not asked and not all(worker.serves for worker in workers):
-            _listen(workers, woken)
+        try:
+            return _run(workers, asked, woken, serving)
+        finally:
             for worker in workers:
-                if worker.hangs():
+                if worker.process is not None and worker.process.exitcode is None:
                     worker.process.kill()
-                if worker.process.exitcode is not None:
-                    code = worker.process.exitcode
-                    log.error("process %d did not start", worker.number)
-                    _stop(workers, asked, woken)
-                    return int(code) if code > 0 else 1
-        if not asked:
-            serving()
-        while not asked:
-            _listen(workers, woken)
-            _look_after(workers)
-        return _stop(workers, asked, woken)
+
+
+def _run(workers: list[_Worker], asked: list[int], woken: socket.socket, serving: Callable[[], None]) -> int:
+    for worker in workers:
+        worker.start()
+    while not asked and not all(worker.serves for worker in workers):
+        _listen(workers, woken)
+        for worker in workers:
+            if worker.hangs():
+                worker.process.kill()
+            if worker.process.exitcode is not None:
+                code = worker.process.exitcode
+                log.error("process %d did not start", worker.number)
+                _stop(workers, asked, woken)
+                return int(code) if code > 0 else 1
+    if not asked:
+        serving()
+    looked_at = time.monotonic()
+    while not asked:
+        _listen(workers, woken)
+        if time.monotonic() - looked_at > 5 * BEAT_S:  # it is we who were stopped, maybe all of us
+            for worker in workers:
+                worker.beat_at = time.monotonic()
+        looked_at = time.monotonic()
+        _look_after(workers)
+    return _stop(workers, asked, woken)
 
 
 def _look_after(workers: list[_Worker]) -> None:

@@ -88,6 +88,17 @@ def test_one_that_hangs_is_killed_and_replaced(many: Serving) -> None:
     eventually(lambda: len(_answering(many) - before) == 1, within_s=30)
 
 
+def test_all_may_be_stopped_for_a_while_and_go_on(many: Serving) -> None:
+    everybody = [many.process.pid, *(before := pids(many))]
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(5)  # longer than one that hangs may
+    for pid in everybody:
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(1)
+    assert pids(many) == before and many.stop()[0] == 0
+
+
 def test_all_end_when_their_parent_is_killed(many: Serving) -> None:
     children = pids(many)
     many.process.kill()
