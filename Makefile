@@ -15,7 +15,7 @@ WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -
 	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test system lint format bench load lock clean
+.PHONY: help install demo test system lint format bench load torture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: .make/venv ## mend what the linter can mend by itself
 
 bench: install ## the benchmarks: ratios measured in one run
 	@for program in $(wildcard benchmarks/[a-z]*.py); do echo "$$program"; $(BIN)/python "$$program"; done
+
+torture: install system ## 200 kills of a server while fleets drive, and nothing acknowledged lost; KILLS=20 for fewer
+	@$(BIN)/python -m pytest tests/whole_day/test_torture.py --kills $(or $(KILLS),200) -s
 
 load: install .make/load ## two minutes of the steady mix against a server of its own; SHAPE=storm, OPTIONS=… for others
 	@$(BIN)/python -m loadtests.run --locust .venv-load/bin/locust --shape $(or $(SHAPE),steady) $(OPTIONS)

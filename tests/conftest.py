@@ -29,6 +29,9 @@ def shared() -> Callable[[str], Path]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, help="the seed of every random test, to repeat a run")
+    parser.addoption(
+        "--kills", type=int, default=3, help="how often the server is killed in tests/whole_day/test_torture"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
