@@ -116,30 +116,40 @@ def polyline(points: Iterable[tuple[float, float]]) -> str:
 
 
 def _tables(places: Sequence[Place], options: Options) -> tuple[list[list[int]], list[list[int]]]:
-    """Distances and times between all places, with a last row and column of zeros for nowhere."""
-    vectors = [_vector(place) for place in places]
+    """Distances and times between all places, with a last row and column of zeros for nowhere.
+
+    Rows at a time: the same steps in the same order as in :func:`leg`, and so the same numbers to the last bit; the
+    arc sine alone, which libraries round differently, is taken one by one.
+    """
+    import numpy as np  # here, for the server itself makes no tables
+
+    vectors = np.array([_vector(place) for place in places], dtype=float).reshape(-1, 3)
     scale = EARTH_RADIUS_M * options.circuity
-    size = len(places) + 1
-    distance_m = [[0] * size for _ in range(size)]
-    travel_s = [[0] * size for _ in range(size)]
-    for i, vector in enumerate(vectors):
-        metres, seconds = distance_m[i], travel_s[i]
-        for j in range(i):
-            far = round(scale * _angle(vector, vectors[j]))
-            metres[j] = distance_m[j][i] = far
-            seconds[j] = travel_s[j][i] = math.ceil(far * 3.6 / options.speed_kmh)
-    return distance_m, travel_s
+    distance_m: list[list[int]] = []
+    travel_s: list[list[int]] = []
+    for vector in vectors:
+        dx, dy, dz = (vectors - vector).T
+        chords = np.sqrt(dx * dx + dy * dy + dz * dz)
+        angles = np.array([2 * math.asin(half) for half in np.minimum(1.0, chords / 2).tolist()])
+        metres = np.rint(scale * angles)
+        distance_m.append([*metres.astype(np.int64).tolist(), 0])
+        travel_s.append([*np.ceil(metres * 3.6 / options.speed_kmh).astype(np.int64).tolist(), 0])
+    nowhere = [0] * (len(places) + 1)
+    return [*distance_m, nowhere], [*travel_s, nowhere[:]]
 
 
 def _with_check_in(problem: Problem, travel_s: list[list[int]]) -> list[list[int]]:
     waits = [stop.check_in_s for stop in problem.stops]
     if not any(waits):
         return travel_s
-    lead_s = [row[:] for row in travel_s]
-    for j, stop in enumerate(problem.stops):
-        for i, row in enumerate(lead_s):
-            if i >= len(waits) or problem.stops[i].place != stop.place:
-                row[j] += waits[j]
+    waits += [0] * (len(travel_s) - len(waits))
+    lead_s = [[way_s + wait_s for way_s, wait_s in zip(row, waits, strict=True)] for row in travel_s]
+    together: dict[Place, list[int]] = {}
+    for i, stop in enumerate(problem.stops):
+        together.setdefault(stop.place, []).append(i)
+    for i, stop in enumerate(problem.stops):
+        for j in together[stop.place]:
+            lead_s[i][j] = travel_s[i][j]
     return lead_s
 
 
@@ -151,7 +161,8 @@ def _vector(place: Place) -> _Vector:
 
 def _angle(a: _Vector, b: _Vector) -> float:
     """The angle between two unit vectors from their chord, exact for neighbours too."""
-    return 2 * math.asin(min(1.0, math.dist(a, b) / 2))
+    dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    return 2 * math.asin(min(1.0, math.sqrt(dx * dx + dy * dy + dz * dz) / 2))
 
 
 def _e5(degrees: float) -> int:

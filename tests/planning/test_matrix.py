@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.planning.matrix import EARTH_RADIUS_M, leg, polyline, travel
-from backend.planning.problem import Options, Place
+from backend.planning.problem import Options, Place, Problem, Stop
 from tests.planning.builders import at, problem, stop, vehicle
 
 DEGREES = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
@@ -56,6 +56,18 @@ def test_the_table_holds_the_legs_between_stops_and_the_vehicles_places() -> Non
     assert (table.travel_s[depot][0], table.travel_s[0][1], table.travel_s[1][end]) == (100, 200, 200)
     assert (table.distance_m[depot][0], table.distance_m[1][0]) == (1000, 2000)
     assert table.travel_s[nowhere] == [0] * len(table.travel_s) == [row[nowhere] for row in table.travel_s]
+
+
+@given(st.lists(DEGREES, min_size=2, max_size=12), st.floats(1, 2), st.floats(1, 200))
+def test_the_table_and_a_single_leg_agree_to_the_last_metre_and_second(
+    points: list[tuple[float, float]], circuity: float, speed_kmh: float
+) -> None:
+    options = Options(circuity=circuity, speed_kmh=speed_kmh)
+    places = [Place(*point) for point in points]
+    table = travel(Problem(tuple(Stop(key=str(n), place=place) for n, place in enumerate(places)), (), options))
+    for i, a in enumerate(places):
+        for j, b in enumerate(places):
+            assert (table.distance_m[i][j], table.travel_s[i][j]) == leg(a, b, options)
 
 
 def test_check_in_leads_to_a_location_and_not_from_order_to_order_at_it() -> None:
