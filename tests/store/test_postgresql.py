@@ -125,8 +125,10 @@ async def test_a_server_that_crashes_and_comes_back_loses_nothing_acknowledged(
     own_cluster: Cluster, engine: str, rng: random.Random
 ) -> None:
     """Writers go on through it, their callers wait or are refused by name, and what they send again is stored once."""
-    database = Database.open(own_cluster.fresh())
-    journal = Journal(database)
+    url = own_cluster.fresh()
+    databases = [Database.open(url) for _ in range(2)]  # as two processes have them, who wait for each other's turns
+    journals = [Journal(database) for database in databases]
+    database = databases[0]
     done = asyncio.Event()
     sent: Counter[str] = Counter()
     codes: list[str] = []
@@ -140,7 +142,7 @@ async def test_a_server_that_crashes_and_comes_back_loses_nothing_acknowledged(
                 refused[refusal.code] += 1
                 await asyncio.sleep(0.05)
 
-    async def phone(driver: str) -> None:
+    async def phone(driver: str, journal: Journal) -> None:
         while not done.is_set():
             first = sent[driver]
             appended = await insist(journal.append, driver, drive(first, 25))
@@ -166,15 +168,16 @@ async def test_a_server_that_crashes_and_comes_back_loses_nothing_acknowledged(
         done.set()
 
     async with asyncio.timeout(120):
-        await asyncio.gather(*(phone(f"driver{n}") for n in range(4)), crash())
+        await asyncio.gather(*(phone(f"driver{n}", journals[n % 2]) for n in range(4)), crash())
     assert refused.keys() <= {"ERR_UNAVAILABLE", "ERR_OVERLOADED"}
     for driver, count in sent.items():
         stored = database.read_now(lambda conn, driver=driver: times(conn, driver))
         assert sorted(stored) == [NOON_MS + second * 1000 for second in range(count)]
     kept = database.read_now(lambda conn: conn.scalars(select(skills.c.id)).all())
     assert sorted(kept) == sorted(codes)
-    await journal.close()
-    database.close()
+    for journal, opened in zip(journals, databases, strict=True):
+        await journal.close()
+        opened.close()
 
 
 def _add(code: str, conn: Connection) -> None:
