@@ -9,6 +9,11 @@ from backend.domain.orders import Status
 NAMES = ("note", "signature", "images", "barcode")
 
 
+def collected(policy: ProofPolicy) -> bool:
+    """Whether the account asks for any proof at all."""
+    return any(getattr(asked, name) != "off" for asked in (policy.success, policy.failed) for name in NAMES)
+
+
 def wanted(policy: ProofPolicy, status: Status) -> ProofWanted | None:
     """What the account asks for when an order ends so; None where it asks for nothing at all."""
     match status:

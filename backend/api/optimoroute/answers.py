@@ -6,16 +6,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend.api.optimoroute import wire
+from backend.domain.accounts import ProofPolicy
 from backend.domain.drivers import Driver, Vehicle
 from backend.domain.geocoding import Match
 from backend.domain.orders import Location, TimeWindow
+from backend.domain.proof import collected
 from backend.domain.routes import Stop
 from backend.service.days import Scheduled
 from backend.service.orders import Found
 
 
-def order(found: Found) -> dict[str, Any]:
-    """The Order object."""
+def order(found: Found, policy: ProofPolicy) -> dict[str, Any]:
+    """The Order object, with its barcodes where the account collects any proof of delivery."""
     this = found.record.order
     return {
         "orderNo": this.order_no or wire.NO_NUMBER,
@@ -42,7 +44,7 @@ def order(found: Found) -> dict[str, Any]:
         **{f"customField{index}": text for index, text in enumerate(this.custom, 1)},
         "customFields": this.custom_fields,
         "notificationPreference": this.notification_preference,
-        "barcode": [{"barcode": each} for each in this.barcodes],
+        **({"barcode": [{"barcode": each} for each in this.barcodes]} if collected(policy) else {}),
         **({"customer": this.customer} if this.customer else {}),
     }
 

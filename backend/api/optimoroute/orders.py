@@ -6,7 +6,7 @@ from typing import Any
 from backend.api.optimoroute import answers, wire
 from backend.api.optimoroute.call import BULK, Answer, Call, failure, method
 from backend.domain import geocoding
-from backend.domain.accounts import Role
+from backend.domain.accounts import ProofPolicy, Role
 from backend.domain.drafts import OrderName
 from backend.domain.errors import Refusal
 from backend.service import geocoding as saving
@@ -52,7 +52,8 @@ async def get_orders(call: Call) -> Answer:
     """Up to 500 orders. Body: `{"orders": [{"orderNo": "…"}, {"id": "…"}]}`; or a GET with `?orderNo=…&orderNo=…`."""
     items = named(call)
     found = await find(call, items)
-    parts = [_got(item, each) for item, each in zip(items, found, strict=True)]
+    policy = call.office.account.settings.proof_of_delivery
+    parts = [_got(item, each, policy) for item, each in zip(items, found, strict=True)]
     return {"success": any(part["success"] for part in parts), "orders": parts}
 
 
@@ -83,7 +84,7 @@ def _saved(item: object, saved: Saved | Refusal) -> Answer:
     return {"success": True, "id": saved.order.id} | number
 
 
-def _got(item: object, found: Found | Refusal) -> Answer:
+def _got(item: object, found: Found | Refusal, policy: ProofPolicy) -> Answer:
     if isinstance(found, Refusal):
         return failure(found) | wire.echo(item, "orderNo", "id")
-    return {"success": True, "id": found.record.order.id, "data": answers.order(found)}
+    return {"success": True, "id": found.record.order.id, "data": answers.order(found, policy)}

@@ -96,7 +96,7 @@ async def search_orders(call: Call) -> Answer:
     parts: list[Answer] = [{"id": record.order.id} for record in page]
     if asked.include_order_data:
         for part, found in zip(parts, await orders.complete(call.desk, call.office, page), strict=True):
-            part["data"] = answers.order(found)
+            part["data"] = answers.order(found, account.settings.proof_of_delivery)
     if asked.include_schedule_information:
         zone = ZoneInfo(account.settings.time_zone)
         where = await days.schedules(call.desk, account, page)

@@ -90,7 +90,7 @@ class ToldOrder(Object, frozen=True):
     custom_field5: str
     custom_fields: dict[str, str | float | bool | None]
     notification_preference: str
-    barcode: list[ToldBarcode]
+    barcode: list[ToldBarcode] | UnsetType = UNSET
     customer: str | UnsetType = UNSET
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.optimoroute.scenes import DAY, order, orders, settings, twins
-from tests.optimoroute.table import MORE, OK, Case, Name, Step, get, office, post, refused
+from tests.optimoroute.table import ABSENT, MORE, OK, Case, Name, Step, get, office, post, refused
 
 INVALID = refused("ERR_INVALID_PARAM_FORMAT", orderNo="N1")
 WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -18,6 +18,7 @@ FIELDS = [
     {"key": "purity", "type": "number", "decimals": 2},
     {"key": "instructions", "type": "text"},
 ]
+OFF = dict.fromkeys(("note", "signature", "images", "barcode"), "off")
 UNSAID = {  # what an order is of which no more is told than what has to be
     "id": Name("N1"),
     "orderNo": "N1",
@@ -417,6 +418,20 @@ CASES = [
         [{"barcode": "000123"}, {"barcode": "https://example.com/?q=ž"}],
         [],
         bad=(["12345678"], [{"barcode": 12345678}], {"barcode": "12345678"}, [{}]),
+    ),
+    Case(
+        "Barcodes are told where the account collects any proof of delivery, and kept in any case.",
+        ["objects/Order/barcode"],
+        settings(proofOfDelivery={"success": OFF, "failed": OFF}),
+        save(order("N1", barcode=[{"barcode": "000123"}])),
+        shows(barcode=ABSENT),
+        post(
+            "search_orders",
+            {"orders": [{"orderNo": "N1"}], "includeOrderData": True},
+            {"success": True, "orders": [{**MORE, "data": {**MORE, "barcode": ABSENT}}]},
+        ),
+        settings(proofOfDelivery={"success": OFF, "failed": OFF | {"note": "optional"}}),
+        shows(barcode=[{"barcode": "000123"}]),
     ),
     Case(
         "Fields that nobody knows are accepted and forgotten.",
