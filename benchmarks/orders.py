@@ -16,6 +16,7 @@ import asyncio
 import http.client
 import itertools
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -56,6 +57,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=30, help="of each question, in turn")
     options.add_argument("--databases", help="postgresql://… of two empty databases, in place of files")
     asked = options.parse_args()
+    logging.disable(logging.WARNING)  # filling is slow, and says so
     sizes = [int(size) for size in asked.sizes.split(",")]
     with tempfile.TemporaryDirectory() as root, ExitStack() as servers:
         folders = [Path(root) / str(size) for size in sizes]

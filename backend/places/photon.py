@@ -1,7 +1,7 @@
 """Photon's words: ``GET /api?q=…&limit=…`` answers a GeoJSON FeatureCollection, an error ``{"message": "…"}``.
 
 A feature's ``properties.type`` is what it is: house, street, locality, district, city, county, state, country, other.
-A house has ``housenumber`` and ``street``; a street has its name in ``name``.
+A house has ``housenumber`` and ``street``; a street has its name in ``name``. Servers before 0.4 tell no type.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from backend.places.likeness import Found
 
 
 class _Properties(msgspec.Struct):
+    osm_key: str = ""
     type: str = ""
     name: str = ""
     housenumber: str = ""
@@ -61,8 +62,8 @@ def _found(feature: _Feature) -> Found:
         ", ".join(dict.fromkeys(filter(None, parts))),
         latitude,
         longitude,
-        of.type == "house",
-        of.type == "street",
+        of.type == "house" or (not of.type and bool(of.housenumber)),
+        of.type == "street" or (not of.type and of.osm_key == "highway"),
         of.name,
         of.street,
         of.housenumber,

@@ -52,6 +52,17 @@ async def test_photon_is_asked_in_its_own_words(standin: StandIn) -> None:
     assert headers["User-Agent"] == "Codriver (+https://drive.example.com)"
 
 
+async def test_an_old_photon_that_tells_no_types_is_understood(standin: StandIn, geocoder: Asking) -> None:
+    known = {"city": "Zagreb", "kind": ""}
+    house = feature(45.8131, 15.969, **known, housenumber="40", street="Ilica")
+    street = feature(45.8125, 15.96, **known, name="Ilica")
+    street["properties"]["osm_key"] = "highway"
+    standin.answers |= {"Ilica 40, Zagreb": collection(street, house), "Ilica, Zagreb": collection(street)}
+    for address, latitude in (("Ilica 40, Zagreb", 45.8131), ("Ilica, Zagreb", 45.8125)):
+        (match,) = (await geocoder.find(address)).matches
+        assert (match.latitude, match.partial) == (latitude, False)
+
+
 async def test_nominatim_is_asked_in_its_own_words(standin: StandIn) -> None:
     label = "135, Pilkington Avenue, Maney, Sutton Coldfield, Birmingham, England, B72 1LH, United Kingdom"
     of = {"house_number": "135", "road": "Pilkington Avenue", "hamlet": "Maney", "city": "Birmingham"}
