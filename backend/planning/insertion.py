@@ -7,8 +7,9 @@ stops go first: by priority, then by how few vehicles can serve them, by the nea
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import msgspec
 
@@ -144,31 +145,26 @@ class Trip:
         ``starts`` are the stop's ranges. Positions out of ``within`` are left out. This loop is where insertion
         spends its time, hence the plain style.
         """
-        way, lead_s = self._matrix.cost(self.vehicle), self._matrix.lead_s
-        order, free, due = self.order, self._free, self._due
-        onward, lead_onward_s, service_s = way[i], lead_s[i], stop.service_s
+        lead_s, free, due, nodes = self._matrix.lead_s, self._free, self._due, self._nodes
+        inward, onward = self._matrix.into(self.vehicle)[i], self._matrix.cost(self.vehicle)[i]
+        lead_onward_s, service_s = lead_s[i], stop.service_s
         deadline_s = starts[-1][1] if starts else -FAR
-        positions = range(len(order) + 1) if within is None else within
-        before, place = order[positions.start - 1] if positions.start else self._start, -1
-        for position in positions:
-            after = order[position] if position < len(order) else self._end
-            cost = way[before][i] + onward[after] - (way[before][after] if order else 0)
-            ready_s = free[position] + lead_s[before][i]
-            if free[position] > deadline_s:
-                break
-            if cost < bound and ready_s <= deadline_s:
+        positions = range(len(nodes) - 1) if within is None else within
+        first, last, place = positions.start, min(positions.stop, bisect_right(free, deadline_s)), -1
+        legs = zip(range(first, last), nodes[first:last], nodes[first + 1 :], self._legs[first:], strict=False)
+        for position, before, after, leg in legs:
+            cost = inward[before] + onward[after] - leg
+            if cost < bound and (ready_s := free[position] + lead_s[before][i]) <= deadline_s:
                 for opens, closes in starts:
                     if ready_s <= closes:
                         ready_s = max(ready_s, opens)
                         break
-                in_time = ready_s + service_s + lead_onward_s[after] <= due[position]
                 if (
-                    in_time
+                    ready_s + service_s + lead_onward_s[after] <= due[position]
                     and (stop.kind == "task" or self._carries(stop, position))
                     and self._rests(i, stop, position)
                 ):
                     bound, place = cost, position
-            before = after
         return (bound, place) if place >= 0 else None
 
     def best_pair(self, pickup: int, delivery: int, bound: float) -> tuple[float, Order] | None:
@@ -289,8 +285,12 @@ class Trip:
         )
 
     def _refresh(self) -> None:
-        """``_free[k]``: when leg k may begin; ``_due[k]``: its latest end, both as if there were no breaks;
-        ``_board[kind][k]``: the load on it; ``_depots``: the positions of the visits to the depot."""
+        """``_nodes[k]``: where leg k begins; ``_legs[k]``: what it costs; ``_free[k]``: when it may begin; ``_due[k]``:
+        its latest end, both as if there were no breaks; ``_board[kind][k]``: the load on it; ``_depots``: the positions
+        of the visits to the depot."""
+        way = self._matrix.cost(self.vehicle)
+        self._nodes = [self._start, *self.order, self._end]
+        self._legs = [way[a][b] for a, b in pairwise(self._nodes)] if self.order else [0]
         starts, lead_s = self._starts, self._matrix.lead_s
         clock, before = self._shift.from_s, self._start
         self._free = [clock]

@@ -26,7 +26,8 @@ class Matrix(msgspec.Struct, frozen=True):
     due. From and to nowhere everything is 0: it stands in for a start or an end that a vehicle does not have.
     ``starts``, ``ends`` and ``depots`` hold each vehicle's nodes. ``costs`` are tables of what plans are compared by,
     and ``rates`` the position of each vehicle's own among them: travel seconds, or where vehicles cost something, that
-    cost with the service at j, in units of what the mean vehicle costs in a second on the way.
+    cost with the service at j, in units of what the mean vehicle costs in a second on the way. ``inward`` are the same
+    tables turned round.
     """
 
     travel_s: list[list[int]]
@@ -36,11 +37,16 @@ class Matrix(msgspec.Struct, frozen=True):
     ends: list[int]
     depots: list[int]
     costs: list[list[list[int]]]
+    inward: list[list[list[int]]]
     rates: list[int]
 
     def cost(self, vehicle: int) -> list[list[int]]:
         """What the way from node i to node j costs a vehicle."""
         return self.costs[self.rates[vehicle]]
+
+    def into(self, vehicle: int) -> list[list[int]]:
+        """The same, by the node that it leads to first: ``into(vehicle)[j][i]``."""
+        return self.inward[self.rates[vehicle]]
 
 
 def travel(problem: Problem) -> Matrix:
@@ -56,6 +62,8 @@ def travel(problem: Problem) -> Matrix:
     distance_m, travel_s = _tables(places, problem.options)
     rates = [(vehicle.per_hour, vehicle.per_km) for vehicle in problem.vehicles]
     known_rates = {rate: number for number, rate in enumerate(dict.fromkeys(rates))}
+    costs = _costs(problem, list(known_rates), rates, travel_s, distance_m)
+    turned = [table if table is travel_s else list(map(list, zip(*table, strict=True))) for table in costs]
     return Matrix(
         travel_s=travel_s,
         distance_m=distance_m,
@@ -63,7 +71,8 @@ def travel(problem: Problem) -> Matrix:
         starts=[known[vehicle.start] for vehicle in problem.vehicles],
         ends=[known[vehicle.end] for vehicle in problem.vehicles],
         depots=[known[vehicle.depot if vehicle.reloads else None] for vehicle in problem.vehicles],
-        costs=_costs(problem, list(known_rates), rates, travel_s, distance_m),
+        costs=costs,
+        inward=turned,
         rates=[known_rates[rate] for rate in rates],
     )
 
