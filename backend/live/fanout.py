@@ -40,6 +40,7 @@ PATIENCE_S = 2.0  # for any one answer of Redis
 BEAT_S = 1.0  # a letter at least so often, empty if need be
 SILENCE_S = 4.0  # so long without hearing ourselves: the bond is broken, whatever the connection says
 PAUSE_S = 0.02  # between two letters, for what else comes meanwhile
+SPREAD_S = 0.5  # for a letter to come back to us
 AGAIN_S = 0.5  # before Redis is tried again
 LOOK_S = 2.5  # between two looks in the store, while the bond is broken
 DOUBT_S = 15.0  # what was told so long before we last heard ourselves has come
@@ -87,6 +88,8 @@ class JoinedHub(Hub):
         self._mark = mark
         self._box = Box(mark, f"{os.getpid()}-{secrets.token_hex(6)}")
         self._heard: dict[str, tuple[int, float]] = {}  # by sender the last letter's number, and when it came
+        self._echoed = 0  # the number of the last letter of ours that we heard
+        self._echo = asyncio.Event()  # set with the next
         self._echo_at = 0.0  # monotonic: when we last heard ourselves
         self._sound_s = 0.0  # the same by the server's clock
         self._doubt = asyncio.Event()
@@ -144,6 +147,13 @@ class JoinedHub(Hub):
         super().note(topic, text)
         self._box.note(topic, text)
 
+    async def spread(self) -> None:
+        number = self._box.number + 1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SPREAD_S):
+                while self.sound and self._echoed < number:
+                    await self._echo.wait()
+
     def _phone_came(self, credential: str, at_s: float) -> None:
         super()._phone_came(credential, at_s)
         self._box.connected(credential, at_s)
@@ -179,13 +189,16 @@ class JoinedHub(Hub):
         elif letter.mark != self._mark:
             self._cannot_read("it is of another installation, or one with another CODRIVER_SECRET_KEY")
         elif letter.sender == self._box.sender:
-            self._hear_ourselves()
+            self._hear_ourselves(letter)
         else:
             self._count(letter)
             self._apply(letter)
 
-    def _hear_ourselves(self) -> None:
+    def _hear_ourselves(self, letter: Letter) -> None:
         self._echo_at = time.monotonic()
+        self._echoed = letter.number
+        self._echo.set()
+        self._echo = asyncio.Event()
         self._sound_s = self._running().now_s()
         if not self.sound:
             self.sound, self._troubled = True, False

@@ -138,6 +138,9 @@ class Hub:
         credential, and ``doubt``, when notes may have been missed."""
         self._heeding[topic].append(act)
 
+    async def spread(self) -> None:
+        """Until what was told so far has gone to every process, or for a moment where that cannot be."""
+
     # Who watches
 
     def held_with(self, credential: str) -> int:

@@ -109,6 +109,7 @@ async def remove_driver(desk: Desk, caller: Office, driver_id: str) -> None:
     for key in await desk.journal.transact(remove):
         desk.hub.tell_revoked(key)
     desk.hub.tell_fleet(caller.account.id)
+    await desk.hub.spread()
 
 
 async def add_vehicle(desk: Desk, caller: Office, given: Fields) -> Vehicle:

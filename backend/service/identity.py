@@ -138,6 +138,7 @@ async def revoke_key(desk: Desk, caller: Office, key_id: str) -> None:
     if gone is None:
         raise Refusal("ERR_NOT_FOUND", "There is no such key.", "id")
     desk.hub.tell_revoked(gone)
+    await desk.hub.spread()
 
 
 async def change_settings(desk: Desk, caller: Office, change: Callable[[Settings], Settings]) -> Settings:
@@ -152,6 +153,7 @@ async def change_settings(desk: Desk, caller: Office, change: Callable[[Settings
 
     settings = await desk.journal.transact(save)
     desk.hub.note("account", caller.account.id)
+    await desk.hub.spread()
     return settings
 
 
@@ -216,6 +218,7 @@ async def revoke_device(desk: Desk, caller: Office, device_id: str) -> None:
     if gone is None:
         raise Refusal("ERR_NOT_FOUND", "There is no such device.", "id")
     desk.hub.tell_revoked(gone)
+    await desk.hub.spread()
 
 
 def _phone(row: people.Row) -> PairedPhone:

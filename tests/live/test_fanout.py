@@ -220,6 +220,22 @@ async def test_notes_are_heeded_in_every_process(hub: Apart) -> None:
     assert heard_here == heard_there == ["acme"]
 
 
+async def test_who_waits_until_it_has_spread_finds_it_everywhere(hub: Apart) -> None:
+    noted: list[str] = []
+    hub.watched.heed("account", noted.append)
+    for number in range(20):
+        hub.told.note("account", str(number))
+        await hub.told.spread()
+        assert await soon(lambda number=number: noted[-1:] == [str(number)])
+
+
+async def test_nobody_waits_long_for_what_cannot_spread(hub: Apart, own_redis: RedisServer) -> None:
+    own_redis.freeze()
+    hub.told.note("account", "acme")
+    async with asyncio.timeout(2):
+        await hub.told.spread()
+
+
 async def test_no_password_is_in_the_log(
     shelf: Shelf, own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,6 +249,12 @@ async def test_no_password_is_in_the_log(
         JoinedHub("redis://:wrong-secret@localhost:port/0", "test")
     assert "are not heard" in caplog.text
     assert "secret" not in caplog.text + refused.value.text
+
+
+async def soon(condition: Callable[[], bool]) -> bool:
+    """Within what a request would take to come."""
+    await until(condition, 0.1)
+    return True
 
 
 async def heard(line: Line) -> Word:
