@@ -123,21 +123,21 @@ def delete_routes(conn: Connection, account_id: str, date: str | None) -> int:
 
 
 def without(route: Route | None, stays: Callable[[str, str], bool]) -> Route | None:
-    """The route with those of its stops alone whose order stays, and without visits to the depot that have become
-    idle: before all orders, behind them, or one after the other."""
+    """The route with those of its stops alone whose order stays; where one goes, without visits to the depot that have
+    become idle (before all orders, or one after the other), and without what is behind the last order."""
     if route is None:
         return None
+    if all(stop.order_id is None or stays(stop.order_id, route.date) for stop in route.stops):
+        return route
     kept: list[Stop] = []
     for stop in route.stops:
         loaded = any(each.order_id for each in kept[_last_depot(kept) :])
         if stays(stop.order_id, route.date) if stop.order_id else stop.type != "depot" or loaded:
             kept.append(stop)
-    while kept and kept[-1].type == "depot":
+    while kept and kept[-1].order_id is None:
         kept.pop()
-    if len(kept) == len(route.stops):
-        return route
     stops = tuple(msgspec.structs.replace(stop, number=number) for number, stop in enumerate(kept, 1))
-    return msgspec.structs.replace(route, stops=stops, cut=True)
+    return msgspec.structs.replace(route, stops=stops)
 
 
 def _last_depot(stops: Sequence[Stop]) -> int:
