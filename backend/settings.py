@@ -72,10 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "CODRIVER_DATABASE_URL is postgresql://user:password@host:port/name, or unset for SQLite.",
                 "CODRIVER_DATABASE_URL",
             )
-        if self.redis_url and urlsplit(self.redis_url).scheme not in ("redis", "rediss", "unix"):
+        if self.redis_url and not _is_redis(self.redis_url):
             raise Refusal(
                 "ERR_SETTING_INVALID",
-                "CODRIVER_REDIS_URL must begin with redis://, rediss:// or unix://.",
+                "CODRIVER_REDIS_URL is redis://[user:password@]host[:port][/number], rediss://… with TLS, or unix://….",
                 "CODRIVER_REDIS_URL",
             )
         if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
@@ -119,3 +119,11 @@ def _names_a_geocoder(setting: str) -> bool:
     except ValueError:
         return False
     return sound and kind in ("photon", "nominatim") and url.isprintable() and " " not in url
+
+
+def _is_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("redis", "rediss", "unix") and parts.port != 0
+    except ValueError:
+        return False

@@ -31,7 +31,7 @@ def work(number: int, pulse: server.Pulse) -> None:
 
 def hurry() -> None:
     logging.basicConfig(level=logging.INFO)
-    workers.HUNG_S = 3.0
+    workers.HUNG_S = 5.0
     workers.PAUSE_S = (0.1, 1.0)
 
 

@@ -92,7 +92,7 @@ def test_all_may_be_stopped_for_a_while_and_go_on(many: Serving) -> None:
     everybody = [many.process.pid, *(before := pids(many))]
     for pid in everybody:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(5)  # longer than one that hangs may
+    time.sleep(6)  # longer than one that hangs may
     for pid in everybody:
         os.kill(pid, signal.SIGCONT)
     time.sleep(1)
