@@ -62,6 +62,7 @@ def merged(conn: Connection, group: Group) -> Row | None:
 
 def replace(conn: Connection, groups: Sequence[tuple[Group, Row]]) -> None:
     """Put merged chunks in the place of theirs; raises ``Gone``, to be rolled back, where one is there no more."""
+    tracks.hold(conn, {group.driver_id for group, _ in groups})
     for group, _ in groups:
         if conn.execute(delete(chunks).where(*_members(group))).rowcount != len(group.ids):
             raise Gone(group.driver_id)

@@ -108,6 +108,12 @@ def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
     _shelf(conn).clear(conn, before_ms, now_ms)
 
 
+def hold(conn: Connection, driver_ids: Iterable[str]) -> None:
+    """Call before chunks of these drivers are exchanged: until the commit nobody else stores positions of theirs, and
+    so nobody is looking for repeats in chunks that go."""
+    _shelf(conn).hold(conn, driver_ids)
+
+
 def insert_chunks(conn: Connection, rows: list[Row]) -> None:
     """Store chunks as they are, in place of others that hold the same fixes."""
     _shelf(conn).insert(conn, rows)

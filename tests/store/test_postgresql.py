@@ -4,6 +4,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,9 +16,10 @@ from sqlalchemy import Connection, insert, select, text
 
 from backend.domain.errors import Refusal
 from backend.domain.positions import unpack_times_ms
-from backend.store import tracks
+from backend.store import compaction, tracks
 from backend.store.database import Database
 from backend.store.journal import Journal
+from backend.store.postgresql import chunks as postgresql_chunks
 from backend.store.postgresql import engine as engine_module
 from backend.store.postgresql.partitions import WEEK_MS, name_of, week_of
 from backend.store.tables import chunks, position_ids, skills, tails
@@ -112,6 +114,35 @@ async def test_a_line_that_breaks_at_a_commit_loses_and_doubles_nothing(
     await journal.close()
     database.close()
     line.close()
+
+
+async def test_chunks_are_not_exchanged_while_somebody_looks_for_repeats_in_them(
+    journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await journal.append("ana", drive(0, 100))
+    groups = await database.read(lambda conn: compaction.ripe(conn, "ana", 0, 1 << 50))
+    made = [(group, await database.read(partial(_merged, group))) for group in groups]
+    looking, exchanged = threading.Event(), threading.Event()
+    genuine = postgresql_chunks.bodies
+
+    def bodies(*given: Any) -> Any:
+        looking.set()
+        exchanged.wait(0.7)
+        return genuine(*given)
+
+    monkeypatch.setattr(postgresql_chunks, "bodies", bodies)
+    again = asyncio.create_task(journal.append("ana", drive(0, 100)))
+    await asyncio.to_thread(looking.wait, 10)
+    exchanging = asyncio.create_task(journal.transact(lambda conn: compaction.replace(conn, made)))
+    exchanging.add_done_callback(lambda _: exchanged.set())
+    async with asyncio.timeout(10):
+        assert (await again).duplicates == 100
+        await exchanging
+    assert len(await database.read(lambda conn: times(conn, "ana"))) == 100
+
+
+def _merged(group: compaction.Group, conn: Connection) -> Any:
+    return compaction.merged(conn, group)
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,11 @@ def locked(conn: Connection, driver_ids: Iterable[str]) -> dict[str, Tail]:
     return {row.driver_id: _tail(row.last_ms, row.recent) for row in rows}
 
 
+def hold(conn: Connection, driver_ids: Iterable[str]) -> None:
+    """The same for whoever does not need the tails."""
+    locked(conn, driver_ids)
+
+
 def move(conn: Connection, changed: Mapping[str, Tail]) -> None:
     """Write the tails of drivers who have moved on."""
     given = {

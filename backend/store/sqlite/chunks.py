@@ -41,6 +41,10 @@ def bodies(conn: Connection, driver_id: str, found: Sequence[Any]) -> Iterable[b
     return conn.scalars(select(chunks.c.body).where(chunks.c.id.in_([span.id for span in found])))
 
 
+def hold(conn: Connection, driver_ids: Iterable[str]) -> None:
+    """Whoever writes is alone."""
+
+
 def forget(conn: Connection, driver_id: str, before_ms: int) -> None:
     """Nothing of a driver is kept beside the chunks."""
 
