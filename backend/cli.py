@@ -89,7 +89,6 @@ def serve(
             "It is for demonstrations and tests, on a loopback address only.", param_hint="--clock"
         )
     settings = _settings(data_dir=data, public_url=public_url, log_level=log_level)
-    serving.log_to_stderr(settings.log_level)
     with _refusals():
         sys.exit(serving.serve(settings, Clock(*clock) if clock else Clock(), host, port, workers))
 

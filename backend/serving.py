@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
     Refuses with ``ERR_ADDRESS`` where the address cannot be had, with ``ERR_WORKERS`` where the settings have nothing
     that several processes may use together.
     """
+    server.log_to_stderr(settings.log_level, settings.log_format)
     if workers == 1:
         if settings.database_url.startswith("postgres") and not settings.redis_url:
             log.info("no other process may serve this database: CODRIVER_REDIS_URL is not set")
@@ -39,13 +39,6 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
         with operator.serving_at(settings, address), tempfile.TemporaryDirectory(prefix="codriver-") as folder:
             work = partial(_work, settings, clock, host, reserved.getsockname()[1], address, workers, Path(folder))
             return server.run_many(work, workers, lambda: print(f"Codriver serves on {address}", flush=True))
-
-
-def log_to_stderr(level: str, process: int | None = None) -> None:
-    """``process`` is the number of this one, where there are several."""
-    name = "" if process is None else f"[{process}] "
-    form = f"%(asctime)s %(levelname)s {name}%(name)s %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=level.upper(), format=form)
 
 
 def _check(settings: Settings, workers: int) -> None:
@@ -77,6 +70,6 @@ def _work(
     pulse: server.Pulse,
 ) -> None:
     """One of several, in a process of its own."""
-    log_to_stderr(settings.log_level, number)
+    server.log_to_stderr(settings.log_level, settings.log_format, number)
     app = create_app(settings, clock, address, OneOf(number, workers, folder))
     server.run(app, server.bind(host, port, shared=True), pulse=pulse)

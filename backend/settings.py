@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``geocoder``: where addresses are looked up, ``photon+https://…`` or ``nominatim+https://…``, a query in which goes
     along with each request; empty means nowhere: then only the addresses of the account's own locations are known.
     ``map_style_url``: a MapLibre style for the map pages; empty means a plain built-in one that needs no network.
+    ``log_format``: ``text`` for people or ``json``, an object a line, for machines.
     ``max_concurrent_requests``: for each key of ``/v1``, where its account does not say otherwise; 0 is no limit.
     ``max_attachment_bytes``: the largest photo or document a phone may send.
     """
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     geocoder: str = ""
     map_style_url: str = ""
     log_level: str = "INFO"
+    log_format: Literal["text", "json"] = "text"
     max_concurrent_requests: int = 5
     max_attachment_bytes: int = 15 * 1024 * 1024
 

@@ -7,7 +7,6 @@ import logging
 import resource
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ import uvicorn
 from backend.domain.errors import Refusal
 from backend.server import sockets
 from backend.server.http import HardenedHttp
+from backend.server.requests import LoggedRequests
 from backend.server.sockets import HardenedWebSocket
 from backend.server.workers import BEAT_S, Pulse
 
@@ -25,8 +25,6 @@ DRAIN_SECONDS = 5.0
 """At shutdown, for requests that are being worked on."""
 KEEP_ALIVE_SECONDS = 15
 """Between two requests on one connection."""
-SLOW_SECONDS = 1.0
-"""A request that took longer is logged."""
 UNACKNOWLEDGED_MS = 30_000
 """How long the kernel waits for a peer that takes nothing of what was written."""
 UNSENT_BYTES = 64 * 1024
@@ -46,7 +44,7 @@ def run(app: Any, listener: socket.socket, *, trusted_proxies: str = "", pulse: 
     _allow_many_files()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # below, it logs addresses of websockets, tokens and all
     config = uvicorn.Config(
-        LoggedRequests(app),
+        LoggedRequests(Started(app)),
         http=HardenedHttp,
         ws=HardenedWebSocket,
         loop="uvloop",
@@ -148,36 +146,14 @@ class Server(uvicorn.Server):
             self._captured_signals.clear()  # uvicorn would raise them again, and the process not end with 0
 
 
-class LoggedRequests:
-    """One line for each request that was refused, failed or slow; for all of them at level DEBUG.
-
-    A line shows the route's pattern and never the path: paths hold tracking codes, queries hold keys.
-    """
+class Started:
+    """The application, which tells without a trace what it refuses to start for."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, _in_a_line(send) if scope["type"] == "lifespan" else send)
-            return
-        began = time.perf_counter()
-        status = 0
-
-        async def noting(message: Any) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, noting)
-        finally:
-            seconds = time.perf_counter() - began
-            level = logging.INFO if status >= 400 or seconds > SLOW_SECONDS else logging.DEBUG
-            if log.isEnabledFor(level):
-                route = scope.get("path_template") or "(no route)"
-                log.log(level, "%s %s %s %.1f ms", scope["method"], route, status or "unanswered", seconds * 1000)
+        await self.app(scope, receive, _in_a_line(send) if scope["type"] == "lifespan" else send)
 
 
 def _allow_many_files() -> None:

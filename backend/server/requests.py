@@ -1,0 +1,64 @@
+"""What is told of each request: its line in the log, and the name by which it is found there."""
+
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+from backend.server.logs import request_id
+
+SLOW_SECONDS = 1.0
+"""A request that took longer is logged."""
+HEADER = b"x-request-id"
+_given = re.compile(rb"[A-Za-z0-9._:-]{8,64}").fullmatch
+
+log = logging.getLogger("codriver.server")
+
+
+class LoggedRequests:
+    """One line for each request that was refused, failed or slow; for all of them at level DEBUG.
+
+    A line shows the route's pattern and never the path: paths hold tracking codes, queries hold keys. A request is
+    named by the proxy's ``X-Request-Id`` or by one of ours, which its answer and all that is logged for it carry.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        named = _named(scope)
+        request_id.set(named)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def noting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], (HEADER, named.encode())]}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            seconds = time.perf_counter() - began
+            level = logging.INFO if status >= 400 or seconds > SLOW_SECONDS else logging.DEBUG
+            if log.isEnabledFor(level):
+                route, took = scope.get("path_template") or "(no route)", round(seconds * 1000, 1)
+                fields = {"method": scope["method"], "route": route, "status": status, "milliseconds": took}
+                text = (scope["method"], route, status or "unanswered", took)
+                log.log(level, "%s %s %s %.1f ms", *text, extra={"fields": fields})
+
+
+def _named(scope: Any) -> str:
+    for name, value in scope["headers"]:
+        if name == HEADER:
+            return value.decode() if _given(value) else secrets.token_hex(8)
+    return secrets.token_hex(8)
