@@ -171,13 +171,15 @@ class Trip:
         """The least travel seconds below ``bound`` that a pair adds, and the order with it; None if it cannot be."""
         first, second = self._problem.stops[pickup], self._problem.stops[delivery]
         found: tuple[float, Order] | None = None
-        for position in range(len(self.order) + 1):
-            trip = self._with(self.with_stop(pickup, position))
+        way = travelled(self._matrix, self.vehicle, self.order)
+        tried = [self.with_stop(pickup, position) for position in range(len(self.order) + 1)]
+        costs = [travelled(self._matrix, self.vehicle, order) - way for order in tried]
+        for spent, position in sorted(zip(costs, range(len(tried)), strict=True)):
+            if spent >= bound:
+                break
+            trip = self._with(tried[position])
             if not trip.in_time:
                 continue
-            spent = travelled(self._matrix, self.vehicle, trip.order) - travelled(
-                self._matrix, self.vehicle, self.order
-            )
             within = range(position + 1, self._reach(first, position) + 1)
             place = trip.best(delivery, second, self._starts[delivery], bound - spent, within)
             if place:
