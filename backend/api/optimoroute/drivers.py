@@ -147,10 +147,10 @@ def _vehicle(given: str | Vehicle | UnsetType) -> VehicleName | UnsetType:
     match given:
         case str():
             return VehicleName(external_id=given)
-        case Vehicle(external_id=None, registration=None):
-            raise Refusal("ERR_INVALID_PARAM_FORMAT", "A vehicle is named by externalId or registration.")
         case Vehicle(external_id=external_id, registration=registration):
-            return VehicleName(external_id, registration)
+            if not external_id and not registration:
+                raise Refusal("ERR_INVALID_PARAM_FORMAT", "A vehicle is named by externalId or registration.")
+            return VehicleName(external_id or None, registration or None)
     return UNSET
 
 

@@ -203,7 +203,11 @@ CASES = [
         bulk(
             done(
                 D1
-                | {"assignedVehicle": {"externalId": "V1"}, "vehicleCapacity2": 40, "vehicleCapacity3": 40}
+                | {
+                    "assignedVehicle": {"externalId": "V1", "registration": ""},
+                    "vehicleCapacity2": 40,
+                    "vehicleCapacity3": 40,
+                }
                 | {"startLocation": YARD | {"type": "custom"}, "endLocation": {"type": "startLocation"}}
             )
         ),
@@ -262,6 +266,7 @@ CASES = [
                 D1 | {"startLocation": {"type": "startLocation"}},
                 D1 | {"endLocation": {"type": "home"}},
                 D1 | {"assignedVehicle": {}},
+                D1 | {"assignedVehicle": {"externalId": "", "registration": ""}},
                 D1 | {"vehicleCapacity2": "many"},
                 D1 | {"enabled": 1},
             ],

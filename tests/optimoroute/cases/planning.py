@@ -253,6 +253,11 @@ CASES = [
             refused("ERR_ORD_WITH_INVALID_LOC", ordersWithInvalidLocation=["LOST"]),
             useOrderObjects=[{"orderNo": "O1"}, {"orderNo": "LOST"}],
         ),
+        # Where none is named, those that are somewhere are planned.
+        settings(planningSeconds=0.2),
+        plan(DAY),
+        get("get_scheduling_info", {"success": True, "orderScheduled": True, **MORE}, orderNo="O1"),
+        get("get_scheduling_info", {"success": True, "orderScheduled": False}, orderNo="LOST"),
     ),
     Case(
         "Drivers that are named and not there, or there twice, are told; without drivers or orders nothing is planned.",
