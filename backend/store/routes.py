@@ -137,7 +137,7 @@ def without(route: Route | None, stays: Callable[[str, str], bool]) -> Route | N
     while kept and kept[-1].order_id is None:
         kept.pop()
     stops = tuple(msgspec.structs.replace(stop, number=number) for number, stop in enumerate(kept, 1))
-    return msgspec.structs.replace(route, stops=stops)
+    return msgspec.structs.replace(route, stops=stops, cut=True)
 
 
 def _last_depot(stops: Sequence[Stop]) -> int:
