@@ -1,6 +1,7 @@
 """Between a client and PostgreSQL: passes everything on, until it is told to cut the line at a commit."""
 
 import contextlib
+import shutil
 import socket
 import tempfile
 import threading
@@ -26,6 +27,7 @@ class Severing:
 
     def close(self) -> None:
         self._listener.close()
+        shutil.rmtree(self.folder)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
