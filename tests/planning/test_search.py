@@ -57,9 +57,9 @@ def problems(draw: st.DrawFn) -> Problem:
     stops = [
         stop(
             f"S{i}",
-            draw(STEPS),
+            step := draw(STEPS),
             service_s=draw(st.sampled_from([0, 300])),
-            check_in_s=draw(st.sampled_from([0, 0, 240])),
+            check_in_s=0 if step % 3 else 240,  # it is the location's
             windows=draw(WINDOWS),
             kind=draw(st.sampled_from(["delivery", "pickup", "task"])),
             load=(draw(st.integers(0, 3)), draw(st.integers(0, 1)), 0, 0),
