@@ -79,8 +79,9 @@ async def set_statuses(
             if isinstance(record, Record):
                 at_ms = latest[record.order.id] = max(now_ms, latest.get(record.order.id, 0) + 1)
                 said.append(_said(desk, office, record, wanted, at_ms, places))
-        off = {fact.order_id for fact in said if fact.status is Status.UNSCHEDULED and fact.on_plan}
-        _plan_without(conn, office.account.id, [record for record in records if record.order.id in off])
+        last_word = {fact.order_id: fact.status for fact in said}
+        off = [record for record in records if last_word[record.order.id] is Status.UNSCHEDULED]
+        _plan_without(conn, office.account.id, off)
         if said:
             settle.settle_office(conn, office.account, said, now_ms)
         after = orders.resolve(conn, office, [name for name, _ in asked])
@@ -134,10 +135,11 @@ def _said(
 
 
 def _plan_without(conn: Connection, account_id: str, records: Sequence[Record]) -> None:
-    """Takes these orders off the plan."""
+    """Takes those of these orders that are on the plan off it."""
     on = {record.planned_route_id for record in records if record.planned_route_id}
-    routes.leave_plan(conn, account_id, on, {record.order.id for record in records})
-    store.place_orders(conn, [msgspec.structs.replace(record, planned_route_id=None) for record in records])
+    if on:
+        routes.leave_plan(conn, account_id, on, {record.order.id for record in records})
+        store.place_orders(conn, [msgspec.structs.replace(record, planned_route_id=None) for record in records])
 
 
 def _at(given: int | str | None, zone_name: str) -> int | None:

@@ -225,7 +225,11 @@ CASES = [
         plan(DAY),
         planned({"D1": ["O1", "O3"]}),
         details({"O1": {"status": "on_route"} | TRACKED, "O3": {"status": "scheduled"} | TRACKED}),
-        # What is called scheduled is that as long as the plan has it.
+        # The last word of a call counts; what is called scheduled is that as long as the plan has it.
+        update(
+            *(word("O3", {"status": "scheduled"} | TRACKED, status=status) for status in ("unscheduled", "scheduled"))
+        ),
+        planned({"D1": ["O1", "O3"]}),
         update(word("O3", {"status": "scheduled"} | TRACKED, status="scheduled")),
         post("create_or_update_orders", {"orders": [{"orderNo": "O3", "date": "2026-03-03"}]}),
         details({"O3": {"status": "unscheduled"} | TRACKED}),
