@@ -15,7 +15,7 @@ WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -
 	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test system lint format bench load torture lock clean
+.PHONY: help install demo test system lint format bench load torture soak lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: install ## the benchmarks: ratios measured in one run
 
 torture: install system ## 200 kills of a server while fleets drive, and nothing acknowledged lost; KILLS=20 for fewer
 	@$(BIN)/python -m pytest tests/whole_day/test_torture.py --kills $(or $(KILLS),200) -s
+
+soak: install system ## a simulated week on one server, whose memory and open files come back to where they were; DAYS=3 for less
+	@$(BIN)/python -m pytest tests/whole_day/test_soak.py --days $(or $(DAYS),7) -s
 
 load: install .make/load ## two minutes of the steady mix against a server of its own; SHAPE=storm, OPTIONS=… for others
 	@$(BIN)/python -m loadtests.run --locust .venv-load/bin/locust --shape $(or $(SHAPE),steady) $(OPTIONS)

@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills", type=int, default=3, help="how often the server is killed in tests/whole_day/test_torture"
     )
+    parser.addoption("--days", type=int, default=2, help="how many days tests/whole_day/test_soak.py drives")
 
 
 def pytest_configure(config: pytest.Config) -> None:
