@@ -177,8 +177,9 @@ def blank(settings: Settings, order_id: str, order_no: str | None, date: str, lo
 def new_location(draft: LocationDraft, fresh: Location, *, by_address: bool = False) -> Location:
     """A place that was not known before; ``fresh`` is one of which nothing is said.
 
-    A bare number is refused as a place that does not exist, anything else without coordinates as one that is not
-    valid; with ``by_address`` an address is looked for, see :func:`geocoded`.
+    A number that says nothing of where it is or what it is called is refused as a place that does not exist, anything
+    else without coordinates as one that is not valid; with ``by_address`` an address is looked for, see
+    :func:`geocoded`.
     """
     named = [text for text in (draft.location_no, draft.address, draft.name) if text]
     if draft.latitude is not UNSET and draft.longitude is not UNSET:
@@ -188,7 +189,8 @@ def new_location(draft: LocationDraft, fresh: Location, *, by_address: bool = Fa
         return _named(amend_location(fresh, draft))
     if by_address and draft.address:
         return geocoded(_named(amend_location(fresh, draft)), draft)
-    if draft.location_no and not (draft.address or draft.name):
+    half = draft.latitude is not UNSET or draft.longitude is not UNSET
+    if draft.location_no and not (draft.address or draft.name or half):
         raise Refusal("ERR_LOC_NON_EXISTING_LOC", "The location with the given location number does not exist.")
     raise Refusal("ERR_LOC_NOT_VALID", "A new location needs latitude and longitude.")
 

@@ -78,6 +78,8 @@ def test_coordinates_make_an_invalid_place_valid() -> None:
         (LocationDraft(location_no="L9"), "ERR_LOC_NON_EXISTING_LOC"),
         (LocationDraft(location_no="L9", notes="gate"), "ERR_LOC_NON_EXISTING_LOC"),
         (LocationDraft(location_no="L9", name="Shop"), "ERR_LOC_NOT_VALID"),
+        (LocationDraft(location_no="L9", latitude=1), "ERR_LOC_NOT_VALID"),
+        (LocationDraft(location_no="L9", longitude=2), "ERR_LOC_NOT_VALID"),
         (LocationDraft(name="Shop"), "ERR_LOC_NOT_VALID"),
         (LocationDraft(name="Shop", latitude=1), "ERR_LOC_NOT_VALID"),
         (LocationDraft(latitude=1, longitude=2), "ERR_LOC_NOT_VALID"),
