@@ -18,9 +18,11 @@ LONGEST_RETRY_S = 5.0
 
 
 class Onlooker(FastHttpUser):
-    """Keeps one websocket open, and opens it anew, each time later, when it breaks."""
+    """Keeps one websocket open at ``path``, and opens it anew, each time later, when it breaks."""
 
     abstract = True
+    path = ""
+    headers: tuple[str, ...] = ()
 
     def on_start(self) -> None:
         """Open it."""
@@ -33,10 +35,6 @@ class Onlooker(FastHttpUser):
         self.on = False
         self.reader.kill()
 
-    def address(self) -> tuple[str, list[str]]:
-        """Path and headers of the websocket."""
-        raise NotImplementedError
-
     def opened(self, socket: websocket.WebSocket) -> None:
         """The websocket is open."""
 
@@ -47,11 +45,12 @@ class Onlooker(FastHttpUser):
         pause = 0.5
         while self.on:
             begun = time.monotonic()
-            path, headers = self.address()
             name = f"{type(self).__name__} connect"
             try:
                 socket = websocket.create_connection(
-                    self.world.url.replace("http", "ws", 1) + path, header=headers, timeout=ANSWER_WITHIN_S
+                    self.world.url.replace("http", "ws", 1) + self.path,
+                    header=list(self.headers),
+                    timeout=ANSWER_WITHIN_S,
                 )
                 fire("WS", name, begun)
                 socket.settimeout(None)
@@ -71,9 +70,12 @@ class Map(Onlooker):
 
     weight = 2
 
-    def address(self) -> tuple[str, list[str]]:
-        """The live map of the account."""
-        return "/live", [f"Authorization: Bearer {self.world.key}"]
+    path = "/live"
+
+    def on_start(self) -> None:
+        """With the account's key."""
+        self.headers = (f"Authorization: Bearer {self.environment.world.key}",)
+        super().on_start()
 
     def opened(self, socket: websocket.WebSocket) -> None:
         """Ask for everybody, as the page does."""
@@ -112,16 +114,13 @@ class Recipient(Onlooker):
         codes = self.environment.world.trackings
         self.code = random.choice(codes) if codes else None
         if self.code is not None:
+            self.path = f"/t/{self.code}/live"
             super().on_start()
 
     def on_stop(self) -> None:
         """Close the page."""
         if self.code is not None:
             super().on_stop()
-
-    def address(self) -> tuple[str, list[str]]:
-        """The page's own websocket."""
-        return f"/t/{self.code}/live", []
 
     @task
     def reload(self) -> None:

@@ -393,9 +393,8 @@ def test_a_server_that_is_not_there_is_told_without_its_password(
 
 def test_a_database_of_another_program_is_refused_and_left_as_it_is(postgresql: Cluster, engine: str) -> None:
     url = postgresql.empty()
-    name = url.partition("/test")[2].partition("?")[0]
-    postgresql.execute("CREATE TABLE orders (id int)", f"test{name}")
+    postgresql.execute("CREATE TABLE orders (id int)", name := "test" + url.partition("/test")[2].partition("?")[0])
     with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
         Database.open(url)
-    postgresql.execute("INSERT INTO orders VALUES (1)", f"test{name}")
+    postgresql.execute("INSERT INTO orders VALUES (1)", name)
     postgresql.drop(url)
