@@ -71,16 +71,29 @@ def _with_ends(route: DayRoute) -> list[DayStop]:
     """The stops between where the route starts, as number 0, and where it ends: there clients look for them."""
     planned, last = route.route, route.stops[-1].stop
     way_m = planned.distance_m - sum(each.stop.distance_m for each in route.stops)
-    start = route.start and _end(route.start, 0, planned.start_s, 0, 0)
-    end = route.end and _end(route.end, last.number + 1, planned.end_s, planned.end_s - last.departure_s, way_m)
-    return [each for each in (start, *route.stops, end) if each is not None]
+    stops = list(route.stops)
+    if route.start is not None:
+        stops.insert(0, _end(route.start, 0, planned.start_s, 0, 0))
+    if route.end is not None:
+        stops.append(_end(route.end, last.number + 1, planned.end_s, planned.end_s - last.departure_s, way_m))
+    return stops
 
 
 def _end(place: Place, number: int, at_s: int, travel_s: int, distance_m: int) -> DayStop:
-    where = {"latitude": place.latitude, "longitude": place.longitude}
-    way = {"travel_s": max(0, travel_s), "distance_m": max(0, distance_m)}
-    stop = Stop(number, None, arrival_s=at_s, start_s=at_s, departure_s=at_s, type="depot", **where, **way)
-    return DayStop(stop=stop, location=Location(id="", name=place.address, address=place.address, **where))
+    stop = Stop(
+        number,
+        None,
+        place.latitude,
+        place.longitude,
+        arrival_s=at_s,
+        start_s=at_s,
+        departure_s=at_s,
+        travel_s=max(0, travel_s),
+        distance_m=max(0, distance_m),
+        type="depot",
+    )
+    where = Location("", name=place.address, address=place.address, latitude=place.latitude, longitude=place.longitude)
+    return DayStop(stop=stop, location=where)
 
 
 def _stop(stop: DayStop, zone: ZoneInfo) -> Answer:
