@@ -208,9 +208,10 @@ class JoinedHub(Hub):
     def _count(self, letter: Letter) -> None:
         """Was one missed before this one?"""
         now = time.monotonic()
-        number, _ = self._heard.get(letter.sender, (letter.number - 1, now))
+        known = self._heard.get(letter.sender)
+        number = known[0] if known is not None else 0
         if letter.number != number + 1:
-            self.missed += 1
+            self.missed += known is not None  # of a sender that is new to us, or was forgotten, nobody can tell
             self._miss()
         self._heard[letter.sender] = (letter.number, now)
         if letter.farewell:

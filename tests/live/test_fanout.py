@@ -133,6 +133,15 @@ async def test_a_letter_that_is_missing_is_noticed(hub: Apart, shelf: Shelf) -> 
     assert hub.watched.missed == 1
 
 
+async def test_what_was_missed_of_a_process_that_was_forgotten_is_read_in_the_store(hub: Apart, shelf: Shelf) -> None:
+    socket = await watch(hub)
+    await until(lambda: hub.told._box.sender in hub.watched._heard)
+    hub.told._box.take()  # and never sent, while it was silent for so long
+    hub.watched._heard.clear()
+    shelf.positions["ana"] = at(1)
+    await until(lambda: socket.trail("ana"), HEALED_S)
+
+
 async def test_who_is_cut_off_from_redis_alone_is_not_overlooked(
     hub: Apart, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
