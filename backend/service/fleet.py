@@ -124,9 +124,14 @@ async def add_vehicle(desk: Desk, caller: Office, given: Fields) -> Vehicle:
     return await desk.journal.transact(add)
 
 
-async def change_vehicle(desk: Desk, caller: Office, vehicle_id: str, given: Fields) -> Vehicle:
+async def change_vehicle(
+    desk: Desk, caller: Office, vehicle_id: str, change_of: Callable[[Vehicle], Fields]
+) -> Vehicle:
+    """Change what ``change_of`` says of the vehicle as it is."""
+
     def change(conn: Connection) -> Vehicle:
         found = _found(fleet.vehicle(conn, caller.account.id, vehicle_id), "vehicle")
+        given = change_of(found)
         _check_codes(given, "features", codes.names(conn, caller.account.id, CodeKind.VEHICLE_FEATURE), "features")
         changed = msgspec.structs.replace(found, **given)
         fleet.save_vehicle(conn, caller.account.id, changed)

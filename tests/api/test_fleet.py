@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -128,6 +129,17 @@ def test_a_vehicle_and_a_location_can_be_created_changed_and_deleted(company: Co
     found = company.client.patch(f"/api/locations/{place['id']}", json={"latitude": 45.0, "longitude": 16.0}).json()
     assert found["valid"] is True
     assert company.client.delete(f"/api/locations/{place['id']}").status_code == 204
+
+
+def test_of_those_who_change_one_vehicle_at_once_nobody_undoes_another(company: Company) -> None:
+    path = "/api/vehicles/" + company.client.post("/api/vehicles", json={"registration": "ZG 1"}).json()["id"]
+    with ThreadPoolExecutor(4) as together:
+        for load in range(1, 6):
+            names = [f"capacity{n}" for n in range(1, 5)]
+            for answer in together.map(lambda name, load=load: company.client.patch(path, json={name: load}), names):
+                assert answer.status_code == 200, answer.text
+            vehicle = company.client.get(path).json()
+            assert [vehicle[name] for name in names] == [load] * 4
 
 
 @pytest.mark.parametrize("path", ["/api/skills", "/api/vehicle-features"])

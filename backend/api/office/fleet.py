@@ -114,8 +114,7 @@ async def get_vehicle(request: Call, vehicle_id: str) -> Response[bytes]:
 async def patch_vehicle(request: Call, vehicle_id: str) -> Response[bytes]:
     caller = await auth.office(request)
     desk, given = auth.desk_of(request), await body.read(request, _vehicle)
-    old = await fleet.vehicle(desk, caller, vehicle_id)
-    changed = await fleet.change_vehicle(desk, caller, vehicle_id, given.fields(old.capacities))
+    changed = await fleet.change_vehicle(desk, caller, vehicle_id, lambda old: given.fields(old.capacities))
     return body.reply(told.vehicle_out(changed))
 
 
