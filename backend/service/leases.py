@@ -61,9 +61,10 @@ async def recover(desk: Desk) -> None:
 
 
 async def keep_watch(desk: Desk) -> None:
-    """Beat for our own jobs and end those that are nobody's, until cancelled."""
-    if desk.database.alone:
-        return
+    """Beat for our own jobs and end those that are nobody's, until cancelled.
+
+    A process alone has such too: of which neither the plan nor the end could be stored, as while the disk was full.
+    """
     desk.hub.heed("stop", lambda job_id: _stop(desk, int(job_id)))
     watch = Watch()
     while True:

@@ -1,5 +1,6 @@
 """Plans between their start and their saving: what the planner found, and what changed in the meantime."""
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -68,6 +69,9 @@ class Told:
         self.routes.append((account_id, date, list(driver_ids)))
 
     def tell_facts(self, account_id: str) -> None:
+        pass
+
+    def heed(self, topic: str, act: Callable[[str], None]) -> None:
         pass
 
 
@@ -295,6 +299,28 @@ async def test_a_planning_that_does_not_end_when_it_is_stopped_is_told(
     with pytest.raises(Refusal) as refused:
         await plans.stop(desk, office, job_id)
     assert refused.value.code == "ERR_OPT_COULD_NOT_STOP"
+
+
+async def test_a_planning_whose_end_could_not_be_stored_is_not_under_way_for_ever(
+    company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise Refusal("ERR_STORAGE_FULL", "The disk is full; nothing was stored.")
+
+    desk, office, _ = company
+    await give(desk, office)
+    job_id = await plans.start(desk, office, PlanRequest(DAY, DAY))
+    with monkeypatch.context() as patched, pytest.raises(Refusal):
+        patched.setattr(desk.journal, "transact", full)
+        await desk.planner.find()
+    monkeypatch.setattr(leases, "BEAT_S", 0.02)
+    monkeypatch.setattr(leases, "SILENT_S", 0.5)
+    watching = asyncio.create_task(leases.keep_watch(desk))
+    async with asyncio.timeout(20):
+        while (await plans.status(desk, office, job_id)).status != "E":
+            await asyncio.sleep(0.02)
+    watching.cancel()
+    await plans.start(desk, office, PlanRequest(DAY, DAY))  # the date is free
 
 
 async def test_jobs_of_a_dead_process_have_failed(company) -> None:
