@@ -119,9 +119,8 @@ def build(
     for one, other in [*pairs, *((other, one) for one, other in pairs)]:
         if other in left_out and one in open_at:
             left_out.setdefault(one, RELATED)
-    stops = [
-        _stop(order, place, open_at[order.id] or (), shifts) for order, place in orders if order.id not in left_out
-    ]
+    own = _by_driver(shifts)
+    stops = [_stop(order, place, open_at[order.id] or (), own) for order, place in orders if order.id not in left_out]
     stops = _related(stops, (order for order, _ in orders), shifts)
     limits = [vehicle.capacities for vehicle in (*every_vehicle, *(s.vehicle for s in shifts if s.vehicle))]
     counted = tuple(any(each[load] for each in limits) for load in range(problem.LOADS))
@@ -212,7 +211,18 @@ def _of_day(order: Order, date: str, days: Calendar) -> list[tuple[int, int]]:
     return found
 
 
-def _stop(order: Order, place: Location, open_at: tuple[tuple[int, int], ...], shifts: Sequence[Shift]) -> problem.Stop:
+def _by_driver(shifts: Sequence[Shift]) -> dict[str, frozenset[str]]:
+    """The keys of each driver's shifts."""
+    found: dict[str, set[str]] = {}
+    for shift in shifts:
+        found.setdefault(shift.driver.id, set()).add(shift.key)
+    return {driver_id: frozenset(keys) for driver_id, keys in found.items()}
+
+
+def _stop(
+    order: Order, place: Location, open_at: tuple[tuple[int, int], ...], own: Mapping[str, frozenset[str]]
+) -> problem.Stop:
+    """``own`` are the keys of each driver's shifts."""
     assigned = order.assigned_driver_id
     return problem.Stop(
         key=order.id,
@@ -224,7 +234,7 @@ def _stop(order: Order, place: Location, open_at: tuple[tuple[int, int], ...], s
         load=_units(order.loads),
         skills=frozenset(order.skills),
         features=frozenset(order.vehicle_features),
-        vehicles=None if assigned is None else frozenset(s.key for s in shifts if s.driver.id == assigned),
+        vehicles=None if assigned is None else own.get(assigned, frozenset()),
         priority=_PRIORITIES[order.priority],
     )
 

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, insert, select, update
 
 from backend.domain.routes import Route, Stop
+from backend.store.parts import parts
 from backend.store.tables import drivers, routes
 
 
@@ -39,8 +40,11 @@ def on_dates(
 
 
 def by_ids(conn: Connection, account_id: str, ids: Iterable[str]) -> dict[str, RouteRecord]:
-    found = conn.execute(_of(account_id).where(routes.c.id.in_(list(ids)))).mappings()
-    return {row["id"]: _record(row) for row in found}
+    found = {}
+    for part in parts(ids):
+        for row in conn.execute(_of(account_id).where(routes.c.id.in_(part))).mappings():
+            found[row["id"]] = _record(row)
+    return found
 
 
 def last_sent(conn: Connection, account_id: str) -> str | None:
