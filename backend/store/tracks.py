@@ -75,6 +75,7 @@ def latest(conn: Connection, driver_ids: Iterable[str]) -> dict[str, Position]:
 
 def delete_before(conn: Connection, driver_id: str, before_ms: int) -> int:
     """Delete a driver's fixes older than ``before_ms``; tells how many."""
+    hold(conn, [driver_id])
     mine = chunks.c.driver_id == driver_id
     straddling = conn.execute(
         select(chunks.c.id, chunks.c.body).where(mine, chunks.c.last_ms >= before_ms, chunks.c.first_ms < before_ms)
@@ -109,8 +110,8 @@ def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
 
 
 def hold(conn: Connection, driver_ids: Iterable[str]) -> None:
-    """Call before chunks of these drivers are exchanged: until the commit nobody else stores positions of theirs, and
-    so nobody is looking for repeats in chunks that go."""
+    """Call before chunks of these drivers are exchanged or cut: until the commit nobody else stores positions of
+    theirs, and so nobody is looking for repeats in chunks that go."""
     _shelf(conn).hold(conn, driver_ids)
 
 
