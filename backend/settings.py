@@ -84,7 +84,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise Refusal(
                 "ERR_SETTING_INVALID", "CODRIVER_PUBLIC_URL must begin with http:// or https://.", "CODRIVER_PUBLIC_URL"
             )
-
         if self.geocoder and not _names_a_geocoder(self.geocoder):
             raise Refusal(
                 "ERR_SETTING_INVALID",
