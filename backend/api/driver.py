@@ -131,6 +131,7 @@ def _matches(given: str | None, etag: str) -> bool:
 
 async def _record(connection: Connection, read: Callable[[], Awaitable[bytes]]) -> bytes:
     device = await auth.device(connection)
+    field.admit(auth.desk_of(connection))
     recorded = await field.record(auth.desk_of(connection), device, *intake.JSON.positions(await read()))
     return msgspec.json.encode(recorded)
 
@@ -158,6 +159,7 @@ async def post_actions(request: Call) -> Response[bytes]:
     Each is stored once however often it is sent, and none is refused for coming in the wrong order.
     """
     device = await auth.device(request)
+    field.admit(auth.desk_of(request))
     actions = intake.JSON.actions(await request.body())
     return body.reply(Outcomes(await field.act(auth.desk_of(request), device, actions)))
 

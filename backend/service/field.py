@@ -27,6 +27,7 @@ __all__ = [
     "Recorded",
     "RouteChanged",
     "act",
+    "admit",
     "driver",
     "driver_day",
     "listen",
@@ -43,6 +44,15 @@ class Recorded(msgspec.Struct, frozen=True):
     accepted: int
     duplicates: int
     rejected: list[Rejected]
+
+
+def admit(desk: Desk) -> None:
+    """Refuse with ``ERR_OVERLOADED``, before a body is read, what would only join a long queue.
+
+    What is being read already may still come in: the queue itself refuses at twice this length.
+    """
+    if desk.journal.crowded:
+        raise Refusal("ERR_OVERLOADED", "Too much waits to be stored; try again in a moment.")
 
 
 async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Sequence[Rejected] = ()) -> Recorded:

@@ -61,6 +61,11 @@ class Journal:
     def commits(self) -> int:
         return self.took.count
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits already that what is only about to be read had better come back later."""
+        return any(lane.waiting >= MOST_WAITING // 2 or lane.bytes >= MOST_WAITING_BYTES // 2 for lane in self._lanes)
+
     async def transact(self, fn: Callable[[Connection], T]) -> T:
         """Run ``fn`` on a writer's thread and return what it returned, once that is on the disk.
 

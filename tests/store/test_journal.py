@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from backend.domain.errors import Refusal
 from backend.domain.positions import Position
+from backend.service import field
 from backend.store import journal as journal_module
 from backend.store import tracks
 from backend.store.batches import Batch, Tail
@@ -49,6 +51,24 @@ async def test_what_one_function_raises_undoes_its_own_change_alone(journal: Jou
     kinds = [type(answer).__name__ for answer in answers]
     assert kinds == ["int", "Refusal", "int", "IntegrityError", "ZeroDivisionError", "int"]
     assert await database.read(codes) == ["A", "B", "C"]
+
+
+async def test_half_a_queue_is_a_crowd_until_it_is_committed(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From then on phones are refused before their bodies are read: ``field.admit``."""
+    monkeypatch.setattr(journal_module, "MOST_WAITING", 6)
+    gate = threading.Event()
+    waiting = [asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))]
+    while journal.waiting != 1:
+        await asyncio.sleep(0)
+    assert not journal.crowded
+    waiting += [asyncio.create_task(journal.transact(add(f"S{n}"))) for n in range(2)]
+    while journal.waiting != 3:
+        await asyncio.sleep(0)
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        field.admit(SimpleNamespace(journal=journal))
+    gate.set()
+    await asyncio.gather(*waiting)
+    field.admit(SimpleNamespace(journal=journal))
 
 
 async def test_what_waits_shares_a_commit(journal: Journal) -> None:
