@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response
 
 from backend.domain.errors import Refusal
+from backend.domain.events import NO_NUL, UUID
 
 T = TypeVar("T")
 
@@ -33,6 +34,15 @@ class Page(msgspec.Struct, Generic[T], frozen=True, omit_defaults=True):
 JSON_LIMIT = 10 * 1024 * 1024
 _anything = msgspec.json.Decoder(msgspec.Raw)
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$"
+# What patterns mean, for those who are told that a text does not fit one.
+_MEANT = {
+    CLOCK: "a time of day from 00:00 to 23:59, with two digits each",
+    MOMENT: "a date and time such as 2020-01-30T15:54:02",
+    UUID: "a UUID",
+    NO_NUL: "a text without the character NUL",
+}
 
 
 async def read(request: Request[Any, Any, Any], decoder: "msgspec.json.Decoder[T]") -> T:
@@ -75,9 +85,17 @@ def check_text(body: bytes) -> None:
 
 def misfit(error: msgspec.ValidationError) -> Refusal:
     """What to say of JSON that has another shape than expected."""
-    text = str(error)
+    text = spoken(error)
     place = _PLACE.search(text)
     return Refusal("ERR_INVALID", _PLACE.sub("", text) + ".", place[1] or None if place else None)
+
+
+def spoken(error: msgspec.ValidationError) -> str:
+    """What does not fit, and where, with what a pattern means in place of the pattern."""
+    text = str(error)
+    for pattern, meaning in _MEANT.items():
+        text = text.replace(f"`str` matching regex {pattern!r}", meaning)
+    return text
 
 
 def malformed(error: Exception) -> Refusal:

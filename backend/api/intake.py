@@ -254,7 +254,7 @@ def _unreadable(item: Any, error: msgspec.ValidationError) -> Outcome:
     if not isinstance(item, dict):
         return Outcome(None, success=False, code="ERR_ACTION_INVALID", message="An action is an object.")
     given = item.get("id")
-    code, message = _fault(item) or ("ERR_ACTION_INVALID", f"{error}.")
+    code, message = _fault(item) or ("ERR_ACTION_INVALID", f"{body.spoken(error)}.")
     return Outcome(given if isinstance(given, str) else None, success=False, code=code, message=message)
 
 

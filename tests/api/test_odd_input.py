@@ -95,3 +95,24 @@ def test_a_time_is_believed_or_refused_by_name_at_its_boundaries(
     answer = company.driver().client.post("/driver/v1/positions", json={"positions": [fix]}).json()
     assert [each["code"] for each in answer["rejected"]] == ([code] if code else []), answer
     assert answer["accepted"] == (0 if code else 1)
+
+
+def test_a_text_of_the_wrong_form_is_told_which_form_is_right(company: Company) -> None:
+    """In words: nobody who sends a time should have to read a regular expression."""
+    order = {"orderNo": "A", "date": "2026-03-02", "location": {"locationName": "Shop", "latitude": 1, "longitude": 2}}
+    wrong = [
+        {"timeWindows": [{"twFrom": "8:00", "twTo": "17:00"}]},
+        {"allowedDateTimes": [{"from": "2026-03-02 08:00"}]},
+    ]
+    parts = company.v1("create_or_update_orders", {"orders": [order | each for each in wrong]})["orders"]
+    refused = company.client.post("/api/drivers", json={"name": "Ana", "workTime": {"from": "8", "to": "17:00"}}).json()
+    clock = "Expected a time of day from 00:00 to 23:59, with two digits each"
+    assert [part["message"] for part in parts] == [
+        f"{clock} - at `$.timeWindows[0].twFrom`.",
+        "Expected a date and time such as 2020-01-30T15:54:02 - at `$.allowedDateTimes[0].from`.",
+    ]
+    assert clock in str(refused)
+    action = {"id": "one", "action": "on_duty", "timestamp": int(time.time())}
+    (outcome,) = company.driver().client.post("/driver/v1/actions", json={"actions": [action]}).json()["actions"]
+    assert outcome["success"] is False
+    assert "regex" not in str(outcome)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from backend.api.body import CLOCK
 from backend.domain.accounts import Role
 from backend.domain.drivers import Break, Place, breaks_overlap
 from backend.domain.errors import Refusal
@@ -17,7 +18,7 @@ Load = Annotated[float, Meta(ge=0, le=1e9)]
 Cost = Annotated[float, Meta(ge=0, le=100_000)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
-TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TimeOfDay = Annotated[str, Meta(pattern=CLOCK)]
 Many = Meta(max_length=10_000)
 
 

@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
 
 from backend.api import auth, problems
+from backend.api.body import spoken
 from backend.api.optimoroute import examples, told
 from backend.domain.accounts import Office, Role
 from backend.domain.errors import Refusal
@@ -155,7 +156,7 @@ def convert(value: object, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         missing = str(error).startswith("Object missing required field")
         code = "ERR_MISSING_MAND_FIELD" if missing else "ERR_INVALID_PARAM_FORMAT"
-        raise Refusal(code, f"{error}.") from error
+        raise Refusal(code, f"{spoken(error)}.") from error
     except (OverflowError, RecursionError) as error:
         raise Refusal("ERR_INVALID_PARAM_FORMAT", "A number is too large.") from error
 

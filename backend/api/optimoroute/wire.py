@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from backend.api.body import CLOCK, MOMENT
 from backend.api.optimoroute.call import BULK, convert, no_nul
 from backend.domain import drafts as domain
 from backend.domain.drafts import DriverName, LocationDraft, Operation, OrderDraft
@@ -25,8 +26,8 @@ Key = Annotated[str, Meta(max_length=500)]
 Text = Annotated[str, Meta(max_length=100_000)]
 Amount = Annotated[float, Meta(ge=0, le=1e9)]
 Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Moment = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$")]
+Clock = Annotated[str, Meta(pattern=CLOCK)]
+Moment = Annotated[str, Meta(pattern=MOMENT)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
