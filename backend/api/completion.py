@@ -1,8 +1,11 @@
 """What became of an order, in the shape of the OptimoRoute document's completion details."""
 
-from typing import Any
+from typing import Any, Literal
 
-from backend.api.moments import moment_out, position_out
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from backend.api.moments import MomentOut, PositionOut, moment_out, position_out
 from backend.domain.events import Form, Scan
 from backend.domain.orders import Status
 from backend.domain.proof import asked_for
@@ -12,6 +15,43 @@ from backend.service.files import file_url
 
 _BEGUN = ("servicing", "success", "failed")
 _ENDED = ("success", "failed")
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    type: str
+    url: str
+
+
+class ToldScanInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    status: Literal["success", "unscannable", "added", "replaced", "missing"]
+    scanned: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    images: list[Image] | UnsetType = UNSET
+
+
+class ToldScan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    barcode: str | None
+    scan_info: ToldScanInfo
+
+
+class ToldForm(msgspec.Struct, frozen=True, kw_only=True):
+    note: str | UnsetType = UNSET
+    signature: Image | UnsetType = UNSET
+    images: list[Image] | UnsetType = UNSET
+    barcode: list[ToldScan] | UnsetType = UNSET
+    barcode_collections: list[ToldScan] | UnsetType = UNSET
+
+
+class ToldCompletion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What ``completion_out`` tells; ``tracking_url`` is the recipient's page. A field that is absent is ``UNSET``."""
+
+    status: Status
+    start_time: MomentOut | UnsetType = UNSET
+    start_position: PositionOut | UnsetType = UNSET
+    end_time: MomentOut | UnsetType = UNSET
+    end_position: PositionOut | UnsetType = UNSET
+    form: ToldForm | UnsetType = UNSET
+    tracking_url: str | UnsetType = msgspec.field(default=UNSET, name="tracking_url")
 
 
 def completion_out(desk: Desk, completion: Completion, *, plain: bool = False) -> dict[str, Any]:

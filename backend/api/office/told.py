@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from backend.api.completion import ToldCompletion
 from backend.api.office.wire import BreakIn, WorkTime
-from backend.api.optimoroute.told import ToldCompletion
 from backend.domain.accounts import Role
 from backend.domain.drivers import Driver, Place, Vehicle
 from backend.domain.orders import Location

@@ -8,9 +8,8 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from backend.api.completion import ToldCompletion
 from backend.api.events import EventOut
-from backend.api.moments import MomentOut, PositionOut
-from backend.domain.orders import Status
 
 
 class Object(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -263,43 +262,6 @@ class Events(Told, frozen=True):
     events: list[EventOut] | UnsetType = UNSET
     tag: str | UnsetType = UNSET
     remaining_events: int | UnsetType = UNSET
-
-
-class Image(Object, frozen=True):
-    type: str
-    url: str
-
-
-class ToldScanInfo(Object, frozen=True):
-    status: Literal["success", "unscannable", "added", "replaced", "missing"]
-    scanned: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
-    images: list[Image] | UnsetType = UNSET
-
-
-class ToldScan(Object, frozen=True):
-    barcode: str | None
-    scan_info: ToldScanInfo
-
-
-class ToldForm(msgspec.Struct, frozen=True, kw_only=True):
-    note: str | UnsetType = UNSET
-    signature: Image | UnsetType = UNSET
-    images: list[Image] | UnsetType = UNSET
-    barcode: list[ToldScan] | UnsetType = UNSET
-    barcode_collections: list[ToldScan] | UnsetType = UNSET
-
-
-class ToldCompletion(Object, frozen=True):
-    """``tracking_url`` is the recipient's page."""
-
-    status: Status
-    start_time: MomentOut | UnsetType = UNSET
-    start_position: PositionOut | UnsetType = UNSET
-    end_time: MomentOut | UnsetType = UNSET
-    end_position: PositionOut | UnsetType = UNSET
-    form: ToldForm | UnsetType = UNSET
-    tracking_url: str | UnsetType = msgspec.field(default=UNSET, name="tracking_url")
 
 
 class OrderCompleted(Told, frozen=True):
