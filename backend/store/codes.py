@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from backend.domain.drivers import Code, CodeKind
+from backend.store.parts import parts
 from backend.store.tables import skills, vehicle_features
 
 _TABLES = {CodeKind.SKILL: skills, CodeKind.VEHICLE_FEATURE: vehicle_features}
@@ -18,13 +19,14 @@ def names(conn: Connection, account_id: str, kind: CodeKind) -> dict[str, str]:
 
 
 def counts(conn: Connection, account_id: str, kind: CodeKind, wanted: Iterable[str]) -> dict[str, int]:
-    """How many there are with each of these codes; a code that nothing has is not in it."""
-    table, codes = _TABLES[kind], list(wanted)
-    if not codes:
-        return {}
-    chosen = (table.c.account_id == account_id) & table.c.code.in_(codes)
-    rows = conn.execute(select(table.c.code, func.count().label("many")).where(chosen).group_by(table.c.code))
-    return {row.code: row.many for row in rows}
+    """How many there are with each of these codes, none named twice; a code that nothing has is not in it."""
+    table = _TABLES[kind]
+    found: dict[str, int] = {}
+    for part in parts(wanted):
+        chosen = (table.c.account_id == account_id) & table.c.code.in_(part)
+        rows = conn.execute(select(table.c.code, func.count().label("many")).where(chosen).group_by(table.c.code))
+        found |= {row.code: row.many for row in rows}
+    return found
 
 
 def page(conn: Connection, account_id: str, kind: CodeKind, after: str, limit: int) -> list[Code]:

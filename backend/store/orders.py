@@ -197,7 +197,7 @@ def page(
         statement = statement.where(tuple_(orders.c.date, orders.c.id) > after)
     else:
         statement = statement.where(orders.c.date >= first)
-    if wanted := list(statuses):
+    if wanted := sorted(set(statuses)):
         statement = statement.where(orders.c.status.in_(wanted))
     statement = statement.order_by(orders.c.date, orders.c.id).limit(limit)
     return [_record(row) for row in conn.execute(statement).mappings()]

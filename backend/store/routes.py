@@ -100,14 +100,12 @@ def take_out(
 
 def touch(conn: Connection, account_id: str, route_ids: Iterable[str]) -> list[tuple[str, str]]:
     """Gives those of these routes that were sent a higher version; answers the date and the driver of each."""
-    wanted = list(route_ids)
-    if not wanted:
-        return []
-    sent = (routes.c.account_id == account_id) & routes.c.id.in_(wanted) & routes.c.active.is_not(None)
-    statement = update(routes).where(sent).values(version=routes.c.version + 1)
-    return [
-        (date, driver_id) for date, driver_id in conn.execute(statement.returning(routes.c.date, routes.c.driver_id))
-    ]
+    touched: list[tuple[str, str]] = []
+    for part in parts(route_ids):
+        sent = (routes.c.account_id == account_id) & routes.c.id.in_(part) & routes.c.active.is_not(None)
+        statement = update(routes).where(sent).values(version=routes.c.version + 1)
+        touched += map(tuple, conn.execute(statement.returning(routes.c.date, routes.c.driver_id)))
+    return touched
 
 
 def leave_plan(conn: Connection, account_id: str, route_ids: Iterable[str], order_ids: Collection[str]) -> None:

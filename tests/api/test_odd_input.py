@@ -116,3 +116,16 @@ def test_a_text_of_the_wrong_form_is_told_which_form_is_right(company: Company) 
     (outcome,) = company.driver().client.post("/driver/v1/actions", json={"actions": [action]}).json()["actions"]
     assert outcome["success"] is False
     assert "regex" not in str(outcome)
+
+
+def test_a_hundred_thousand_times_the_same_and_as_many_unknown_names_are_no_bug(company: Company) -> None:
+    """More than one statement of a database takes."""
+    asked = {"dateRange": {"from": "2026-03-02", "to": "2026-03-02"}, "orderStatus": ["failed"] * 100_000}
+    assert company.v1("search_orders", asked)["success"]
+    place = {"locationName": "x", "latitude": 1, "longitude": 2}
+    orders = [
+        {"orderNo": "MANY", "date": "2026-03-02", "location": place, "skills": [f"S{n}" for n in range(300_000)]},
+        {"orderNo": "NONE", "date": "2026-03-02", "location": place},
+    ]
+    told = company.v1("create_or_update_orders", {"orders": orders})["orders"]
+    assert told[0]["code"] == "ERR_SK_NOT_EXISTS" and told[1]["success"]
