@@ -34,8 +34,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True, omit_defaults=True):
 JSON_LIMIT = 10 * 1024 * 1024
 _anything = msgspec.json.Decoder(msgspec.Raw)
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
-CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
-MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$"
+# A "$" alone lets one more end of line pass, with which no calendar could read the text.
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)"
+MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$(?!\n)"
 # What patterns mean, for those who are told that a text does not fit one.
 _MEANT = {
     CLOCK: "a time of day from 00:00 to 23:59, with two digits each",

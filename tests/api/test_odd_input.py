@@ -129,3 +129,17 @@ def test_a_hundred_thousand_times_the_same_and_as_many_unknown_names_are_no_bug(
     ]
     told = company.v1("create_or_update_orders", {"orders": orders})["orders"]
     assert told[0]["code"] == "ERR_SK_NOT_EXISTS" and told[1]["success"]
+
+
+def test_a_time_with_an_end_of_line_behind_it_is_refused(company: Company) -> None:
+    """It would be kept, and then no plan of the day could be made."""
+    place = {"locationName": "x", "latitude": 1, "longitude": 2}
+    order = {"orderNo": "A", "date": "2026-03-02", "location": place}
+    for odd in (
+        {"timeWindows": [{"twFrom": "08:00\n", "twTo": "10:00"}]},
+        {"allowedDateTimes": [{"from": "2026-03-02T08:00:00\n"}]},
+    ):
+        told = company.v1("create_or_update_orders", {"orders": [order | odd]})["orders"][0]
+        assert told["code"] == "ERR_INVALID_PARAM_FORMAT", odd
+    hours = {"name": "Ana", "workTime": {"from": "08:00\n", "to": "17:00"}}
+    assert company.client.post("/api/drivers", json=hours).status_code == 400
