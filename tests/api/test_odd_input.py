@@ -143,3 +143,13 @@ def test_a_time_with_an_end_of_line_behind_it_is_refused(company: Company) -> No
         assert told["code"] == "ERR_INVALID_PARAM_FORMAT", odd
     hours = {"name": "Ana", "workTime": {"from": "08:00\n", "to": "17:00"}}
     assert company.client.post("/api/drivers", json=hours).status_code == 400
+
+
+def test_an_empty_body_is_told_from_a_broken_one_and_deletes_nothing(company: Company) -> None:
+    place = {"locationName": "Shop", "latitude": 1, "longitude": 2}
+    order = {"orderNo": "A", "date": "2026-03-02", "location": place}
+    assert company.v1("create_or_update_orders", {"orders": [order]})["success"]
+    refused = company.client.post("/v1/delete_all_orders", content=b"").json()
+    assert (refused["success"], refused["code"]) == (False, "MALFORMED_REQUEST")
+    assert refused["message"].startswith("The body is empty")
+    assert company.v1("get_orders", {"orders": [{"orderNo": "A"}]})["success"] is True

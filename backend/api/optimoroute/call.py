@@ -239,6 +239,8 @@ def _query(request: Request[Any, Any, Any]) -> dict[str, list[str]]:
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
+    if not body:
+        raise Refusal("MALFORMED_REQUEST", "The body is empty; a JSON object is needed, {} at least.")
     try:
         value = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
