@@ -31,7 +31,8 @@ class Copied(msgspec.Struct, frozen=True):
 def back_up(data: Path, to: Path) -> Copied:
     """Copy a data folder, whoever serves it, to a folder that is not there yet.
 
-    Refusals: ``ERR_BACKUP_EXISTS``, ``ERR_STORAGE_DAMAGED`` where the copy is not sound, those of opening the database.
+    Refusals: ``ERR_BACKUP_NOTHING``, ``ERR_BACKUP_EXISTS``, ``ERR_BACKUP_FAILED`` where something cannot be read or
+    written, ``ERR_STORAGE_DAMAGED`` where the copy is not sound, those of opening the database.
     """
     if not (data / FILE).exists():
         raise Refusal("ERR_BACKUP_NOTHING", f"There is no database in {data}.", "--data")
@@ -60,13 +61,15 @@ def _unfinished(to: Path) -> Iterator[Path]:
         raise Refusal("ERR_BACKUP_EXISTS", f"{to} is there already, and not empty.", str(to))
     new = to.with_name(to.name + ".unfinished")
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True, mode=0o700)
     try:
+        new.mkdir(parents=True, mode=0o700)
         yield new
         if to.exists():
             to.rmdir()
         new.rename(to)
         _sync(to.parent)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise Refusal("ERR_BACKUP_FAILED", f"The copy to {to} failed: {error}.", str(to)) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

@@ -69,3 +69,10 @@ def test_a_backup_of_a_server_in_use_holds_all_that_was_acknowledged_before_it(
     with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
         restore(tmp_path / "copy", tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_copy_that_cannot_be_written_is_told_in_a_line_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    told = codriver("backup", tmp_path / "file" / "copy", "--data", server.data)
+    assert told.returncode == 1 and told.stderr.startswith("Error: ERR_BACKUP_FAILED"), told.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
