@@ -27,7 +27,7 @@ demo: install ## a simulated day of driving on a server of its own, with the liv
 
 test: install system lint ## all set-up and every test
 	@scripts/npm test --silent
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: .make/venv ## style, formatting, and who may import whom
 	@$(BIN)/ruff check .
