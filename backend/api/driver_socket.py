@@ -171,15 +171,16 @@ async def driver_socket(socket: Socket) -> None:
     """Positions, actions and messages up; acknowledgements, changes of route and messages down."""
     offered = auth.subprotocols(socket)
     chosen = next((each for each in offered if each in (JSON_PROTOCOL, MSGPACK_PROTOCOL)), None)
-    await socket.accept(subprotocols=chosen)
     try:
         device = await auth.device(socket)
     except Refusal as refusal:
+        await socket.accept(subprotocols=chosen)  # a browser is told a close code only by a socket that was accepted
         await sockets.refuse(socket, refusal)
         return
     desk, secret = auth.desk_of(socket), auth.presented(socket) or ""
     call = Call(socket, desk, secret, MSGPACK if chosen == MSGPACK_PROTOCOL else JSON)
     with field.listen(desk, device, secret) as line:
+        await socket.accept(subprotocols=chosen)  # only now: of two sockets of a device the one that opens later stays
         try:
             await _first_of(call.hear(), call.tell(device, line))
         except Refusal as refusal:  # what the server has to look up in between may be refused for a while
