@@ -102,7 +102,7 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.handshake_complete:
             extensions: dict[str, Any] = self.scope["extensions"]
-            extensions["codriver.write"] = self.write
+            extensions["codriver.write"], extensions["codriver.close"] = self.write, self.close
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS:

@@ -26,6 +26,8 @@ async def app(scope, receive, send) -> None:
             await answer(send, b"hello")
         case "websocket", "/flood":
             await flood(scope, receive, send)
+        case "websocket", "/farewell":
+            await farewell(scope, receive, send)
         case "websocket", _:
             await echo(scope, receive, send)
 
@@ -79,6 +81,15 @@ async def flood(scope, receive, send) -> None:
             await send({"type": "websocket.send", "text": "y" * 1024 * 1024})
     finally:
         print("flood over", flush=True)
+
+
+async def farewell(scope, receive, send) -> None:
+    """One frame and a close, neither of which is waited for."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    assert scope["extensions"]["codriver.write"](FRAME)
+    scope["extensions"]["codriver.close"](4408, "too slow")
+    print(f"heard {(await receive())['code']}", flush=True)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,14 @@ def test_a_peer_that_stops_reading_is_cut_off(serving: Serving) -> None:
         serving.says("flood over")
 
 
+def test_an_application_writes_and_closes_without_waiting(serving: Serving) -> None:
+    """What the sockets of watchers are written by: without it each of them gets a queue and a task of its own."""
+    with socket_at(serving, "/farewell") as one:
+        assert len(one.recv(timeout=10)) == 32 * 1024
+        assert closed(one) == 4408
+    serving.says("heard 4408")
+
+
 def test_a_peer_that_vanished_is_noticed(serving: Serving) -> None:
     """It reads nothing, answers no ping, and is not sent anything else."""
     with serving.connect() as one:
