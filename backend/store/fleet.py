@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, delete, insert, or_, select, update
+from sqlalchemy import Column, Connection, Table, delete, insert, select, update
 
 from backend.domain.drafts import DriverName
 from backend.domain.drivers import Driver, DriverDay, Vehicle
 from backend.domain.orders import Location
+from backend.store.parts import parts
 from backend.store.tables import (
     devices,
     driver_days,
@@ -98,17 +99,17 @@ def drivers_named(
     wanted = list(names)
     external_ids = {name.external_id for name in wanted} - {None}
     serials = {name.serial for name in wanted} - {None}
-    statement = select(drivers.c.id, drivers.c.external_id, drivers.c.serial).where(
-        drivers.c.account_id == account_id,
-        or_(drivers.c.external_id.in_(external_ids), drivers.c.serial.in_(serials)),
-    )
+    statement = select(drivers.c.id, drivers.c.external_id, drivers.c.serial).where(drivers.c.account_id == account_id)
     if subcontractor is not None:
         statement = statement.where(drivers.c.subcontractor == subcontractor)
     by_external: dict[str, list[Any]] = {}
     by_serial: dict[str, list[Any]] = {}
-    for row in conn.execute(statement):
-        by_external.setdefault(row.external_id, []).append(row)
-        by_serial.setdefault(row.serial, []).append(row)
+    for part in parts(external_ids):
+        for row in conn.execute(statement.where(drivers.c.external_id.in_(part))):
+            by_external.setdefault(row.external_id, []).append(row)
+    for part in parts(serials):
+        for row in conn.execute(statement.where(drivers.c.serial.in_(part))):
+            by_serial.setdefault(row.serial, []).append(row)
     found = {}
     for name in wanted:
         rows = by_external.get(name.external_id, []) if name.external_id is not None else by_serial.get(name.serial, [])

@@ -158,3 +158,9 @@ def with_holes(value: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         for at, inner in enumerate(value):
             yield from ([*value[:at], each, *value[at + 1 :]] for each in with_holes(inner))
+
+
+def test_a_planning_may_name_more_drivers_than_a_statement_takes(company: Company) -> None:
+    names = [{"externalId": f"D{number}"} for number in range(40_000)]
+    told = company.v1("start_planning", {"date": "2026-03-02", "useDrivers": names})
+    assert told["success"] is False and told["code"] != "ERR_INTERNAL", told["code"]
