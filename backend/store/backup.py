@@ -19,6 +19,8 @@ from backend.domain.errors import Refusal
 from backend.store.sqlite.engine import FILE, Sqlite
 
 MEDIA, SECRET = "media", "secret"
+UNFINISHED = ".unfinished"
+FOUND = "lost+found"  # a new file system has it
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -29,7 +31,7 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 def back_up(data: Path, to: Path) -> Copied:
-    """Copy a data folder, whoever serves it, to a folder that is not there yet.
+    """Copy a data folder, whoever serves it, to a folder that is empty or not there yet.
 
     Refusals: ``ERR_BACKUP_NOTHING``, ``ERR_BACKUP_EXISTS``, ``ERR_BACKUP_FAILED`` where something cannot be read or
     written, ``ERR_STORAGE_DAMAGED`` where the copy is not sound, those of opening the database.
@@ -55,19 +57,28 @@ def restore(backup: Path, data: Path) -> Copied:
 
 @contextlib.contextmanager
 def _unfinished(to: Path) -> Iterator[Path]:
-    """A folder beside the wanted one, which gets its name when all went well."""
-    to = to.absolute()
-    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+    """A folder beside the wanted one, which gets its name when all went well.
+
+    Where the wanted one is there already it may be a mount point, or all that we may write to: then the folder is in it,
+    and what it holds moves up in the end, the database last: until then there is nothing that could be served.
+    """
+    to = to.resolve()
+    there = to.exists()
+    new = to / UNFINISHED if there else to.with_name(to.name + UNFINISHED)
+    if there and (not to.is_dir() or {path.name for path in to.iterdir()} - {UNFINISHED, FOUND}):
         raise Refusal("ERR_BACKUP_EXISTS", f"{to} is there already, and not empty.", str(to))
-    new = to.with_name(to.name + ".unfinished")
     shutil.rmtree(new, ignore_errors=True)
     try:
         new.mkdir(parents=True, mode=0o700)
         yield new
-        if to.exists():
-            to.rmdir()
-        new.rename(to)
-        _sync(to.parent)
+        if there:
+            for path in sorted(new.iterdir(), key=lambda path: path.name == FILE):
+                _sync(to)
+                path.rename(to / path.name)
+            _sync(to)
+        else:
+            new.rename(to)
+            _sync(to.parent)
     except (OSError, sqlite3.OperationalError) as error:
         raise Refusal("ERR_BACKUP_FAILED", f"The copy to {to} failed: {error}.", str(to)) from error
     finally:

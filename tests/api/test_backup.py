@@ -14,6 +14,7 @@ import pytest
 from backend.domain.errors import Refusal
 from backend.store.backup import back_up, restore
 from tests.api.files import hand_in, noise
+from tests.disks import small_disk
 from tests.serving import ROOT, Company, Server, bearer, eventually
 
 
@@ -69,6 +70,32 @@ def test_a_backup_of_a_server_in_use_holds_all_that_was_acknowledged_before_it(
     with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
         restore(tmp_path / "copy", tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_backup_is_restored_onto_a_mount_point_and_into_an_empty_folder(tmp_path: Path) -> None:
+    first = Server(tmp_path / "data").start()
+    first.account("Green Vans")
+    assert first.stop() == 0
+    back_up(tmp_path / "data", tmp_path / "copy")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    restore(tmp_path / "copy", tmp_path / "link")
+    names = {path.name for path in (tmp_path / "copy").iterdir()}
+    assert {path.name for path in (tmp_path / "empty").iterdir()} == names
+    with small_disk(tmp_path / "small", 100_000) as disk:
+        (disk / "lost+found").mkdir()
+        with pytest.raises(Refusal, match="ERR_BACKUP_FAILED"):
+            restore(tmp_path / "copy", disk)
+        assert [path.name for path in disk.iterdir()] == ["lost+found"]
+    with small_disk(tmp_path / "large", 8 << 20) as disk:
+        (disk / "lost+found").mkdir()
+        restore(tmp_path / "copy", disk)
+        assert {path.name for path in disk.iterdir()} == names | {"lost+found"}
+        again = Server(disk).start()
+        try:
+            again.account("Blue Vans")
+        finally:
+            again.kill()
 
 
 def test_a_copy_that_cannot_be_written_is_told_in_a_line_and_leaves_nothing(server: Server, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from backend.store import codes
 from backend.store.database import FILE, Database
 from backend.store.migrations import migrate
 
+ROOT = Path(__file__).parents[2]
 only_sqlite = pytest.mark.parametrize("engine", ["sqlite"])
 
 
@@ -81,6 +83,47 @@ def test_a_file_that_cannot_be_trusted_is_refused_and_left_as_it_is(tmp_path: Pa
     with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
         Database.open(tmp_path)
     assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = _filled(tmp_path)
+    with closing(sqlite3.connect(path)) as later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+        later.commit()
+    before = path.read_bytes()
+    with pytest.raises(Refusal, match="ERR_STORAGE_NEWER"):
+        Database.open(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_another_program_holds_is_refused_and_opened_once_it_is_let_go(tmp_path: Path) -> None:
+    path = _filled(tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Refusal, match="ERR_STORAGE_LOCKED.*another program"):
+            Database.open(tmp_path)
+    Database.open(tmp_path).close()
+
+
+@pytest.mark.parametrize("fault", ["DAMAGED", "NEWER", "LOCKED"])
+def test_a_server_that_cannot_use_its_database_says_so_in_a_line_and_ends(tmp_path: Path, fault: str) -> None:
+    path = _filled(tmp_path)
+    if fault == "DAMAGED":
+        path.write_bytes(path.read_bytes()[:50_000])
+    if fault == "NEWER":
+        with closing(sqlite3.connect(path, isolation_level=None)) as later:
+            later.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = path.read_bytes()  # before anybody locks it: to close a file lets go of all locks that we have on it
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        if fault == "LOCKED":
+            other.execute("PRAGMA locking_mode=EXCLUSIVE")
+            other.execute("BEGIN IMMEDIATE")
+        command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(tmp_path)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, cwd=ROOT)
+    assert ended.returncode != 0 and f"ERR_STORAGE_{fault}" in ended.stderr and str(path) in ended.stderr, ended.stderr
+    assert "Traceback" not in ended.stderr and "Codriver serves" not in ended.stdout
+    assert path.read_bytes() == before
 
 
 def test_what_a_killed_first_start_left_behind_is_no_hindrance(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -45,7 +46,8 @@ class Sqlite:
     def open(cls, path: Path) -> "Sqlite":
         """Open the file, or make it, and bring its tables up to date.
 
-        Refusals: ``ERR_STORAGE_LOCKED`` where another process has it, ``ERR_STORAGE_DAMAGED`` where it is not sound.
+        Refusals: ``ERR_STORAGE_LOCKED`` where another process has it, ``ERR_STORAGE_DAMAGED`` where it is not sound,
+        ``ERR_STORAGE_NEWER`` where it is of a version to come.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
@@ -55,15 +57,17 @@ class Sqlite:
             else:
                 _make(path)
             opened = cls(path, lock)
-        except BaseException:
+        except BaseException as error:
             os.close(lock)
+            if refusal := _refusal(path, error):
+                raise refusal from error
             raise
         try:
             migrate(opened.writer)
             statistics.tell(opened.writer)
         except BaseException as error:
             opened.close()
-            if isinstance(error, DBAPIError) and (refusal := refusal_of(error)):
+            if refusal := _refusal(path, error):
                 raise refusal from error
             raise
         return opened
@@ -146,6 +150,17 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
+def _refusal(path: Path, error: BaseException) -> Refusal | None:
+    """Why the file cannot be opened, in words for its operator where they are known."""
+    if isinstance(error, CommandError):
+        text = f"{path} is of a newer version of Codriver, or of another program ({error}); it is left as it is."
+        return Refusal("ERR_STORAGE_NEWER", text)
+    refusal = refusal_of(error)
+    if refusal is not None and refusal.code == "ERR_OVERLOADED":
+        return Refusal("ERR_STORAGE_LOCKED", f"{path} is locked by another program; stop that one first.")
+    return refusal
+
+
 def _make(path: Path) -> None:
     """A new database, whole before it has its name: whatever bears the name later and is empty has lost something."""
     log_of_a_lost_one = path.with_name(path.name + "-wal")
@@ -186,6 +201,8 @@ def _inspect(path: Path) -> None:
         driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
         verdict = driver.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise damaged(f"cannot be used ({error})") from error
         verdict = "ok"
