@@ -59,8 +59,8 @@ def restore(backup: Path, data: Path) -> Copied:
 def _unfinished(to: Path) -> Iterator[Path]:
     """A folder beside the wanted one, which gets its name when all went well.
 
-    Where the wanted one is there already it may be a mount point, or all that we may write to: then the folder is in it,
-    and what it holds moves up in the end, the database last: until then there is nothing that could be served.
+    Where the wanted one is there already it may be a mount point, or all that we may write to. Then the folder is in
+    it, and what it holds moves up in the end, the database last: until then there is nothing that could be served.
     """
     to = to.resolve()
     there = to.exists()

@@ -101,7 +101,7 @@ def test_a_file_that_another_program_holds_is_refused_and_opened_once_it_is_let_
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode=EXCLUSIVE")
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Refusal, match="ERR_STORAGE_LOCKED.*another program"):
+        with pytest.raises(Refusal, match=r"ERR_STORAGE_LOCKED.*another program"):
             Database.open(tmp_path)
     Database.open(tmp_path).close()
 
