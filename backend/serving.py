@@ -29,7 +29,7 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
         address = server.address(listener)
         app = create_app(settings, clock, address)
         with operator.serving_at(settings, address):
-            server.run(app, listener)
+            server.run(app, listener, proxies=settings.proxies())
         return 0
     _check(settings, workers)
     _bind(host, port).close()  # refused where anybody else listens there, which a shared one would not be
@@ -72,4 +72,4 @@ def _work(
     """One of several, in a process of its own."""
     server.log_to_stderr(settings.log_level, settings.log_format, number)
     app = create_app(settings, clock, address, OneOf(number, workers, folder))
-    server.run(app, server.bind(host, port, shared=True), pulse=pulse)
+    server.run(app, server.bind(host, port, shared=True), proxies=settings.proxies(), pulse=pulse)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``redis_url``: empty means in-process; needed as soon as more than one process serves.
     ``blob_url``: where photos lie; empty means a folder in the data folder.
     ``public_url``: the address that recipients and photo links are given; empty means the one it serves on.
+    ``trusted_proxies``: addresses and networks, comma-separated, of proxies whose word on who asked is believed
+    (``X-Forwarded-For``, ``-Proto``, ``-Host``); empty means nobody's, so that all behind a proxy share its address.
     ``secret_key``: signs photo links; empty means one that is made at the first start and kept in the data folder.
     ``geocoder``: where addresses are looked up, ``photon+https://…`` or ``nominatim+https://…``, a query in which goes
     along with each request; empty means nowhere: then only the addresses of the account's own locations are known.
@@ -35,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str = ""
     blob_url: str = ""
     public_url: str = ""
+    trusted_proxies: str = ""
     secret_key: str = ""
     geocoder: str = ""
     map_style_url: str = ""
@@ -84,12 +88,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise Refusal(
                 "ERR_SETTING_INVALID", "CODRIVER_PUBLIC_URL must begin with http:// or https://.", "CODRIVER_PUBLIC_URL"
             )
+        self.proxies()
         if self.geocoder and not _names_a_geocoder(self.geocoder):
             raise Refusal(
                 "ERR_SETTING_INVALID",
                 "CODRIVER_GEOCODER is photon+https://… or nominatim+https://…, or left unset for none.",
                 "CODRIVER_GEOCODER",
             )
+
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        """``trusted_proxies``, each as a network. Refuses with ``ERR_SETTING_INVALID`` what is none, or everybody."""
+        found = []
+        for each in filter(None, map(str.strip, self.trusted_proxies.split(","))):
+            try:
+                network = ip_network(each)
+            except ValueError as error:
+                raise _no_proxies(f"{error}") from error
+            if not network.prefixlen:
+                raise _no_proxies(f"{each} would let anybody pass for anybody")
+            found.append(network)
+        return found
 
     def secret(self) -> bytes:
         """The key that signs links: the one that was set, else one kept in the data folder for its owner alone."""
@@ -110,6 +128,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 os.link(draft, path)
             os.unlink(draft)
             return path.read_bytes()
+
+
+def _no_proxies(why: str) -> Refusal:
+    text = f"CODRIVER_TRUSTED_PROXIES is addresses and networks like 127.0.0.1,10.0.0.0/8, but {why}."
+    return Refusal("ERR_SETTING_INVALID", text, "CODRIVER_TRUSTED_PROXIES")
 
 
 def _names_a_geocoder(setting: str) -> bool:

@@ -1,14 +1,13 @@
 """What lies in deploy/ is at least sound, and names only settings and files that there are."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 import yaml
 
+from backend.app import create_app
 from backend.settings import Settings
 from tests.serving import ROOT
 
@@ -31,15 +30,16 @@ def test_the_documents_can_be_read(name: str):
         assert all({"apiVersion", "metadata"} <= set(document) for document in documents)
 
 
-def test_the_proxy_takes_its_configuration():
-    if shutil.which("caddy") is None:
-        pytest.skip("caddy is not on this machine")
-    command = ["caddy", "validate", "--config", str(ROOT / "deploy" / "Caddyfile"), "--adapter", "caddyfile"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
-
-
 def test_the_page_links_to_what_there_is():
     page = (ROOT / "docs" / "deployment.md").read_text()
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page)
     assert links and all((ROOT / "docs" / link).exists() for link in links), links
+
+
+def test_the_ingress_opens_all_that_is_served_but_what_is_the_operators():
+    documents = yaml.safe_load_all((ROOT / "deploy" / "kubernetes.yaml").read_text())
+    [ingress] = [document for document in documents if document["kind"] == "Ingress"]
+    opened = {path["path"] for path in ingress["spec"]["rules"][0]["http"]["paths"]}
+    served = {f"/{route.path.split('/')[1]}" for route in create_app(Settings()).routes}
+    assert served - opened == {"/healthz", "/readyz", "/metrics", "/operator"}
+    assert opened <= served

@@ -2,7 +2,8 @@
 
 What uvicorn leaves open and this room closes: a head that never ends or is endless, a body that trickles (``http``);
 a websocket whose peer stopped reading, for which uvicorn waits without end, also at shutdown (``sockets``);
-requests with their query strings, thus tokens, in the log (``requests``, ``logs``); a process that hangs (``workers``).
+requests with their query strings, thus tokens, in the log (``requests``, ``logs``); who asks, where a proxy stands in
+between (``proxies``); a process that hangs (``workers``).
 
 Invariants: nothing here knows an order, a driver or a path of the wire, but for the size of a websocket's message.
 Every connection has at any time a deadline, or a keepalive, or an answer of the application's under way.

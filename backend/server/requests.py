@@ -17,7 +17,9 @@ log = logging.getLogger("codriver.server")
 
 
 class LoggedRequests:
-    """One line for each request that was refused, failed or slow; for all of them at level DEBUG.
+    """One line for each request that was refused, failed or slow, and for each websocket that was refused or sent away;
+    for all of them at level DEBUG. A websocket has the code that it was closed with for a status, or 403 where it was
+    not accepted.
 
     A line shows the route's pattern and never the path: paths hold tracking codes, queries hold keys. A request is
     named by the proxy's ``X-Request-Id`` or by one of ours, which its answer and all that is logged for it carry.
@@ -32,9 +34,12 @@ class LoggedRequests:
             return
         named = _named(scope)
         request_id.set(named)
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._request(named, scope, receive, send)
+
+    async def _request(self, named: str, scope: Any, receive: Any, send: Any) -> None:
         began = time.perf_counter()
         status = 0
 
@@ -49,12 +54,29 @@ class LoggedRequests:
             await self.app(scope, receive, noting)
         finally:
             seconds = time.perf_counter() - began
-            level = logging.INFO if status >= 400 or seconds > SLOW_SECONDS else logging.DEBUG
-            if log.isEnabledFor(level):
-                route, took = scope.get("path_template") or "(no route)", round(seconds * 1000, 1)
-                fields = {"method": scope["method"], "route": route, "status": status, "milliseconds": took}
-                text = (scope["method"], route, status or "unanswered", took)
-                log.log(level, "%s %s %s %.1f ms", *text, extra={"fields": fields})
+            _tell(scope["method"], scope, status, seconds, worth=status >= 400 or seconds > SLOW_SECONDS)
+
+    async def _websocket(self, scope: Any, receive: Any, send: Any) -> None:
+        began = time.perf_counter()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            status = scope["extensions"]["codriver.ended"]()
+            ours = status == 403 or status >= 4000 or status in _OUR_REFUSALS
+            _tell("WEBSOCKET", scope, status, time.perf_counter() - began, worth=ours)
+
+
+_OUR_REFUSALS = (1002, 1003, 1007, 1008, 1009, 1011)
+
+
+def _tell(method: str, scope: Any, status: int, seconds: float, *, worth: bool) -> None:
+    level = logging.INFO if worth else logging.DEBUG
+    if log.isEnabledFor(level):
+        route, took = scope.get("path_template") or "(no route)", round(seconds * 1000, 1)
+        client = scope["client"][0] if scope.get("client") else "nowhere"
+        fields = {"method": method, "route": route, "status": status, "milliseconds": took, "client": client}
+        text = (method, route, status or "unanswered", took, client)
+        log.log(level, "%s %s %s %.1f ms from %s", *text, extra={"fields": fields})
 
 
 def _named(scope: Any) -> str:

@@ -7,7 +7,7 @@ import logging
 import resource
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -15,6 +15,7 @@ import uvicorn
 from backend.domain.errors import Refusal
 from backend.server import sockets
 from backend.server.http import HardenedHttp
+from backend.server.proxies import Network, Proxied
 from backend.server.requests import LoggedRequests
 from backend.server.sockets import HardenedWebSocket
 from backend.server.workers import BEAT_S, Pulse
@@ -33,18 +34,19 @@ UNSENT_BYTES = 64 * 1024
 log = logging.getLogger("codriver.server")
 
 
-def run(app: Any, listener: socket.socket, *, trusted_proxies: str = "", pulse: Pulse | None = None) -> None:
+def run(app: Any, listener: socket.socket, *, proxies: Sequence[Network] = (), pulse: Pulse | None = None) -> None:
     """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds.
 
     ``listener`` is what :func:`bind` gave. When it serves, the address is printed in one line; or, in one of several
     processes, the ``pulse`` begins to beat.
-    ``trusted_proxies``: addresses, comma-separated, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
+    ``proxies``: those whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` are believed.
     Exits with 3 where the application does not start.
     """
     _allow_many_files()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # below, it logs addresses of websockets, tokens and all
+    served = LoggedRequests(Started(app))
     config = uvicorn.Config(
-        LoggedRequests(Started(app)),
+        Proxied(served, proxies) if proxies else served,
         http=HardenedHttp,
         ws=HardenedWebSocket,
         loop="uvloop",
@@ -55,8 +57,7 @@ def run(app: Any, listener: socket.socket, *, trusted_proxies: str = "", pulse: 
         ws_ping_timeout=sockets.PING_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(DRAIN_SECONDS),
-        proxy_headers=bool(trusted_proxies),
-        forwarded_allow_ips=trusted_proxies,
+        proxy_headers=False,  # uvicorn knows no host that was forwarded, and takes any text for an address
         server_header=False,
         access_log=False,
         log_config=None,

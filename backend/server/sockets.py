@@ -9,6 +9,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
+from websockets.protocol import State
 
 MESSAGE_BYTES = 64 * 1024
 MESSAGE_BYTES_AT = {"/driver/v1/ws": 1024 * 1024}
@@ -33,6 +34,7 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
     An application finds ``write`` in ``scope["extensions"]["codriver.write"]``: ``write(frame) -> bool`` for a frame
     serialised beforehand, which many sockets share. It neither waits nor raises; False: the peer is behind, or gone.
     ``codriver.close`` is ``close(code, reason)``, which does not wait for a peer that is behind either.
+    ``codriver.ended`` is ``ended()``: the code that it was closed with so far.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -61,6 +63,14 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.conn.send_close(code, reason)
         self._leave()
+
+    def ended(self) -> int:
+        """The close code, whoever closed; 1006 without one, 403 where it was never opened."""
+        if self.conn.state is State.CONNECTING:
+            return 403
+        closes = (self.conn.close_rcvd, self.conn.close_sent)
+        first = next(filter(None, closes if self.conn.close_rcvd_then_sent else reversed(closes)), None)
+        return int(first.code) if first else 1006
 
     def announce_restart(self) -> None:
         """Tell the client when to come back, and leave what it sends from now on for its next connection."""
@@ -103,6 +113,7 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
         if not self.handshake_complete:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions["codriver.write"], extensions["codriver.close"] = self.write, self.close
+            extensions["codriver.ended"] = self.ended
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS:

@@ -1,7 +1,9 @@
 """What a process remembers of its callers: who a secret stood for lately, and who guesses pairing codes."""
 
+import contextlib
 import time
 from collections import OrderedDict
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from backend.domain.accounts import Device, Office
 from backend.domain.errors import Refusal
@@ -45,6 +47,15 @@ class Acquaintances:
         self._known.clear()
 
 
+def origin(address: str) -> str:
+    """By what a guesser is counted: an IPv4 address; of IPv6 the network of 64 bits, as one household has all of it."""
+    with contextlib.suppress(ValueError):
+        found = ip_address(address)
+        if isinstance(found, IPv6Address):
+            return str(IPv6Network((int(found) >> 64 << 64, 64)))
+    return address
+
+
 class Guesses:
     """Wrong pairing codes by the address they came from: ten, then a minute's wait, doubled with each further ten."""
 
@@ -53,7 +64,7 @@ class Guesses:
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def check(self, address: str) -> None:
-        """Refuses with ``ERR_TOO_MANY_GUESSES`` while the address has to wait."""
+        """Refuses with ``ERR_TOO_MANY_GUESSES`` while the address, as ``origin`` has it, has to wait."""
         _, free_at = self._wrong.get(address, (0, 0.0))
         left = free_at - time.monotonic()
         if left > 0:

@@ -10,6 +10,7 @@ import msgspec
 from backend.domain.accounts import Account, Device, Office, Role, Settings
 from backend.domain.errors import Refusal
 from backend.domain.times import iso
+from backend.service.callers import origin
 from backend.service.desk import Desk, new_id
 from backend.store import fleet, people
 from backend.store.database import Connection
@@ -175,6 +176,7 @@ async def pair(
     desk: Desk, address: str, code: str, *, platform: str, model: str, app_version: str
 ) -> tuple[Device, str]:
     """Spend a code for a device token. Refuses a wrong code, and for a while who guessed wrong ten times."""
+    address = origin(address)
     desk.guesses.check(address)
     now_ms = desk.clock.now_ms()
     token = secrets.token_urlsafe(32)
