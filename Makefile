@@ -29,10 +29,11 @@ test: install system lint ## all set-up and every test
 	@scripts/npm test --silent
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-lint: .make/venv ## style, formatting, and who may import whom
+lint: .make/venv ## style, formatting, types, and who may import whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 
 format: .make/venv ## mend what the linter can mend by itself
 	@$(BIN)/ruff check --fix .
@@ -57,7 +58,7 @@ lock: .make/venv ## requirements.lock anew, from pyproject.toml and the newest r
 		--generate-hashes --no-header --upgrade --quiet --output-file loadtests/requirements.lock
 
 clean: ## remove all that was made
-	@rm -rf .venv .venv-load .make .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static $(CLIENT)/node_modules
+	@rm -rf .venv .venv-load .make .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static $(CLIENT)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: # the programs beside Python that the tests drive

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException, MethodNotAllowedException
@@ -50,7 +50,7 @@ HANDLERS = [
     *driver.handlers,
     *driver_socket.handlers,
     *live.handlers,
-    *recipient.handlers(pages.recipient),
+    *recipient.handlers(cast(recipient.Page, pages.recipient)),  # to mypy a frozen field does not keep to a protocol
     *file_links.handlers,
     *health.handlers,
     *operator.handlers,

@@ -5,7 +5,7 @@ import os
 import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
         Refuses a value that does not fit with ``ERR_SETTING_INVALID``, naming the variable.
         """
-        values: dict[str, object] = {}
+        values: dict[str, Any] = {}
         for field in msgspec.structs.fields(cls):
             variable = f"CODRIVER_{field.name.upper()}"
             value = given.get(field.name)

@@ -25,6 +25,10 @@ class Gallery:
         self._maps = [self.first, *(Watch(base_url, key) for _ in range(count))]
         self._recipients: list[Recipient] = []
 
+    @property
+    def _everybody(self) -> list[Watch | Recipient]:
+        return [*self._maps, *self._recipients]
+
     async def start(self, account: Account, truth: Truth) -> list[str]:
         """Open everything; what could not be opened."""
         up = await asyncio.gather(*(watch.start() for watch in self._maps))
@@ -48,11 +52,11 @@ class Gallery:
 
     async def stop(self) -> None:
         """Close everything."""
-        await asyncio.gather(*(each.stop() for each in (*self._maps, *self._recipients)))
+        await asyncio.gather(*(each.stop() for each in self._everybody))
 
     def noticed(self, driver_id: str, message: Message) -> None:
         """A phone is sending something."""
-        for each in (*self._maps, *self._recipients):
+        for each in self._everybody:
             each.noticed(driver_id, message)
 
     async def differences(self, truth: Truth, every_event: bool) -> list[str]:
@@ -86,7 +90,7 @@ class Gallery:
         return {
             "maps": len(self._maps),
             "recipients": len(self._recipients),
-            "frames": sum(each.frames for each in (*self._maps, *self._recipients)),
+            "frames": sum(each.frames for each in self._everybody),
             "events": sum(watch.events.total() for watch in self._maps),
             "reconnects": sum(watch.reconnects for watch in self._maps),
         }

@@ -20,7 +20,8 @@ def around(seed: int, date: str, number: int, stops: int, ordered: bool) -> Rout
     rng = Random(f"round/{seed}/{number}")
     depot = DEPOTS[number % len(DEPOTS)][-2:]
     left = [order(rng, date, seed, index) for index in range(stops)]
-    here, made, start = depot, [], Place(*depot, "Depot", iso(unix(f"{date}T07:00:00+00:00")))
+    here, start = depot, Place(*depot, "Depot", iso(unix(f"{date}T07:00:00+00:00")))
+    made: list[Stop] = []
     while left:
         nearest = min(left, key=lambda each: metres_between(here, _place(each)))
         left.remove(nearest)

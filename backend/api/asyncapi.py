@@ -161,7 +161,9 @@ def _name(type_: type) -> str:
 
 
 def _tag(type_: type) -> str:
-    return str(msgspec.inspect.type_info(type_).tag)
+    info = msgspec.inspect.type_info(type_)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return str(info.tag)
 
 
 def _summary(type_: type) -> str:

@@ -38,7 +38,8 @@ def presented(connection: Connection) -> str | None:
 
 def subprotocols(connection: Connection) -> list[str]:
     """What a websocket's client offered, in its order."""
-    return list(connection.scope.get("subprotocols", ()))
+    offered: Any = connection.scope.get("subprotocols", ())
+    return list(offered)
 
 
 async def office(connection: Connection, *roles: Role) -> Office:

@@ -50,7 +50,7 @@ class _Figures(Collector):
         self._every = every
 
     def collect(self) -> Iterator[Metric]:
-        families: dict[str, _Family] = {}
+        families: dict[str, Metric] = {}
         for process, found in self._every.items():
             for figure in found:
                 family = families.get(figure.name)
@@ -60,10 +60,7 @@ class _Figures(Collector):
         yield from families.values()
 
 
-_Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
-
-
-def _family(figure: figures.Figure, several: bool) -> _Family:
+def _family(figure: figures.Figure, several: bool) -> Metric:
     labels = [*(["process"] if several else []), *([figure.by] if figure.by else [])]
     if isinstance(figure.value, figures.Spread):
         return HistogramMetricFamily(figure.name, figure.text, labels=labels)
@@ -71,15 +68,15 @@ def _family(figure: figures.Figure, several: bool) -> _Family:
     return kind(figure.name, figure.text, labels=labels)
 
 
-def _add(family: _Family, figure: figures.Figure, labels: list[str]) -> None:
-    match figure.value:
-        case figures.Spread(bounds, counts, total):
+def _add(family: Metric, figure: figures.Figure, labels: list[str]) -> None:
+    match family, figure.value:
+        case HistogramMetricFamily(), figures.Spread(bounds, counts, total):
             names = [*map(repr, bounds), "+Inf"]
             family.add_metric(labels, list(zip(names, accumulate(counts), strict=True)), total)
-        case dict() as values:
+        case CounterMetricFamily() | GaugeMetricFamily(), dict() as values:
             for label, value in values.items():
                 family.add_metric([*labels, label], value)
-        case value:
+        case CounterMetricFamily() | GaugeMetricFamily(), float() | int() as value:
             family.add_metric(labels, value)
 
 

@@ -18,9 +18,12 @@ from litestar.openapi.spec import (
     Components,
     OpenAPIMediaType,
     OpenAPIResponse,
+    OpenAPIType,
     Operation,
     Parameter,
+    Reference,
     RequestBody,
+    Schema,
     SecurityScheme,
 )
 from litestar.routes import HTTPRoute
@@ -50,7 +53,7 @@ class Page(OpenAPIRenderPlugin):
 
 def config(page: Callable[[Request[Any, Any, Any]], bytes]) -> OpenAPIConfig:
     """What the document says of the whole; ``page`` writes the page to try it."""
-    schemes = {
+    schemes: dict[str, SecurityScheme | Reference] = {
         "bearer": SecurityScheme(type="http", scheme="bearer", description="An API key, or a phone's token."),
         "header": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
         "query": SecurityScheme(type="apiKey", name="key", security_scheme_in="query"),
@@ -99,16 +102,16 @@ def _describe(operation: Operation, opt: dict[str, Any], shape: dict[Any, Any]) 
         operation.request_body = RequestBody(content=content, required=True)
     responses = operation.responses or {}
     for status, response in responses.items():
-        if status.startswith("2") and "gives" in opt:
+        if status.startswith("2") and "gives" in opt and isinstance(response, OpenAPIResponse):
             given = shape.get(opt["gives"])
-            media = OpenAPIMediaType(schema=given, example=opt.get("gives_example")) if given is not None else None
-            response.content = {opt.get("gives_as", "application/json"): media} if media is not None else None
+            answer = OpenAPIMediaType(schema=given, example=opt.get("gives_example"))
+            response.content = None if given is None else {opt.get("gives_as", "application/json"): answer}
     problem = {"application/problem+json": OpenAPIMediaType(schema=shape[Problem])}
     responses.pop("400", None)
     wrong = OpenAPIResponse("What was wrong, where, and what was expected", content=problem)
     operation.responses = responses | ({"4XX": wrong} if opt.get("problems", True) else {})
     for name, text in opt.get("query", {}).items():
-        parameter = Parameter(name, "query", {"type": "string"}, text.removesuffix(" (required)"))
+        parameter = Parameter(name, "query", Schema(type=OpenAPIType.STRING), text.removesuffix(" (required)"))
         parameter.required = text.endswith(" (required)")
         operation.parameters = [*(operation.parameters or []), parameter]
 
@@ -117,8 +120,7 @@ def _operations(app: Litestar) -> list[tuple[Operation, HTTPRouteHandler]]:
     paths = app.openapi_schema.paths or {}
     found = []
     for route in app.routes:
-        item = paths.get(route.path_format) if isinstance(route, HTTPRoute) else None
-        if item is None:
+        if not isinstance(route, HTTPRoute) or (item := paths.get(route.path_format)) is None:
             continue
         for handler in route.route_handlers:
             for method in handler.http_methods:

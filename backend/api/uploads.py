@@ -177,7 +177,7 @@ async def one_upload(request: Call, name: str) -> Response[bytes]:
     `POST` with `X-HTTP-Method-Override` is for clients that cannot send the others.
     """
     device = await auth.device(request)  # whoever is nobody is told so, whatever else is wrong
-    method = request.method
+    method: str = request.method
     if method == "POST":
         method = request.headers.get("x-http-method-override", "").upper()
     match method:

@@ -148,13 +148,15 @@ def _custom_value(field: CustomField | None, key: str, value: Any) -> Any:
     raise Refusal("ERR_INVALID_PARAM_FORMAT", f"{value!r} does not fit the custom field {key!r}.", "customFields")
 
 
-def demand(draft: OrderDraft) -> None:
-    """Refuses a new order that lacks what it cannot be without; a single one says its type too."""
+def demand(draft: OrderDraft) -> str:
+    """The date of a new order; refuses one that lacks what it cannot be without. A single one says its type too."""
     single = draft.find_by_address
     for name in ("date", "type", "location") if single else ("date", "location"):
         if getattr(draft, name) is UNSET:
             code = "ERR_MISSING_MAND_FIELD" if single else "ERR_INVALID_PARAM_FORMAT"
             raise Refusal(code, f"A new order needs a {name}.", name)
+    assert draft.date is not UNSET
+    return draft.date
 
 
 def pair(order: Order, other: Order | None) -> None:

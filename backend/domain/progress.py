@@ -202,9 +202,9 @@ def _set(state: OrderState, fact: StatusSet) -> OrderState:
         case Status.UNSCHEDULED | Status.SCHEDULED | Status.ON_ROUTE:
             return OrderState(status=fact.status)
         case Status.SERVICING:
-            begun_ms = fact.start_ms or state.started_ms or fact.at_ms
-            kept = state.start_position if begun_ms == state.started_ms else None
-            return OrderState(status=fact.status, started_ms=begun_ms, start_position=kept)
+            servicing_ms = fact.start_ms or state.started_ms or fact.at_ms
+            kept = state.start_position if servicing_ms == state.started_ms else None
+            return OrderState(status=fact.status, started_ms=servicing_ms, start_position=kept)
         case _:
             ended_ms = fact.end_ms or state.finished_ms or fact.at_ms
             begun_ms = fact.start_ms or state.started_ms
@@ -241,8 +241,8 @@ def fold_route(
                 planned_ms = fact.planned_start_ms
     under_way = driven or started is not None or any(status in ENDED_BY_DRIVER for _, status in stops)
     return RouteState(
-        started_ms=started and started.at_ms,
-        ended_ms=ended and ended.at_ms,
+        started_ms=started.at_ms if started else None,
+        ended_ms=ended.at_ms if ended else None,
         planned_start_ms=planned_ms,
         on_route=_next_stop(stops) if under_way and ended is None else None,
     )

@@ -126,7 +126,7 @@ class Box:
     def _put(self, waiting: dict[K, V], key: K, told: V) -> None:
         waiting[key] = told
         self.filled.set()
-        if sum(map(len, self._waiting)) > MOST_WAITING:
+        if sum(len(each) for each in self._waiting) > MOST_WAITING:
             self.number += 1  # a letter that never comes
             for each in self._waiting:
                 each.clear()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from backend.live.audience import Audience
+from backend.live.audience import Audience, Entry
 from backend.live.sources import Sources
 from backend.live.tasks import AT_ONCE, Tasks
 from backend.live.watchers import Subscription
@@ -58,7 +58,8 @@ class Readers:
             if subscription not in audience.readers or subscription.watcher.full():
                 audience.lagging |= audience.readers & {subscription}
                 continue
-            entries, upto, more = audience.at_hand(subscription.cursor), audience.head, False
+            upto, more = audience.head, False
+            entries: Iterable[Entry] | None = audience.at_hand(subscription.cursor)
             if entries is None:
                 page = await sources.events(audience.account_id, subscription.cursor, EVENTS_AT_ONCE)
                 entries, upto, more = page.entries, page.upto, page.more

@@ -129,7 +129,7 @@ class Trip:
         self._problem, self._matrix, self._starts, self._fetched = problem, matrix, starts, fetched
         self._start, self._end = matrix.starts[vehicle], matrix.ends[vehicle]
         self._shift = problem.vehicles[vehicle]
-        self._loads = [kind for kind, room in enumerate(self._shift.capacity) if room is not None]
+        self._room = {kind: room for kind, room in enumerate(self._shift.capacity) if room is not None}
         self._refresh()
 
     def best(
@@ -239,7 +239,7 @@ class Trip:
     @property
     def in_room(self) -> bool:
         """Whether no load is ever more than its capacity."""
-        fits = all(max(self._board[kind]) <= self._shift.capacity[kind] for kind in self._loads)
+        fits = all(max(self._board[kind]) <= room for kind, room in self._room.items())
         return fits and self.reloads <= self._shift.returns
 
     def _with(self, order: Order) -> Trip:
@@ -281,8 +281,8 @@ class Trip:
 
     def _has_room(self, stop: Stop, legs: slice) -> bool:
         return all(
-            max(self._board[kind][legs]) + stop.load[kind] <= self._shift.capacity[kind]
-            for kind in self._loads
+            max(self._board[kind][legs]) + stop.load[kind] <= room
+            for kind, room in self._room.items()
             if stop.load[kind]
         )
 
@@ -310,7 +310,7 @@ class Trip:
             after = i
         self._due.reverse()
         self._depots = [k for k, i in enumerate(self.order) if i >= len(self._problem.stops)]
-        self._board = {kind: self._on_board(kind) for kind in self._loads}
+        self._board = {kind: self._on_board(kind) for kind in self._room}
 
     def _on_board(self, kind: int) -> list[int]:
         heights: list[int] = []

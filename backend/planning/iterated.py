@@ -8,7 +8,7 @@ most is visited; a pair is a shipment. A vehicle that may not serve a stop finds
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyvrp
@@ -23,6 +23,8 @@ SEED = 1
 """Of the search's random numbers."""
 CLIENT, PICKUP, DELIVERY = pyvrp.ActivityType.CLIENT, pyvrp.ActivityType.PICKUP, pyvrp.ActivityType.DELIVERY
 DEPOT = pyvrp.ActivityType.DEPOT
+Square = Any
+"""An array of 64 bit integers between all locations; what PyVRP asks for is typed as something that numpy never had."""
 UNLIMITED = 1 << 40
 """More than any load and later than any time, and so little that sums of it stay exact."""
 
@@ -125,7 +127,9 @@ class Model:
         )
 
     def _build(self) -> pyvrp.ProblemData:
-        clients, groups, shipments = [], [], []
+        clients: list[pyvrp.Client] = []
+        groups: list[pyvrp.ClientGroup] = []
+        shipments: list[pyvrp.Shipment] = []
         paired = pairs(self._problem)
         for i in self._stops:
             if i not in paired:
@@ -205,7 +209,7 @@ class Model:
             max_reloads=kind.returns,
         )
 
-    def _ways(self, stops: tuple[int, ...], area: tuple[Seconds, ...], costs: np.ndarray) -> np.ndarray:
+    def _ways(self, stops: tuple[int, ...], area: tuple[Seconds, ...], costs: Square) -> Square:
         """Costs between all locations for vehicles that may serve these stops, each at what it costs in their area."""
         ways = costs.copy()
         if area:
@@ -215,7 +219,7 @@ class Model:
         np.fill_diagonal(ways, 0)
         return ways
 
-    def _square(self, table: list[list[int]]) -> np.ndarray:
+    def _square(self, table: list[list[int]]) -> Square:
         """A table between all locations, 0 from each to itself."""
         nodes = list(self._location)
         square = np.array(table, dtype=np.int64)[np.ix_(nodes, nodes)]
@@ -227,6 +231,7 @@ class Model:
 
     def _route(self, kind: int, vehicle: int, order: Order) -> pyvrp.Route:
         times = timetable(self._problem, self._matrix, vehicle, order)
+        assert times is not None, "the search begins with routes that can be driven"
         begins = [visit.start_s for visit in times.visits if visit.kind != "break"]
         reload = [pyvrp.Activity(DEPOT, each) for each in self._data.vehicle_type(kind).reload_depots]
         visits = []

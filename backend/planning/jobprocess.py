@@ -64,7 +64,7 @@ def main() -> None:
     os.nice(NICENESS)
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever the solver prints must not get between the frames
-    source = sys.stdin.buffer.raw
+    source = os.fdopen(0, "rb", buffering=0)
 
     def tell(message: Message) -> None:
         out.write(frame(encode(message)))

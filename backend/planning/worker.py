@@ -197,26 +197,30 @@ class _Run:
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": _python_path(), "OPENBLAS_NUM_THREADS": "1"},  # each would claim memory
         )
+        pipe, told = process.stdin, process.stdout
+        assert pipe is not None and told is not None, "both are pipes"
         try:
             self._allow(START_S)
-            process.stdin.write(jobprocess.frame(self._problem))
+            pipe.write(jobprocess.frame(self._problem))
             if self._stopped:
                 self.stop()
             if closed():
                 self.kill()
             with contextlib.suppress(ConnectionError):
-                await process.stdin.drain()
-            return await self._listen(process)
+                await pipe.drain()
+            return await self._listen(process, told)
         finally:
-            self._deadline.cancel()
+            if self._deadline is not None:
+                self._deadline.cancel()
             self.kill()
-            process.stdin.close()
+            pipe.close()
             await process.wait()
 
     def stop(self) -> None:
         self._stopped = True
-        if self._process is not None and not self._process.stdin.is_closing():  # else it is ending already
-            self._process.stdin.write(b"s")
+        pipe = self._process and self._process.stdin
+        if pipe and not pipe.is_closing():  # else it is ending already
+            pipe.write(b"s")
             self._allow(STOP_S)
 
     def kill(self) -> None:
@@ -224,9 +228,9 @@ class _Run:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> _Ending:
+    async def _listen(self, process: asyncio.subprocess.Process, told: asyncio.StreamReader) -> _Ending:
         while True:
-            match await _message(process.stdout):
+            match await _message(told):
                 case jobprocess.Percent(0):
                     if not self._stopped:
                         self._allow(self._seconds + GRACE_S)

@@ -6,7 +6,7 @@ content it is refused. What a file is, its content tells, never its name or what
 
 import re
 from collections.abc import AsyncIterable
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import msgspec
 
@@ -46,7 +46,7 @@ def claim(id: str | None, kind: str | None, order_id: str | None, sha256: str | 
         raise Refusal("ERR_INVALID", "orderId is the id of an order.", "orderId")
     if sha256 is not None and not _SHA256.fullmatch(sha256):
         raise Refusal("ERR_INVALID", "sha256 is 64 hex digits.", "sha256")
-    return Claim(id, kind, order_id, sha256 and sha256.lower())
+    return Claim(id, cast(Kind, kind), order_id, sha256 and sha256.lower())
 
 
 async def receive(desk: Desk, pieces: AsyncIterable[bytes]) -> Part:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from functools import partial
 
 from backend.service.desk import Desk
 from backend.store import compaction, fleet
@@ -40,7 +41,7 @@ async def compact(desk: Desk, from_ms: int, until_ms: int) -> int:
     count = 0
     for driver_id in await desk.database.read(fleet.all_driver_ids):
         groups = await desk.database.read(
-            lambda conn, of=driver_id: compaction.ripe(conn, of, from_ms, until_ms),
+            partial(compaction.ripe, driver_id=driver_id, from_ms=from_ms, to_ms=until_ms)
         )
         for at in range(0, len(groups), AT_ONCE):
             begun = time.monotonic()

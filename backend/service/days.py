@@ -244,7 +244,7 @@ def _stop(
 ) -> DayStop:
     if stop.order_id is None:
         depot = (route.start or route.end) if stop.type == "depot" else None
-        return DayStop(stop=stop, location=depot and _depot(depot))
+        return DayStop(stop=stop, location=_depot(depot) if depot else None)
     record = records[stop.order_id]
     place = places.get(record.order.location_id)
     if place is not None and place.valid:  # which may have been corrected since the route was planned

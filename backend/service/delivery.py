@@ -101,7 +101,7 @@ def _on_route(tracked: Tracked, route: DayRoute, stop: DayStop) -> Delivery:
         place=stop.location,
         zone=history.zone_of(stop.location, tracked.account),
         driver_id=route.driver.id,
-        first_name=(route.driver.name.split() or [None])[0],
+        first_name=next(iter(route.driver.name.split()), None),
         since_ms=max([*freed, route.progress.started_ms or 0], default=0),
         elsewhere=elsewhere,
         window_s=None if finished else _promise(stop),

@@ -244,8 +244,8 @@ def _declare_vehicles(conn: Connection, desk: Desk, account_id: str, given: list
         _check_codes(each, "features", features, f"vehicles[{index}].features")
     added, changed, count = _merge(Vehicle, desk, given, known, "external_id", "ERR_MULTIPLE_VEH", "vehicles")
     fleet.add_vehicles(conn, account_id, added)
-    for each in changed:
-        fleet.save_vehicle(conn, account_id, each)
+    for vehicle in changed:
+        fleet.save_vehicle(conn, account_id, vehicle)
     return count
 
 
@@ -269,8 +269,8 @@ def _declare_drivers(conn: Connection, desk: Desk, account_id: str, given: list[
         resolved.append(fields)
     added, changed, count = _merge(Driver, desk, resolved, known, "external_id", "ERR_MULTIPLE_DRV", "drivers")
     fleet.add_drivers(conn, account_id, added)
-    for each in changed:
-        fleet.save_driver(conn, account_id, each)
+    for driver in changed:
+        fleet.save_driver(conn, account_id, driver)
     return count
 
 

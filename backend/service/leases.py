@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -98,7 +99,7 @@ class Watch:
             seen[job_id] = before if before is not None and before[0] == beat else (beat, now)
             if now - seen[job_id][1] > SILENT_S and job_id not in mine:
                 ended = await desk.journal.transact(
-                    lambda conn, id=job_id, at=beat: jobs.end_silent(conn, id, at, _GONE)
+                    partial(jobs.end_silent, job_id=job_id, last_beat=beat, reason=_GONE)
                 )
                 if ended:
                     log.error("job %d has failed: %s", job_id, _GONE)

@@ -205,14 +205,12 @@ class _Ledger:
         if draft.custom_fields is not UNSET:
             values = custom_values(self._settings.custom_fields, draft.custom_fields)
             draft = msgspec.structs.replace(draft, custom_fields=values)
+        date = demand(draft) if old is None else old.order.date
+        place = self._places.find(draft, self._places.at(old.order.location_id) if old else None)
         if old is None:
-            demand(draft)
-        place = self._places.find(draft, old and self._places.at(old.order.location_id))
-        if old is None:
-            order_id = self._desk.new_id()
-            start = blank(self._settings, order_id, draft.order_no, draft.date, place.id)
+            start = blank(self._settings, self._desk.new_id(), draft.order_no, date, place.id)
         elif draft.operation is Operation.SYNC:
-            start = blank(self._settings, old.order.id, old.order.order_no, old.order.date, place.id)
+            start = blank(self._settings, old.order.id, old.order.order_no, date, place.id)
             start = msgspec.structs.replace(start, customer=old.order.customer, linked_by=old.order.linked_by)
         else:
             start = msgspec.structs.replace(old.order, location_id=place.id)
@@ -335,7 +333,7 @@ class _Ledger:
 
     def _remember(self, old: Record | None, order: Order, place: Location) -> None:
         self._places.remember(place)
-        self._link(old and old.order, order)
+        self._link(old.order if old else None, order)
         record = Record(order) if old is None else self._moved(old, order)
         if old is None:
             self._new[order.id] = None

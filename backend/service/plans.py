@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -80,7 +80,7 @@ async def stop(desk: Desk, office: Office, job_id: int) -> None:
     live = leases.own(desk).get(job_id)
     if live is not None:
         desk.planner.stop(live.job)
-        ended = live.ended.wait()
+        ended: Awaitable[object] = live.ended.wait()
     else:
         ended = leases.stop_elsewhere(desk, office.account.id, job_id)
     try:
@@ -165,7 +165,9 @@ def _save(conn: Connection, desk: Desk, account: Account, draft: Draft, job: "Jo
     by_day = {(r.driver_id, r.date): r for r in routes.on_dates(conn, account.id, first, last)}
     planned = {route.vehicle: route for route in job.plan.routes}
     lost = [planned.pop(key) for key in selection.overtaken(conn, account, draft) if key in planned]
-    added, changed, stands = [], [], dict[str, RouteRecord]()
+    added: list[RouteRecord] = []
+    changed: list[RouteRecord] = []
+    stands: dict[str, RouteRecord] = {}
     for shift in draft.shifts:
         old = by_day.get((shift.driver.id, shift.date))
         shift = msgspec.structs.replace(shift, kept=selection.kept(old, every))

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
+from functools import partial
 
 from backend.service.desk import Desk
 from backend.store import fleet, people, tracks
+from backend.store.database import Connection
 
 log = logging.getLogger("codriver.retention")
 
@@ -35,10 +37,10 @@ async def sweep(desk: Desk) -> None:
     await desk.journal.transact(lambda conn: tracks.clear(conn, all_before_ms, now_ms))
     for company in await desk.database.read(people.accounts_that_forget):
         before_ms = now_ms - company.settings.driver_position_retention_days * DAY_MS
-        drivers = await desk.database.read(
-            lambda conn, account_id=company.id, to=before_ms: tracks.with_older(
-                conn, fleet.driver_ids(conn, account_id), to
-            )
-        )
+        drivers = await desk.database.read(partial(_with_older, account_id=company.id, before_ms=before_ms))
         for driver_id in drivers:  # one by one, so that nobody waits for all of them
-            await desk.journal.transact(lambda conn, of=driver_id, to=before_ms: tracks.delete_before(conn, of, to))
+            await desk.journal.transact(partial(tracks.delete_before, driver_id=driver_id, before_ms=before_ms))
+
+
+def _with_older(conn: Connection, account_id: str, before_ms: int) -> list[str]:
+    return tracks.with_older(conn, fleet.driver_ids(conn, account_id), before_ms)

@@ -86,15 +86,12 @@ def overtaken(conn: Connection, account: Account, draft: Draft) -> set[str]:
 def kept(route: RouteRecord | None, records: Mapping[str, Record]) -> tuple[Stop, ...]:
     """The stops that have begun; where the plan was sent, the sent one says where they stand. Breaks and visits to the
     depot before the last of them are past too."""
-    current = route and (route.active or route.planned)
+    current = (route.active or route.planned) if route else None
     if not current:
         return ()
-    statuses = {stop.order_id: records[stop.order_id].status for stop in current.stops if stop.order_id in records}
-    begun = {
-        stop.number
-        for stop in current.stops
-        if statuses.get(stop.order_id) in BEGUN and statuses.get(stop.order_id) != Status.CANCELLED
-    }
+    statuses = {id: records[id].status for stop in current.stops if (id := stop.order_id) and id in records}
+    moving = {id for id, status in statuses.items() if status in BEGUN and status != Status.CANCELLED}
+    begun = {stop.number for stop in current.stops if stop.order_id in moving}
     last = max(begun, default=0)
     return tuple(
         stop for stop in current.stops if stop.number in begun or (stop.order_id is None and stop.number < last)
@@ -218,6 +215,6 @@ def _shifts(
                 continue
             route = by_day.get((driver.id, date))
             vehicle = loaded(vehicles.get(driver.vehicle_id or ""), day)
-            planned = route and (route.planned or route.active)
+            planned = (route.planned or route.active) if route else None
             shifts.append(Shift(driver, vehicle, date, kept(route, records), planned))
     return shifts

@@ -175,7 +175,7 @@ class _Known:
             return Outcome(action.id, success=True, duplicate=True, status=earlier.status)
         order = self._order(action)
         route_id = order.route_id if order else self._route_of_day(action)
-        so_far = SoFar(self._device.driver_id, order and order.id, route_id)
+        so_far = SoFar(self._device.driver_id, order.id if order else None, route_id)
         fact = decide(so_far, action, now_ms)
         self._own_attachments(action)
         status = self._status_after(fact)

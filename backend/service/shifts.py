@@ -1,7 +1,7 @@
 """What is different for a driver on one date, and where a driver starts and ends."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -90,13 +90,13 @@ class _Book:
         driver = self._driver(given.driver)
         key = (driver.id, given.date)
         day = self._days.get(key, DriverDay())
-        fields = {
+        fields: dict[str, Any] = {
             name: value for name in ("enabled", "work_from", "work_to") if (value := getattr(given, name)) is not UNSET
         }
         limits = day.capacities
         if given.vehicle is not UNSET:
             fields["vehicle_id"] = self._vehicle(given.vehicle).id
-            limits = (None,) * len(limits)
+            limits = (None, None, None, None)
         if given.usual_start is not UNSET:
             fields["start"] = None
         if given.usual_end is not UNSET:

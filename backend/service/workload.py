@@ -6,6 +6,7 @@ seconds by way of UTC, so that an hour that a clock skips or repeats is not plan
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,8 +18,8 @@ from backend.domain.plans import PlanRequest
 from backend.domain.routes import Route, Stop
 from backend.planning import matrix, problem
 
-_KINDS = {"D": "delivery", "P": "pickup", "T": "task"}
-_PRIORITIES = {"L": 0, "M": 1, "H": 2, "C": 3}
+_KINDS: Mapping[str, Literal["delivery", "pickup", "task"]] = {"D": "delivery", "P": "pickup", "T": "task"}
+_PRIORITIES: Mapping[str, Literal[0, 1, 2, 3]] = {"L": 0, "M": 1, "H": 2, "C": 3}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S = 86_400
 MOST_RETURNS = 8
@@ -164,15 +165,25 @@ def route(
     stops = [msgspec.structs.replace(stop, number=number) for number, stop in enumerate(shift.kept, 1)]
     for visit in visits:
         place = visit.place or places[orders[visit.stop].location_id]
-        times = (days.origin_s + at for at in (visit.arrival_s, visit.start_s, visit.departure_s))
-        way = (visit.travel_s, visit.distance_m)
-        kind = "order" if visit.kind == "stop" else visit.kind
-        stops.append(Stop(len(stops) + 1, visit.stop or None, place.latitude, place.longitude, *times, *way, type=kind))
+        stops.append(
+            Stop(
+                number=len(stops) + 1,
+                order_id=visit.stop or None,
+                latitude=place.latitude,
+                longitude=place.longitude,
+                arrival_s=days.origin_s + visit.arrival_s,
+                start_s=days.origin_s + visit.start_s,
+                departure_s=days.origin_s + visit.departure_s,
+                travel_s=visit.travel_s,
+                distance_m=visit.distance_m,
+                type="order" if visit.kind == "stop" else visit.kind,
+            )
+        )
     before = shift.planned if shift.kept and shift.planned else None
     start_s = before.start_s if before else days.origin_s + (planned.departure_s if planned else 0)
     end_s = days.origin_s + planned.finish_s if planned else stops[-1].departure_s
     ends = [shift.driver.start, *stops, shift.driver.end]
-    own = [orders[stop.order_id] for stop in stops if stop.order_id in orders]
+    own = [orders[id] for stop in stops if (id := stop.order_id) and id in orders]
     return Route(
         driver_id=shift.driver.id,
         date=shift.date,
@@ -310,22 +321,22 @@ def _vehicle(
         last = max(shift.kept, key=lambda stop: stop.departure_s)
         from_s = max(from_s, last.departure_s - days.origin_s)
         start = problem.Place(last.latitude, last.longitude)
-    limits = _units(vehicle.capacities) if vehicle else (None,) * problem.LOADS
-    capacity = tuple(limit if used else None for limit, used in zip(limits, counted, strict=True))
+    limits = _units(vehicle.capacities) if vehicle else (None, None, None, None)
+    one, two, three, four = (limit if used else None for limit, used in zip(limits, counted, strict=True))
     return problem.Vehicle(
         key=shift.key,
         from_s=from_s,
         to_s=max(from_s, to_s + overtime_s),
         start=start,
         end=_place(driver.end),
-        capacity=capacity,
+        capacity=(one, two, three, four),
         skills=frozenset(driver.skills),
         features=frozenset(vehicle.features) if vehicle else frozenset(),
         breaks=_breaks(shift, days, overnight, from_s),
         overtime_s=overtime_s,
         per_hour=costs[0],
         per_km=costs[1],
-        reloads=returns[0] if any(limit is not None for limit in capacity) else 0,
+        reloads=returns[0] if any(limit is not None for limit in (one, two, three, four)) else 0,
         reload_s=returns[1],
         base=_place(driver.start) if shift.kept else None,
     )
@@ -352,4 +363,4 @@ def _units(loads: Sequence[float]) -> tuple[int, int, int, int]:
 
 
 def _place(place: Place | None) -> problem.Place | None:
-    return place and problem.Place(place.latitude, place.longitude)
+    return problem.Place(place.latitude, place.longitude) if place else None

@@ -33,7 +33,7 @@ def by_ids(
     conn: Connection, account_id: str, ids: Iterable[str], driver_id: str | None = None
 ) -> dict[str, Attachment]:
     """Those of these that have arrived; of the one driver alone where given."""
-    found = {}
+    found: dict[str, Attachment] = {}
     for part in parts(ids):
         statement = select(*_COLUMNS).where(attachments.c.account_id == account_id, attachments.c.id.in_(part))
         if driver_id is not None:

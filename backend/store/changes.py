@@ -29,8 +29,10 @@ class Writer(Protocol):
 
     most: int
     """How many changes one commit may hold."""
-    restless: bool
-    """Whether there is something to tend to when nothing else is to be done."""
+
+    @property
+    def restless(self) -> bool:
+        """Whether there is something to tend to when nothing else is to be done."""
 
     def commit(self, entries: list[Entry]) -> None:
         """One transaction for all; raises nothing, but leaves each entry its outcome or its failure."""

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, select
 
 from backend.domain import positions
+from backend.domain.positions import Position
 from backend.store import tracks
 from backend.store.batches import Row
 from backend.store.tables import chunks
@@ -51,7 +52,7 @@ def merged(conn: Connection, group: Group) -> Row | None:
     bodies = {row.id: row.body for row in conn.execute(select(chunks.c.id, chunks.c.body).where(*_members(group)))}
     if len(bodies) < len(group.ids):
         return None
-    fixes = {}
+    fixes: dict[int, Position] = {}
     for chunk_id in sorted(group.ids):
         for fix in positions.unpack(bodies[chunk_id]):
             fixes.setdefault(fix.at_ms, fix)  # of two at one millisecond the first stored is the one that counts

@@ -112,7 +112,10 @@ def drivers_named(
             by_serial.setdefault(row.serial, []).append(row)
     found = {}
     for name in wanted:
-        rows = by_external.get(name.external_id, []) if name.external_id is not None else by_serial.get(name.serial, [])
+        if name.external_id is not None:
+            rows = by_external.get(name.external_id, [])
+        else:
+            rows = by_serial.get(name.serial or "", [])
         found[name] = [row.id for row in rows if name.serial is None or row.serial == name.serial]
     return found
 

@@ -43,7 +43,9 @@ def add(conn: Connection, account_id: str, date: str, last_date: str, scope: Sco
             scope=msgspec.json.encode(scope),
         )
     )
-    return int(made.inserted_primary_key[0])
+    key = made.inserted_primary_key
+    assert key is not None, "one row was inserted"
+    return int(key[0])
 
 
 def find(conn: Connection, account_id: str, job_id: int) -> JobRecord | None:

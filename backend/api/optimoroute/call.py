@@ -112,7 +112,7 @@ def method(
                 status_code=200,
                 media_type="application/json",
                 include_in_schema=documented,
-                operation_id=lambda _handler, http_method, _path: f"{path}_{http_method.value.lower()}",
+                operation_id=lambda _handler, http_method, _path: f"{path}_{HttpMethod(http_method).value.lower()}",
                 summary=path.replace("_", " ").capitalize(),
                 description=verb.__doc__,
                 tags=["OptimoRoute"],

@@ -74,5 +74,5 @@ async def delete_all_orders(call: Call) -> Answer:
 
 
 def _failed(refusal: Refusal) -> Answer:
-    running = isinstance(refusal, CannotPlan) and refusal.planning_id is not None
-    return failure(refusal) | ({"planningId": refusal.planning_id} if running else {})
+    running = refusal.planning_id if isinstance(refusal, CannotPlan) else None
+    return failure(refusal) | ({"planningId": running} if running is not None else {})

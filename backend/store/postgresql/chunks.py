@@ -85,7 +85,7 @@ def move(conn: Connection, changed: Mapping[str, Tail]) -> None:
 
 def tails(conn: Connection, driver_ids: Iterable[str]) -> dict[str, Tail]:
     """The end of what is stored of each of these drivers."""
-    found = {}
+    found: dict[str, Tail] = {}
     for part in parts(driver_ids):
         found |= dict.fromkeys(part, NOTHING)
         for row in conn.execute(select(table).where(table.c.driver_id.in_(part))):

@@ -36,7 +36,8 @@ class Changes:
         self._session = session
 
     def commit(self, entries: list[Entry]) -> None:
-        _settle(entries, lambda: self._session.run(partial(_change, [entry.work for entry in entries])))
+        works = [entry.work for entry in entries if not isinstance(entry.work, Batch)]  # which go to the other writer
+        _settle(entries, lambda: self._session.run(partial(_change, works)))
 
     def tend(self, *, idle: bool) -> None:
         """There is nothing to tend to: the server does it."""
