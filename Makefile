@@ -52,7 +52,7 @@ load: install .make/load ## two minutes of the steady mix against a server of it
 	@$(BIN)/python -m loadtests.run --locust .venv-load/bin/locust --shape $(or $(SHAPE),steady) $(OPTIONS)
 
 lock: .make/venv ## requirements.lock anew, from pyproject.toml and the newest releases
-	@$(BIN)/uv pip compile pyproject.toml --group dev --extra scale --extra report --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --group dev --extra scale --extra report --extra telemetry --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile --group load --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade --quiet --output-file loadtests/requirements.lock

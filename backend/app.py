@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException, MethodNotAllowedException
@@ -45,6 +45,9 @@ from backend.store.journal import Journal
 from backend.store.media import Media
 from backend.web import pages
 
+if TYPE_CHECKING:
+    from backend.telemetry import Tracing  # with libraries that not everybody has
+
 HANDLERS = [
     *office.handlers,
     *driver.handlers,
@@ -71,14 +74,20 @@ class OneOf(NamedTuple):
 
 @asynccontextmanager
 async def open_desk(
-    settings: Settings, clock: Clock, public_url: str, one_of: OneOf | None = None
+    settings: Settings,
+    clock: Clock,
+    public_url: str,
+    one_of: OneOf | None = None,
+    tracing: "Tracing | None" = None,
 ) -> AsyncIterator[Desk]:
     """Everything that a verb needs, started; stopped in the reverse order."""
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
-        journal = Journal(database)
+        journal = Journal(database, tracing.of_change if tracing else None)
         media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
-        hub, calls, planner = *_live(settings), Planner(share_of_cores(one_of.processes if one_of else 1))
+        hub, calls = _live(settings)
+        cores = share_of_cores(one_of.processes if one_of else 1)
+        planner = Planner(cores, trace=tracing.of_plan if tracing else None)
         geocoder = geocoders.choose(settings.geocoder, settings.public_url, partial(calls.place, "geocoder", 1))
         acquaintances, guesses = Acquaintances(), Guesses()
         hub.heed("revoked", acquaintances.forget)
@@ -138,12 +147,13 @@ def create_app(
     clock: Clock | None = None,
     public_url: str = "http://127.0.0.1:8000",
     one_of: OneOf | None = None,
+    tracing: "Tracing | None" = None,
 ) -> Litestar:
     """The application, for a server to run. It opens its stores when it is started."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_desk(settings, clock or Clock(), public_url, one_of) as desk:
+        async with open_desk(settings, clock or Clock(), public_url, one_of, tracing) as desk:
             app.state.desk = desk
             await leases.recover(desk)
             await desk.planner.start()

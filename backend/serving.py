@@ -1,16 +1,22 @@
 """``codriver serve``: one process, or several that share an address, a database and a Redis."""
 
+import contextlib
 import logging
 import socket
 import tempfile
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend import operator, server
 from backend.app import OneOf, create_app
 from backend.domain.errors import Refusal
 from backend.service.desk import Clock
-from backend.settings import Settings
+from backend.settings import Settings, traces_go_to
+
+if TYPE_CHECKING:
+    from backend.telemetry import Tracing
 
 log = logging.getLogger("codriver.server")
 
@@ -27,9 +33,9 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
             log.info("no other process may serve this database: CODRIVER_REDIS_URL is not set")
         listener = _bind(host, port)
         address = server.address(listener)
-        app = create_app(settings, clock, address)
-        with operator.serving_at(settings, address):
-            server.run(app, listener, proxies=settings.proxies())
+        with operator.serving_at(settings, address), _traced() as tracing:
+            app = create_app(settings, clock, address, tracing=tracing)
+            server.run(tracing.around(app) if tracing else app, listener, proxies=settings.proxies())
         return 0
     _check(settings, workers)
     _bind(host, port).close()  # refused where anybody else listens there, which a shared one would not be
@@ -71,5 +77,26 @@ def _work(
 ) -> None:
     """One of several, in a process of its own."""
     server.log_to_stderr(settings.log_level, settings.log_format, number)
-    app = create_app(settings, clock, address, OneOf(number, workers, folder))
-    server.run(app, server.bind(host, port, shared=True), proxies=settings.proxies(), pulse=pulse)
+    with _traced() as tracing:
+        app = create_app(settings, clock, address, OneOf(number, workers, folder), tracing)
+        listener = server.bind(host, port, shared=True)
+        server.run(tracing.around(app) if tracing else app, listener, proxies=settings.proxies(), pulse=pulse)
+
+
+@contextlib.contextmanager
+def _traced() -> Iterator["Tracing | None"]:
+    """Traces, where the environment names a collector for them."""
+    if not traces_go_to():
+        yield None
+        return
+    try:
+        from backend.telemetry import Tracing
+    except ImportError:
+        log.warning('a collector of traces is named, but gets none: pip install "codriver[telemetry]"')
+        yield None
+        return
+    tracing = Tracing()
+    try:
+        yield tracing
+    finally:
+        tracing.close()

@@ -130,6 +130,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return path.read_bytes()
 
 
+def traces_go_to() -> str:
+    """The collector of traces that OpenTelemetry's own variables name; empty where there is none, or it is turned off.
+
+    Refuses an address that is none with ``ERR_SETTING_INVALID``.
+    """
+    off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
+    for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        given = os.environ.get(variable, "")
+        if given and not off:
+            if urlsplit(given).scheme not in ("http", "https"):
+                raise Refusal("ERR_SETTING_INVALID", f"{variable} must begin with http:// or https://.", variable)
+            return given
+    return ""
+
+
 def _no_proxies(why: str) -> Refusal:
     text = f"CODRIVER_TRUSTED_PROXIES is addresses and networks like 127.0.0.1,10.0.0.0/8, but {why}."
     return Refusal("ERR_SETTING_INVALID", text, "CODRIVER_TRUSTED_PROXIES")

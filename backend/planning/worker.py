@@ -60,6 +60,7 @@ class Job:
 
 
 Done = Callable[[Job], Awaitable[None] | None]
+Trace = Callable[[int, int], Callable[[str], None] | None]
 
 
 def share_of_cores(processes: int) -> int:
@@ -68,9 +69,15 @@ def share_of_cores(processes: int) -> int:
 
 
 class Planner:
-    """Runs planning jobs, at most ``max_jobs`` at once (default: all cores but one), the others waiting in order."""
+    """Runs planning jobs, at most ``max_jobs`` at once (default: all cores but one), the others waiting in order.
 
-    def __init__(self, max_jobs: int | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
+    ``trace`` is asked for each, by its stops and vehicles, whether anybody wants to be told of the status it ends with.
+    """
+
+    def __init__(
+        self, max_jobs: int | None = None, memory_bytes: int = MEMORY_BYTES, trace: Trace | None = None
+    ) -> None:
+        self._trace = trace
         self._max_jobs = max_jobs or share_of_cores(1)
         self._memory_bytes = memory_bytes
         self._numbers = itertools.count(1)
@@ -112,6 +119,7 @@ class Planner:
         if self._closed:
             raise RuntimeError("The planner is closed.")
         run = _Run(Job(next(self._numbers)), jobprocess.encode(problem), budget(problem), done)
+        run.trace = self._trace and self._trace(len(problem.stops), len(problem.vehicles))
         self._waiting.append(run)
         self._next()
         return run.job
@@ -160,6 +168,8 @@ class Planner:
             job.status, job.plan, job.reason = "E", None, "The plan could not be saved."
             job.percent = run.job.percent
         vars(run.job).update(vars(job))
+        if run.trace is not None:
+            run.trace(job.status)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -188,6 +198,7 @@ class _Run:
         self._process: asyncio.subprocess.Process | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._stopped = self._overdue = False
+        self.trace: Callable[[str], None] | None = None
 
     async def work(self, memory_bytes: int, closed: Callable[[], bool]) -> _Ending:
         """Run the process to its end. Raises OSError where there is none to be had."""

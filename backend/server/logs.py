@@ -10,6 +10,8 @@ import msgspec
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request that is being answered; empty outside of one."""
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+"""Of the trace that it is part of, where there are traces."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -35,8 +37,8 @@ class Lines(logging.Formatter):
 
 
 class Objects(logging.Formatter):
-    """One JSON object a line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``message``; ``request``, ``process``,
-    ``trace``, and whatever a message is logged with as ``extra={"fields": {…}}``, where they are.
+    """One JSON object a line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``message``; ``request``, ``trace_id``,
+    ``process``, ``trace``, and whatever a message is logged with as ``extra={"fields": {…}}``, where they are.
     """
 
     def __init__(self, process: int | None) -> None:
@@ -53,6 +55,8 @@ class Objects(logging.Formatter):
         }
         if named := request_id.get():
             told["request"] = named
+        if traced := trace_id.get():
+            told["trace_id"] = traced
         if self._process is not None:
             told["process"] = self._process
         if record.exc_info:

@@ -11,17 +11,28 @@ from backend.store.batches import Batch
 T = TypeVar("T")
 
 
+Ended = Callable[[float, float, int, BaseException | None], None]
+"""Told of a change: when its commit began (monotonic), the seconds it took, how many changes it held, what failed."""
+
+
 class Entry:
     """A function for a savepoint of its own, or a batch of positions."""
 
-    __slots__ = ("failure", "future", "outcome", "size", "work")
+    __slots__ = ("failure", "future", "outcome", "size", "trace", "work")
 
-    def __init__(self, work: Callable[[Connection], Any] | Batch, size: int, future: "asyncio.Future[Any]") -> None:
+    def __init__(
+        self,
+        work: Callable[[Connection], Any] | Batch,
+        size: int,
+        future: "asyncio.Future[Any]",
+        trace: Ended | None = None,
+    ) -> None:
         self.work = work
         self.size = size
         self.future = future
         self.outcome: Any = None
         self.failure: BaseException | None = None
+        self.trace = trace
 
 
 class Writer(Protocol):

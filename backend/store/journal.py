@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from backend.domain.errors import Refusal
 from backend.domain.positions import Position
 from backend.store.batches import Appended, Batch, prepare
-from backend.store.changes import Entry, Writer
+from backend.store.changes import Ended, Entry, Writer
 from backend.store.database import Database
 from backend.store.durations import COMMIT_BOUNDS_S, Durations
 
@@ -38,12 +38,14 @@ SLOW_S = 1.0
 
 
 class Journal:
-    """Opens with its database's writers; all callers share one event loop."""
+    """Opens with its database's writers; all callers share one event loop. ``trace`` is asked for each change that
+    enters whether anybody wants to know of its end.
+    """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, trace: Callable[[], Ended | None] | None = None) -> None:
         positions, changes = database.engine.writers()
-        self._positions = _Lane(positions, "journal of positions")
-        self._changes = self._positions if changes is positions else _Lane(changes, "journal")
+        self._positions = _Lane(positions, "journal of positions", trace)
+        self._changes = self._positions if changes is positions else _Lane(changes, "journal", trace)
         self._lanes = list({id(lane): lane for lane in (self._positions, self._changes)}.values())
         self._closed = False
 
@@ -103,8 +105,9 @@ class Journal:
 class _Lane:
     """What waits for one writer, and the thread on which it works."""
 
-    def __init__(self, writer: Writer, name: str) -> None:
+    def __init__(self, writer: Writer, name: str, trace: Callable[[], Ended | None] | None) -> None:
         self._writer = writer
+        self._trace = trace
         self._queue: SimpleQueue[list[Entry] | None] = SimpleQueue()
         # On the event loop alone:
         self.waiting = 0
@@ -119,7 +122,7 @@ class _Lane:
 
     def enter(self, work: Callable[[Connection], Any] | Batch, size: int) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
-        entry = Entry(work, size, loop.create_future())
+        entry = Entry(work, size, loop.create_future(), self._trace and self._trace())
         self.waiting += 1
         self.bytes += size
         self._pending.append(entry)
@@ -141,12 +144,14 @@ class _Lane:
         if pending:
             self._queue.put([pending.popleft() for _ in range(min(len(pending), self._writer.most))])
 
-    def _told(self, entries: list[Entry]) -> None:
+    def _told(self, entries: list[Entry], began: float, took_s: float) -> None:
         """Back on the event loop: first let the thread go on, then wake the callers."""
         self._hand_over()
         for entry in entries:
             self.waiting -= 1
             self.bytes -= entry.size
+            if entry.trace is not None:
+                entry.trace(began, took_s, len(entries), entry.failure)
             if entry.future.done():
                 continue
             if entry.failure is not None:
@@ -168,7 +173,7 @@ class _Lane:
             if took_s > SLOW_S:
                 log.warning("a commit of %d changes took %.1f s", len(entries), took_s)
             try:
-                entries[0].future.get_loop().call_soon_threadsafe(self._told, entries)
+                entries[0].future.get_loop().call_soon_threadsafe(self._told, entries, started, took_s)
             except RuntimeError:
                 log.warning("%d changes were stored after their callers' loop had ended", len(entries))
             self._writer.tend(idle=False)
