@@ -14,7 +14,6 @@ At the end Codriver is killed like by a power cut, and what it had acknowledged 
 """
 
 import argparse
-import asyncio
 import itertools
 import os
 import statistics

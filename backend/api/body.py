@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from litestar import Request, Response
 
+from backend.api.choices import choices
 from backend.domain.errors import Refusal
 from backend.domain.events import NO_NUL, UUID
 
@@ -32,8 +33,9 @@ class Page(msgspec.Struct, Generic[T], frozen=True, omit_defaults=True):
 
 
 JSON_LIMIT = 10 * 1024 * 1024
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not behind a backslash that is itself escaped
 _anything = msgspec.json.Decoder(msgspec.Raw)
-_PLACE = re.compile(r" - at `\$\.?(.*)`$")
+_PLACED = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 # A "$" alone lets one more end of line pass, with which no calendar could read the text.
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)"
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$(?!\n)"
@@ -62,10 +64,10 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
         value = decoder.decode(body)
     except msgspec.ValidationError as error:
         check(body)
-        raise misfit(error) from error
+        raise misfit(error, decoder.type) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(error) from error
-    if b"\\u0000" in body:
+    if b"\\u0000" in body and _NUL.search(body):
         raise Refusal("ERR_INVALID", "A text holds the character NUL (\\u0000), which cannot be stored.")
     return value
 
@@ -84,16 +86,19 @@ def check_text(body: bytes) -> None:
         body.decode()
 
 
-def misfit(error: msgspec.ValidationError) -> Refusal:
-    """What to say of JSON that has another shape than expected."""
-    text = spoken(error)
-    place = _PLACE.search(text)
-    return Refusal("ERR_INVALID", _PLACE.sub("", text) + ".", place[1] or None if place else None)
+def misfit(error: msgspec.ValidationError, kind: Any) -> Refusal:
+    """What to say of JSON that has another shape than ``kind``, which was expected."""
+    text = spoken(error, kind)
+    placed = _PLACED.fullmatch(text)
+    return Refusal("ERR_INVALID", f"{placed[1]}.", placed[2] or None) if placed else Refusal("ERR_INVALID", f"{text}.")
 
 
-def spoken(error: msgspec.ValidationError) -> str:
-    """What does not fit, and where, with what a pattern means in place of the pattern."""
+def spoken(error: msgspec.ValidationError, kind: Any) -> str:
+    """What does not fit, and where, with what a pattern means in place of the pattern, and what a choice is between."""
     text = str(error)
+    if between := choices(error, kind):
+        what, at, where = text.rpartition(" - at ")
+        text = f"{what}, expected one of {', '.join(between)}{at}{where}"
     for pattern, meaning in _MEANT.items():
         text = text.replace(f"`str` matching regex {pattern!r}", meaning)
     return text

@@ -166,7 +166,7 @@ class Codec:
                 case "actions":
                     return Actions(id, self._each_action(data))
                 case "message":
-                    raise body.misfit(error)
+                    raise body.misfit(error, MessageFrame)
                 case _:
                     raise Refusal("ERR_TYPE_UNKNOWN", "The type is one of positions, actions, message.", "type")
         except Refusal as refusal:
@@ -227,7 +227,7 @@ class Codec:
         except msgspec.ValidationError as error:
             if self.name == "JSON":
                 body.check(data)
-            raise body.misfit(error) from error
+            raise body.misfit(error, decoder.type) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self.malformed(error) from error
 
@@ -254,7 +254,7 @@ def _unreadable(item: Any, error: msgspec.ValidationError) -> Outcome:
     if not isinstance(item, dict):
         return Outcome(None, success=False, code="ERR_ACTION_INVALID", message="An action is an object.")
     given = item.get("id")
-    code, message = _fault(item) or ("ERR_ACTION_INVALID", f"{body.spoken(error)}.")
+    code, message = _fault(item) or ("ERR_ACTION_INVALID", f"{body.spoken(error, Action)}.")
     return Outcome(given if isinstance(given, str) else None, success=False, code=code, message=message)
 
 

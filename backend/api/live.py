@@ -10,7 +10,7 @@ import msgspec
 from litestar import websocket
 from msgspec import Meta
 
-from backend.api import auth, sockets
+from backend.api import auth, body, sockets
 from backend.api.events import event_out
 from backend.api.sockets import Socket
 from backend.domain.accounts import Role
@@ -120,7 +120,7 @@ def _misfit(text: str, error: msgspec.ValidationError) -> Refusal:
     """What to say of a frame that does not fit; raises as a decoder does where it is not JSON to its end."""
     if text.lstrip().startswith("{") and _decode_name(text).type not in ("subscribe", "unsubscribe"):
         return Refusal("ERR_TYPE_UNKNOWN", "The type is one of subscribe, unsubscribe.", "type")
-    return Refusal("ERR_INVALID", f"This is no frame of this socket: {error}.")
+    return Refusal("ERR_INVALID", f"This is no frame of this socket: {body.spoken(error, Subscribe | Unsubscribe)}.")
 
 
 def _name(text: str | None) -> str | None:

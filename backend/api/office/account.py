@@ -41,7 +41,7 @@ def _changed(old: Settings, given: dict[str, Any]) -> Settings:
     try:
         settings = msgspec.convert(_overlaid(msgspec.to_builtins(old), given, ""), Settings)
     except msgspec.ValidationError as error:
-        raise body.misfit(error) from error
+        raise body.misfit(error, Settings) from error
     zone(settings.time_zone)
     return settings
 

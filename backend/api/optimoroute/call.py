@@ -156,7 +156,7 @@ def convert(value: object, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         missing = str(error).startswith("Object missing required field")
         code = "ERR_MISSING_MAND_FIELD" if missing else "ERR_INVALID_PARAM_FORMAT"
-        raise Refusal(code, f"{spoken(error)}.") from error
+        raise Refusal(code, f"{spoken(error, kind)}.") from error
     except (OverflowError, RecursionError) as error:
         raise Refusal("ERR_INVALID_PARAM_FORMAT", "A number is too large.") from error
 
