@@ -85,7 +85,7 @@ class Phone(asyncio.Protocol):
 
 
 async def load(port: int, tokens: list[str], size: int, seconds: float, moments: "itertools.count[int]") -> int:
-    """How many positions were acknowledged in so many seconds, when each phone sends again as soon as it is answered."""
+    """How many positions were acknowledged in so many seconds, when each phone sends again as it is answered."""
     phones = await _connect(port, tokens, size, moments)
     for phone in phones:
         phone.send()

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -19,6 +19,14 @@ from backend.store.parts import parts
 from backend.store.postgresql import chunks as postgresql_chunks
 from backend.store.sqlite import chunks as sqlite_chunks
 from backend.store.tables import chunks, position_ids
+
+
+class Stored(NamedTuple):
+    """Rows to insert, and what to tell of the batch that each was made of."""
+
+    rows: list[Row]
+    outcomes: list[Appended]
+
 
 _INSERT_IDS = insert(position_ids)
 
@@ -46,12 +54,30 @@ def store(
             batch = _fresh(conn, batch)
         if batch.count:
             changed[driver_id], newest = _moved(tail, batch)
-            rows.append((driver_id, batch.first_ms, batch.recent[-1].at_ms, batch.count, batch.body))
+            rows.append(_row(batch))
             outcomes.append(Appended(batch.count, given - batch.count, newest))
         else:
             outcomes.append(Appended(0, given, None))
     shelf.insert(conn, rows)
     return outcomes
+
+
+def ahead(batches: Sequence[Batch], known: Mapping[str, Tail], changed: dict[str, Tail]) -> Stored | None:
+    """What ``store`` would do with batches that all begin after their drivers' tails and name no ids, so that nothing
+    has to be looked up; None where that is not so. The new tails go to ``changed``, as there."""
+    rows: list[Row] = []
+    outcomes = []
+    for batch in batches:
+        driver_id = batch.driver_id
+        tail = changed.get(driver_id) or known.get(driver_id)
+        if tail is None or batch.ids or not batch.count or batch.first_ms <= tail.last_ms:
+            changed.clear()
+            return None
+        given = batch.count if batch.given is None else len(batch.given)
+        changed[driver_id], newest = _moved(tail, batch)
+        rows.append(_row(batch))
+        outcomes.append(Appended(batch.count, given - batch.count, newest))
+    return Stored(rows, outcomes)
 
 
 def track(
@@ -123,6 +149,10 @@ def insert_chunks(conn: Connection, rows: list[Row]) -> None:
 def _shelf(conn: Connection) -> Any:
     """How chunks are kept where this connection leads."""
     return _SHELVES[conn.dialect.name]
+
+
+def _row(batch: Batch) -> Row:
+    return batch.driver_id, batch.first_ms, batch.recent[-1].at_ms, batch.count, batch.body
 
 
 def _fresh(conn: Connection, batch: Batch) -> Batch:

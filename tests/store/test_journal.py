@@ -15,6 +15,7 @@ from backend.store.batches import Batch, Tail
 from backend.store.database import Database
 from backend.store.journal import Journal
 from backend.store.sqlite import writer as sqlite_writer
+from backend.store.sqlite.engine import Sqlite
 from backend.store.tables import chunks, skills
 from tests.store.builders import NOON, drive, fix
 
@@ -145,6 +146,20 @@ async def test_a_full_disk_is_told_and_nothing_is_half_stored(journal: Journal, 
     assert (answer.accepted, answer.duplicates) == (2000 - stored, stored)
 
 
+async def _together(journal: Journal, batches: list[tuple[str, list[Position]]]) -> list[Any]:
+    """What became of batches that shared a commit."""
+    gate = threading.Event()
+    blocked = asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))
+    while journal.waiting != 1:
+        await asyncio.sleep(0)
+    sending = [asyncio.create_task(journal.append(name, fixes)) for name, fixes in batches]
+    await asyncio.sleep(0)
+    gate.set()
+    answers = await asyncio.gather(*sending, return_exceptions=True)
+    await blocked
+    return answers
+
+
 async def test_one_batch_that_cannot_be_stored_fails_alone(
     journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,18 +171,33 @@ async def test_one_batch_that_cannot_be_stored_fails_alone(
         return healthy(tail, batch)
 
     monkeypatch.setattr(tracks, "_moved", moved)
-    gate = threading.Event()
-    blocked = asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))
-    while journal.waiting != 1:
-        await asyncio.sleep(0)
     names = ["ana", "bad", "ivo", "ana"]
-    sending = [asyncio.create_task(journal.append(name, drive(0, 10))) for name in names]
-    await asyncio.sleep(0)
-    gate.set()
-    answers = await asyncio.gather(*sending, return_exceptions=True)
-    await blocked
+    answers = await _together(journal, [(name, drive(0, 10)) for name in names])
     assert [getattr(answer, "accepted", None) for answer in answers] == [10, None, 10, 0]
     assert await database.read(lambda conn: conn.scalar(select(func.sum(chunks.c.count)))) == 20
+    # Now that all are known, nothing has to be looked up any more
+    answers = await _together(journal, [(name, drive(at, 10)) for name, at in zip(names, (10, 0, 10, 20), strict=True)])
+    assert [getattr(answer, "accepted", None) for answer in answers] == [10, None, 10, 10]
+    assert await database.read(lambda conn: conn.scalar(select(func.sum(chunks.c.count)))) == 50
+
+
+async def test_batches_behind_what_is_stored_are_one_statement_and_are_told_the_same(
+    journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["ana", "ivo", "mia"]
+    await asyncio.gather(*(journal.append(name, drive(0, 10)) for name in names))
+    looked_up: list[Any] = []
+    original = tracks.store
+    monkeypatch.setattr(tracks, "store", lambda *args, **named: looked_up.append(args) or original(*args, **named))
+    batches = [("ana", drive(10, 10)), ("ivo", [*drive(10, 5), *drive(10, 5)]), ("ana", drive(20, 3))]
+    appended = await asyncio.gather(*(journal.append(*batch) for batch in batches))
+    assert [(each.accepted, each.duplicates) for each in appended] == [(10, 0), (5, 5), (3, 0)]
+    assert appended[2].newest == fix(22)
+    [late] = await asyncio.gather(journal.append("ana", drive(15, 10)))
+    assert (late.accepted, late.duplicates) == (2, 8)
+    if isinstance(database.engine, Sqlite):
+        assert len(looked_up) == 1, "only what was late is looked up"
+    assert await database.read(lambda conn: tracks.track(conn, "ana", *DAY_MS)) == drive(0, 25)
 
 
 async def test_closing_stores_what_waits_and_refuses_what_comes_later(database: Database) -> None:

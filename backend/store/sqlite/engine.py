@@ -27,6 +27,7 @@ FILE = "codriver.db"
 PATIENCE_S = 5.0  # a read holds back the log's checkpoints for as long as it lasts
 LOOK_FOR_DAMAGE_S = 1.0  # at start; a larger database is looked through in part
 STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: a few milliseconds
+STATEMENTS_KEPT = 300  # ready to be run again: there is one for each number of batches that are stored together
 MAGIC = b"SQLite format 3\x00"
 
 
@@ -105,7 +106,14 @@ def _engine(path: Path, begin: str, mode: str) -> Engine:
 
     def connect() -> sqlite3.Connection:
         address = f"{path.absolute().as_uri()}?mode={mode}"
-        driver = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, timeout=2)
+        driver = sqlite3.connect(
+            address,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=2,
+            cached_statements=STATEMENTS_KEPT,
+        )
         if mode == "rw":
             driver.execute("PRAGMA journal_mode=WAL")
             driver.execute("PRAGMA synchronous=FULL")  # an acknowledgement is given after the fsync of the commit

@@ -1,6 +1,7 @@
 """The one connection that writes: commits, and checkpoints when there is nothing better to do."""
 
 import logging
+import sqlite3
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 from backend.store import tracks
 from backend.store.batches import Batch, Tail
 from backend.store.changes import Entry, attempt
+from backend.store.sqlite import chunks
 from backend.store.sqlite.errors import refusal_of
 
 log = logging.getLogger(__name__)
@@ -42,11 +44,12 @@ class Writer:
         """
         changed: dict[str, Tail] = {}
         try:
-            with self._connection.begin():
-                self._store_positions(entries, changed)
-                for entry in entries:
-                    if not isinstance(entry.work, Batch):
-                        entry.outcome, entry.failure = attempt(self._connection, entry.work, self._breaks)
+            if not self._commit_alone(entries, changed):
+                with self._connection.begin():
+                    self._store_positions(entries, changed)
+                    for entry in entries:
+                        if not isinstance(entry.work, Batch):
+                            entry.outcome, entry.failure = attempt(self._connection, entry.work, self._breaks)
         except BaseException as error:  # whatever it is, the thread lives on and every caller hears of it
             log.error("a commit of %d changes failed: %s", len(entries), error, exc_info=refusal_of(error) is None)
             self._known.clear()
@@ -61,6 +64,28 @@ class Writer:
     def tend(self, *, idle: bool) -> None:
         if idle or self._grown > LOG_GROWTH_BYTES:
             self._checkpoint()
+
+    def _commit_alone(self, entries: list[Entry], changed: dict[str, Tail]) -> bool:
+        """Whether one statement was all there was to do: nearly always there are positions alone, each driver's behind
+        what is stored of theirs."""
+        if len(entries) > chunks.ROWS_AT_ONCE or not all(isinstance(entry.work, Batch) for entry in entries):
+            return False
+        driver = self._driver()
+        try:
+            found = tracks.ahead([entry.work for entry in entries], self._known, changed)
+            if found is None:
+                return False
+            chunks.insert_alone(driver, found.rows)
+        except Exception as error:
+            changed.clear()
+            if driver.in_transaction:
+                driver.rollback()
+            if refusal_of(error) is not None:
+                raise
+            return False  # one of them cannot be stored, and is to fail alone
+        for entry, outcome in zip(entries, found.outcomes, strict=True):
+            entry.outcome = outcome
+        return True
 
     def _store_positions(self, entries: list[Entry], changed: dict[str, Tail]) -> None:
         """All batches at once; where that fails for one of them, each alone, so that it fails alone."""
@@ -87,14 +112,17 @@ class Writer:
                 entry.outcome = outcome
 
     def _breaks(self, error: Exception) -> bool:
+        return refusal_of(error) is not None or not self._driver().in_transaction
+
+    def _driver(self) -> sqlite3.Connection:
         driver = self._connection.connection.driver_connection
-        return refusal_of(error) is not None or driver is None or not driver.in_transaction
+        assert isinstance(driver, sqlite3.Connection)
+        return driver
 
     def _checkpoint(self) -> None:
         """Move the log into the database as far as no reader needs it; never waits for one."""
         try:
-            driver = self._connection.connection.driver_connection
-            assert driver is not None
+            driver = self._driver()
             _, frames, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._grown = 0
             if frames == moved and self._log_file.stat().st_size > LOG_FILE_BYTES:
