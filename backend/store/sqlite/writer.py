@@ -68,11 +68,12 @@ class Writer:
     def _commit_alone(self, entries: list[Entry], changed: dict[str, Tail]) -> bool:
         """Whether one statement was all there was to do: nearly always there are positions alone, each driver's behind
         what is stored of theirs."""
-        if len(entries) > chunks.ROWS_AT_ONCE or not all(isinstance(entry.work, Batch) for entry in entries):
+        batches = [entry.work for entry in entries if isinstance(entry.work, Batch)]
+        if len(batches) < len(entries) or len(batches) > chunks.ROWS_AT_ONCE:
             return False
         driver = self._driver()
         try:
-            found = tracks.ahead([entry.work for entry in entries], self._known, changed)
+            found = tracks.ahead(batches, self._known, changed)
             if found is None:
                 return False
             chunks.insert_alone(driver, found.rows)
