@@ -84,7 +84,8 @@ async def open_desk(
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
     try:
         journal = Journal(database, tracing.of_change if tracing else None)
-        media = await Media.open(settings.blob_url or settings.data_dir / "media", settings.data_dir / "uploads")
+        uploads, alone = settings.data_dir / "uploads", database.alone
+        media = await Media.open(settings.blob_url or settings.data_dir / "media", uploads, alone)
         hub, calls = _live(settings)
         cores = share_of_cores(one_of.processes if one_of else 1)
         planner = Planner(cores, trace=tracing.of_plan if tracing else None)

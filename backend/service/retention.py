@@ -1,4 +1,4 @@
-"""Forgetting: positions that are older than their company wants to keep them."""
+"""Forgetting: positions that are older than their company wants to keep them, and files that never came whole."""
 
 import asyncio
 import logging
@@ -23,6 +23,7 @@ async def keep_forgetting(desk: Desk) -> None:
         try:
             if await desk.database.leads() and (swept_at is None or time.monotonic() - swept_at >= EVERY_S):
                 swept_at = time.monotonic()
+                await asyncio.to_thread(desk.media.sweep)
                 await sweep(desk)
         except Exception:
             log.exception("the positions that are too old could not be deleted")

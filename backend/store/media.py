@@ -5,14 +5,17 @@ is still arriving lies in the uploads folder as a ``.part`` and counts for nothi
 """
 
 import asyncio
+import contextlib
 import errno
 import hashlib
+import logging
+import math
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,12 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from backend.domain.errors import Refusal
 from backend.store.examiner import Examiner
 
+log = logging.getLogger(__name__)
+
 PIECE_BYTES = 256 << 10  # written at once: a thread for less would cost more than the writing
 SPARE_BYTES = 64 << 20  # photos must not take the last room from positions
 ABANDONED_S = 86_400.0
+LOST_S = 3_600.0  # whoever was sending it is long gone: bodies that stand still are ended within minutes
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PART = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -52,22 +58,23 @@ class Media:
         self._examiner = Examiner()
 
     @classmethod
-    async def open(cls, where: str | Path, uploads: Path | None = None) -> "Media":
+    async def open(cls, where: str | Path, uploads: Path | None = None, alone: bool = False) -> "Media":
         """``where`` is a folder, or the URL of a cloud's bucket (``s3://…``); ``uploads`` a folder on the local disk.
 
-        What was left unfinished for over a day is deleted.
+        What was left unfinished too long ago is swept. ``alone``: no other process receives files in that folder, so
+        that whatever cannot be taken up again is swept at once.
         """
-        return await asyncio.to_thread(cls._open, where, uploads)
+        return await asyncio.to_thread(cls._open, where, uploads, alone)
 
     @classmethod
-    def _open(cls, where: str | Path, uploads: Path | None) -> "Media":
+    def _open(cls, where: str | Path, uploads: Path | None, alone: bool) -> "Media":
         folder = Path(where).absolute() if isinstance(where, Path) or "://" not in where else None
         uploads = (uploads or (folder or Path.cwd()) / "uploads").absolute()
         uploads.mkdir(parents=True, exist_ok=True)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         media = cls(from_url(str(where)) if folder is None else LocalStore(folder), folder, uploads)
-        media.sweep(time.time())
+        media.sweep(lost_after_s=-math.inf if alone else LOST_S)
         return media
 
     @property
@@ -79,10 +86,11 @@ class Media:
         await self._examiner.close()
 
     def begin(self) -> Part:
-        """A new, empty file to be filled."""
+        """A new, empty file to be filled. Refusals as of ``storing``."""
         name = secrets.token_hex(16)
         part = Part(name, self._uploads / f"{name}.part")
-        part.path.touch(0o600, exist_ok=False)
+        with storing():
+            part.path.touch(0o600, exist_ok=False)
         return part
 
     def resume(self, name: str) -> Part:
@@ -95,10 +103,10 @@ class Media:
     async def extend(self, part: Part, pieces: AsyncIterable[bytes], most_bytes: int) -> int:
         """Write what comes at the end of a part and on the disk; tells the part's new size.
 
-        What had come before a failure stays in the part. Refusals: ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all,
-        ``ERR_STORAGE_FULL``.
+        What had come before a failure stays in the part, except where the disk itself failed: then all that came in
+        this call is taken back. Refusals: ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all, those of ``storing``.
         """
-        size = part.size
+        size = sure = part.size
         waiting = bytearray()
         try:
             async for piece in pieces:
@@ -110,7 +118,7 @@ class Media:
                     whole, waiting = bytes(waiting), bytearray()
                     await asyncio.to_thread(_write, part.path, whole)
         finally:
-            await asyncio.shield(asyncio.to_thread(_write, part.path, bytes(waiting), last=True))
+            await asyncio.shield(asyncio.to_thread(_write, part.path, bytes(waiting), sure))
         return size
 
     async def inspect(self, part: Part) -> str:
@@ -122,7 +130,10 @@ class Media:
         return await asyncio.to_thread(_hash, part.path)
 
     async def keep(self, part: Part) -> str:
-        """Store a part's bytes for good, under the hash that is returned. The same content again is no harm."""
+        """Store a part's bytes for good, under the hash that is returned. The same content again is no harm.
+
+        Refusals as of ``storing``.
+        """
         sha256 = await self.sha256(part)
         if self._folder is not None:
             await asyncio.to_thread(_settle, part.path, self._folder / _key(sha256))
@@ -161,12 +172,13 @@ class Media:
         except FileNotFoundError:
             return
 
-    def sweep(self, now_s: float, older_than_s: float = ABANDONED_S) -> int:
-        """Delete parts that nothing was added to for so long; tells how many."""
-        swept = 0
+    def sweep(self, abandoned_after_s: float = ABANDONED_S, lost_after_s: float = LOST_S) -> int:
+        """Delete parts that nothing was added to for so long, sooner those that cannot be taken up again; how many."""
+        now_s, swept = time.time(), 0
         for path in self._uploads.glob("*.part"):
             try:
-                if path.stat().st_mtime < now_s - older_than_s:
+                kept_s = abandoned_after_s if path.with_suffix(".upload").exists() else lost_after_s
+                if path.stat().st_mtime < now_s - kept_s:
                     path.unlink()
                     swept += 1
             except FileNotFoundError:
@@ -195,30 +207,50 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(path: Path, piece: bytes, last: bool = False) -> None:
-    try:
+def _write(path: Path, piece: bytes, sure: int | None = None) -> None:
+    """Write at the end of a file; with ``sure``, how much of it was on the disk before, all of it to the disk.
+
+    After an fsync that failed the system takes for written what is not, and a second one would find nothing to do: so
+    what is not sure is cut off, to be sent again.
+    """
+    with storing():
         if piece and shutil.disk_usage(path.parent).free < len(piece) + SPARE_BYTES:
             raise OSError(errno.ENOSPC, "kept for positions")
-        with path.open("ab") as file:
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND), "ab") as file:  # not made anew where it was swept
             file.write(piece)
-            if last:
+            if sure is not None:
                 file.flush()
-                os.fsync(file.fileno())
+                try:
+                    os.fsync(file.fileno())
+                except OSError:
+                    os.ftruncate(file.fileno(), sure)
+                    raise
+
+
+@contextlib.contextmanager
+def storing() -> Iterator[None]:
+    """While files are written: refuses with ``ERR_STORAGE_FULL`` or ``ERR_STORAGE`` where the disk will not."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Refusal("ERR_STORAGE", "The file was cleared away before all of it had come; send it again.") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise Refusal("ERR_STORAGE_FULL", "The disk is full; the file was not stored.") from error
-        raise
+        log.error("a file could not be written: %s", error)
+        raise Refusal("ERR_STORAGE", "The disk does not work as it should; the file was not stored.") from error
 
 
 def _settle(part: Path, target: Path) -> None:
     """Give a whole file its name: its content is on the disk before it has the name, and the name before we return."""
-    target.parent.mkdir(exist_ok=True)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.rename(target)
-    for folder in (target.parent, target.parent.parent):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with storing():
+        target.parent.mkdir(exist_ok=True)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.rename(target)
+        for folder in (target.parent, target.parent.parent):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from backend.store.media import Part
+from backend.store.media import Part, storing
 
 _NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -44,19 +44,20 @@ _encode = msgspec.json.Encoder().encode
 
 
 def save(folder: Path, upload: Upload) -> None:
-    """Whole or not at all."""
+    """Whole or not at all. Refusals as of ``media.storing``."""
     path = _path(folder, upload.name)
     new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        file.write(_encode(upload))
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with storing():
+        with new.open("wb") as file:
+            file.write(_encode(upload))
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def load(folder: Path, name: str) -> Upload | None:

@@ -102,15 +102,34 @@ async def test_an_upload_goes_on_where_it_was_cut_off(media: Media) -> None:
 
 async def test_what_was_abandoned_is_swept_at_start(tmp_path: Path) -> None:
     media = await Media.open(tmp_path)
-    old, young = media.begin(), media.begin()
+    hours = {"upload of a day": 25, "upload of an hour": 2, "body of an hour": 2, "body": 0}
+    parts = {name: media.begin().path for name in hours}
+    for name, path in parts.items():
+        os.utime(path, (time.time() - hours[name] * 3600,) * 2)
+        if name.startswith("upload"):
+            path.with_suffix(".upload").write_bytes(b"{}")
     kept = await media.keep(await arrived(media, b"kept"))
-    os.utime(old.path, (time.time() - 25 * 3600,) * 2)
     await media.close()
     media = await Media.open(tmp_path)
-    assert not old.path.exists()
-    assert young.path.exists()
+    assert {name for name, path in parts.items() if path.exists()} == {"upload of an hour", "body"}
+    await media.close()
+    media = await Media.open(tmp_path, alone=True)
+    assert {name for name, path in parts.items() if path.exists()} == {"upload of an hour"}
     assert await media.size(kept) == 4
     await media.close()
+
+
+async def test_what_comes_after_its_beginning_was_swept_is_refused(media: Media) -> None:
+    part = media.begin()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"1" * 300_000
+        media.discard(part)
+        yield b"2" * 300_000
+
+    with pytest.raises(Refusal, match="ERR_STORAGE"):
+        await media.extend(part, pieces(), LIMIT)
+    assert not part.path.exists()
 
 
 async def test_a_full_disk_is_told(media: Media, monkeypatch: pytest.MonkeyPatch) -> None:

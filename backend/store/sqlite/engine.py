@@ -64,6 +64,7 @@ class Sqlite:
                 raise refusal from error
             raise
         try:
+            _settle(opened.writer)
             migrate(opened.writer)
             statistics.tell(opened.writer)
         except BaseException as error:
@@ -179,15 +180,29 @@ def _make(path: Path) -> None:
         leftover.unlink(missing_ok=True)
     new.touch(0o600)
     engine = _engine(new, "IMMEDIATE", "rw")
-    with engine.connect() as connection:
-        migrate(connection)
-    engine.dispose()  # closing the last connection moves the log into the file
+    try:
+        with engine.connect() as connection:
+            migrate(connection)
+            # Closing would do it too, but would not say that it failed: and the log does not go where the file goes.
+            _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        engine.dispose()
     with new.open("rb") as file:
         os.fsync(file.fileno())
     new.rename(path)
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
+
+
+def _settle(writer: Connection) -> None:
+    """Move the log that was found into the file, synced: where an fsync had failed, what is read back from the log may
+    be in the system's memory alone, and another fsync of the log would not write it."""
+    try:
+        _driver(writer).execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # with a full disk what is stored can still be read
+            raise
 
 
 def _inspect(path: Path) -> None:

@@ -1,0 +1,227 @@
+"""The store on a machine that ends, or whose disk fails, at every step of what it does."""
+
+import errno
+import hashlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.store.database import Database
+from backend.store.media import Media
+from tests.faults import FOREVER, Machine
+from tests.store.power import Disk, read_log
+from tests.store.under_faults import DRIVERS, stored
+
+ROOT = Path(__file__).parents[2]
+FEW = 3
+"""``--kills`` of a short run."""
+
+
+class Lives:
+    """A process that lives short lives of a store, each in a folder of its own, on a machine that fails on demand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "lives"
+        self.folder.mkdir()
+        self.log = folder / "log"
+        self.machine = Machine(self.folder, folder / "machine", self.log)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.store.under_faults"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(folder / "said").open("ab"),
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **self.machine.environment},
+        )
+        self._said = folder / "said"
+        assert self._line() == "ready"
+
+    def one(self, name: str, seed: int, pattern: Path | None = None, **orders: int) -> tuple[Path, int]:
+        """Where it was lived, and how it ended: 0, 1 where it failed, -9. ``pattern``: the folder to begin with."""
+        place = self.folder / name
+        if pattern is None:
+            place.mkdir()
+        else:
+            shutil.copytree(pattern, place)
+        self.log.write_bytes(b"")
+        return place, self.again(place, seed, **orders)
+
+    def again(self, place: Path, seed: int, **orders: int) -> int:
+        """One more life where there was one."""
+        os.truncate(self._said, 0)
+        self.machine.orders(spared="/told", **orders)
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{place} {seed}\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def said(self) -> str:
+        """What the last life said of its trouble."""
+        return self._said.read_text()[-3000:]
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
+    living = Lives(tmp_path_factory.mktemp("faults"))
+    try:
+        yield living
+    finally:
+        living.end()
+
+
+def spread(rng: random.Random, most: int, few: int, request: pytest.FixtureRequest) -> Iterable[int]:
+    """Numbers from 1 to ``most``: some, one in each part of the range; in a long run all of them."""
+    if request.config.option.kills > FEW:
+        return range(1, most + 1)
+    step = max(1, most // few)
+    return (min(most, rng.randrange(first, first + step)) for first in range(1, most + 1, step))
+
+
+async def all_is_there(place: Path, told: list[str]) -> None:
+    """Opens within two seconds; what was told is stored, once; every row of a photo has its file."""
+    begun = time.monotonic()
+    database = Database.open(place)
+    media = await Media.open(place / "media", place / "uploads", alone=True)
+    assert time.monotonic() - begun < 2
+    found = stored(database)
+    assert found["sound"] == "ok"
+    for driver_id in DRIVERS:
+        assert found["counts"][driver_id] == len(found["positions"][driver_id]), "stored twice"
+    for line in told:
+        match line.split():
+            case ["positions", driver_id, first, count]:
+                missing = set(range(int(first), int(first) + int(count))) - found["positions"][driver_id]
+                assert not missing, f"acknowledged and lost: {line}"
+            case ["change", code]:
+                assert code in found["changes"], f"acknowledged and lost: {line}"
+            case ["photo", sha256]:
+                assert sha256 in found["photos"], f"acknowledged and lost: {line}"
+    assert len(found["photos"]) == len(set(found["photos"]))
+    for sha256 in found["photos"]:
+        _, pieces = await media.read(sha256)
+        content = b"".join([piece async for piece in pieces])
+        assert hashlib.sha256(content).hexdigest() == sha256, "a row without its whole file"
+    assert not list((place / "uploads").glob("*.part"))
+    await media.close()
+    database.close()
+
+
+def told_in(place: Path) -> list[str]:
+    """Whole lines only."""
+    path = place / "told"
+    return path.read_text().rpartition("\n")[0].splitlines() if path.exists() else []
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("how", ["before", "after", "amid"])
+async def test_a_store_that_ends_at_any_change_of_a_file_begins_again_with_all_it_acknowledged(
+    lives: Lives, how: str, seed: int, rng: random.Random, request: pytest.FixtureRequest
+) -> None:
+    """In the first start with its migrations, in commits, checkpoints, merges, and while photos get their names."""
+    _, ended = lives.one(f"whole-{how}", seed)
+    assert ended == 0, lives.said()
+    calls = lives.machine.count("calls")
+    assert calls > 200
+    killed = 0
+    for number in spread(rng, calls, 12, request):
+        where = {"die_after": number} if how == "after" else {"die_at": number, "torn": int(how == "amid")}
+        place, ended = lives.one(f"{how}-{number}", seed, **where)
+        killed += ended == -9
+        assert ended in ((0, -9) if how == "amid" else (-9,)), lives.said()
+        await all_is_there(place, told_in(place))
+    print(f"{killed} of {calls} places, {how} the change")
+    assert killed > 3
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tables in it and nothing else."""
+    place = tmp_path_factory.mktemp("lived")
+    Database.open(place).close()
+    return place
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("begun", [False, True], ids=["from the first start", "on an old folder"])
+@pytest.mark.parametrize(
+    ("what", "many", "error"),
+    [("write", 1, "EIO"), ("write", 4, "ENOSPC"), ("sync", 1, "EIO"), ("sync", 5, "EIO"), ("write", FOREVER, "EIO")],
+)
+async def test_a_disk_that_fails_at_any_step_never_makes_a_false_acknowledgement(
+    lives: Lives,
+    lived: Path,
+    begun: bool,
+    what: str,
+    many: int,
+    error: str,
+    seed: int,
+    rng: random.Random,
+    request: pytest.FixtureRequest,
+) -> None:
+    """One fault or several in a row, then the disk is well again; or it fails for good."""
+    refused = ended_well = 0
+    for number in spread(rng, 50 if begun else 300, 8, request):
+        name = f"{what}-{error}-{many}-{begun}-{number}"
+        faults = {f"fail_{what}": number, f"fail_{what}s": many, "error": getattr(errno, error)}
+        place, ended = lives.one(name, seed, lived if begun else None, **faults)
+        told = told_in(place)
+        ended_well += ended == 0
+        refused += any(line.startswith("refused") for line in told)
+        if "open" in told and many != FOREVER:
+            assert ended == 0, lives.said()  # each step was done in the end
+        elif ended:
+            assert (ended == 1 and "Refusal: ERR_STORAGE" in lives.said()) or "was never used" in lives.said(), (
+                lives.said()
+            )
+        lives.machine.orders()
+        await all_is_there(place, told)
+    print(f"{refused} lives heard of a failing disk, {ended_well} went on to their end")
+    assert refused or not begun
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("fault", ["none", "sync", "sync, then begun again"])
+async def test_when_the_power_is_cut_the_disk_holds_all_that_was_acknowledged(
+    lives: Lives, fault: str, seed: int, rng: random.Random, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """What was not synced is lost, or half written, at any moment of a life; also where fsync fails now and then and
+    the system then forgets what it has not written: it may even be read back by who begins again, and go with the
+    power."""
+    long = request.config.option.kills > FEW
+    cuts = 0
+    for number in range(12 if long else 2):
+        many = {"none": 0, "sync": rng.choice([1, 3])}.get(fault, FOREVER)
+        orders = {"fail_sync": rng.randrange(20, 90), "fail_syncs": many}
+        place, ended = lives.one(f"power-{fault[-5:]}-{number}", seed + number, **orders)
+        if many == FOREVER:
+            assert ended == 1, lives.said()
+            ended = lives.again(place, seed + number)
+        assert ended == 0, lives.said()
+        records = list(read_log(lives.log))
+        moments = set(rng.sample(range(len(records)), 40 if long else 12)) | {len(records) - 1}
+        disk = Disk(place, rng)
+        for at, record in enumerate(records):
+            disk.apply(record)
+            if at in moments:
+                told = disk.said("told")
+                left = tmp_path / f"{number}-{at}"
+                disk.cut(left)
+                await all_is_there(left, told)
+                cuts += 1
+    print(f"{cuts} cuts of the power")
