@@ -1,6 +1,7 @@
 """``/live``: the present of a fleet on a websocket.
 
-A frame that cannot be read, or asks for what cannot be had, is answered with an ``error`` and the socket stays.
+A frame that cannot be read, or asks for what cannot be had, is answered with an ``error`` and the socket stays. Where
+it is the server that cannot now, the socket is closed, so that the client comes back by itself.
 """
 
 import logging
@@ -97,6 +98,10 @@ async def _obey(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame |
             case Unsubscribe():
                 watch.unsubscribe(desk, watcher, frame.id)
     except Refusal as refusal:
+        if refusal.code in sockets.PASSING:
+            # It asked rightly, and would hear nothing any more if it took this for an answer.
+            watcher.close(sockets.TRY_LATER, refusal.text)
+            return None
         return watch.frames.error(refusal.code, refusal.text, id_ or _name(text))
     except Exception:
         log.exception("a frame of a live map could not be served")

@@ -23,6 +23,7 @@ _CODES = {
     "ERR_NOT_FOUND": NOT_FOUND,
     "ERR_TOO_MANY_SOCKETS": TOO_MANY,
 }
+PASSING = frozenset({"ERR_UNAVAILABLE", "ERR_OVERLOADED"})  # the same may be asked again in a moment
 JSON_PROTOCOL = "codriver.v1.json"
 FRAMES_PER_S = 20.0  # from one client, on the average
 FRAMES_AT_ONCE = 100.0

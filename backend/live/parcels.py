@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from backend.domain.errors import Refusal
 from backend.domain.positions import Position
 from backend.live.board import Board
 from backend.live.frames import Frame
@@ -142,8 +143,9 @@ class Parcels:
                 self._dirty.discard(window)
                 try:
                     await self._refresh(window, source)
-                except Exception:
-                    log.exception("a recipient's order could not be read; trying again")
+                except Exception as error:
+                    trace = None if isinstance(error, Refusal) else error
+                    log.warning("a recipient's order could not be read; trying again: %s", error, exc_info=trace)
                     window.stale, window.wrote_at = True, time.monotonic()
                     self._touch(window)
             if not self._dirty:

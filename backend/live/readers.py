@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from backend.domain.errors import Refusal
 from backend.live.audience import Audience, Entry
 from backend.live.sources import Sources
 from backend.live.tasks import AT_ONCE, Tasks
@@ -33,8 +34,9 @@ class Readers:
             while audience.told or audience.lagging:
                 try:
                     await self._once(audience, sources)
-                except Exception:
-                    log.exception("the log of facts could not be handed out; trying again")
+                except Exception as error:
+                    trace = None if isinstance(error, Refusal) else error
+                    log.warning("the log of facts could not be handed out; trying again: %s", error, exc_info=trace)
                     audience.told = True
                     await asyncio.sleep(AGAIN_S)
         finally:

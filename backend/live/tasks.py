@@ -5,6 +5,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from backend.domain.errors import Refusal
+
 T = TypeVar("T")
 log = logging.getLogger("codriver.live")
 
@@ -31,5 +33,6 @@ class Tasks:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a task of the hub failed", exc_info=task.exception())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            trace = None if isinstance(error, Refusal) else error
+            log.error("a task of the hub failed: %s", error, exc_info=trace)

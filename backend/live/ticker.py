@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 
+from backend.domain.errors import Refusal
 from backend.live.audience import Audience
 from backend.live.frames import Frame
 from backend.live.rolls import Rolls
@@ -13,6 +14,7 @@ from backend.live.watchers import Feed, Subscription
 
 log = logging.getLogger("codriver.live")
 
+AGAIN_S = 1.0  # after the store could not be read
 TICK_S = 0.05  # how long a change may wait for others to share its frame
 
 
@@ -65,7 +67,13 @@ class Ticker:
 
     async def _introduce(self, audience: Audience, unknown: set[str], sources: Sources) -> None:
         """Somebody moved who was not on the roll when it was read: read it again, and tell of those who are now."""
-        roll = await self._rolls.fresher(audience.account_id, sources)
+        try:
+            roll = await self._rolls.fresher(audience.account_id, sources)
+        except Refusal as refusal:
+            log.warning("who there is could not be read; trying again: %s", refusal)
+            await asyncio.sleep(AGAIN_S)
+            self.moved(audience, unknown)
+            return
         audience.ghosts |= unknown - roll.cards.keys()
         self.moved(audience, unknown & roll.cards.keys())
 

@@ -149,8 +149,9 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
             self._leave()
 
     async def send(self, message: Any) -> None:
-        if self.leaving or self.transport.is_closing():
-            # uvicorn would go on writing to what is closed, and one that sends in a loop never let it notice
+        if self.leaving or self.close_sent or self.transport.is_closing():
+            # uvicorn would go on writing to what is closed, and one that sends in a loop never let it notice; an
+            # answer that is ready when another task has just said farewell would be told to be a bug
             raise ClientDisconnected
         if message["type"] == "websocket.accept" and (message.get("subprotocol") or "").endswith(".msgpack"):
             self.encode = msgspec.msgpack.encode

@@ -5,6 +5,7 @@ import logging
 import time
 from functools import partial
 
+from backend.domain.errors import Refusal
 from backend.service.desk import Desk
 from backend.store import compaction, fleet
 from backend.store.compaction import HOUR_MS
@@ -31,6 +32,8 @@ async def keep_compacting(desk: Desk) -> None:
                 until_ms = (desk.clock.now_ms() - RIPE_AFTER_MS) // HOUR_MS * HOUR_MS
                 await compact(desk, max(0, looked_until_ms - AGAIN_MS), until_ms)
                 looked_until_ms = until_ms
+        except Refusal as refusal:
+            log.warning("positions could not be made smaller: %s", refusal)
         except Exception:
             log.exception("positions could not be made smaller")
         await asyncio.sleep(min(LOOK_S, EVERY_S))

@@ -5,6 +5,7 @@ import logging
 import time
 from functools import partial
 
+from backend.domain.errors import Refusal
 from backend.service.desk import Desk
 from backend.store import fleet, people, tracks
 from backend.store.database import Connection
@@ -25,6 +26,8 @@ async def keep_forgetting(desk: Desk) -> None:
                 swept_at = time.monotonic()
                 await asyncio.to_thread(desk.media.sweep)
                 await sweep(desk)
+        except Refusal as refusal:
+            log.warning("the positions that are too old could not be deleted: %s", refusal)
         except Exception:
             log.exception("the positions that are too old could not be deleted")
         await asyncio.sleep(min(LOOK_S, EVERY_S))
