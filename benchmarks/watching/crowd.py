@@ -1,0 +1,86 @@
+"""A process full of watchers. Takes its orders from the standard input, a line each, and answers with lines of JSON.
+
+`begin` forgets what was heard, `end` tells it. Of each frame of positions the first driver's fix is looked at: how long
+ago its phone had sent it when the whole frame was here.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import time
+from typing import Any
+
+import msgspec
+import uvloop
+
+from watching.sockets import Client, connect, many_files
+
+FIRST = re.compile(rb'"timestamp":([0-9.]+)')
+
+
+class Group:
+    """Watchers with the same wish."""
+
+    def __init__(self, name: str, count: int, wish: dict[str, Any], stuck: bool = False) -> None:
+        self.name = name
+        self.count = count
+        self.wish = wish
+        self.stuck = stuck
+        self.clients: list[Client] = []
+        self._told = 0
+        self._all_told = asyncio.Event()
+        self.forget()
+
+    def forget(self) -> None:
+        self.frames = self.bytes = 0
+        self.delays_ms: list[float] = []
+
+    def heard(self, client: Client, peek: bytes, size: int) -> None:
+        if client.frames == 1:
+            self._told += 1
+            if self._told == self.count:
+                self._all_told.set()
+        if peek.startswith(b'{"type":"positions"'):
+            now = time.time()
+            self.frames += 1
+            self.bytes += size
+            found = FIRST.search(peek)
+            if found:
+                self.delays_ms.append(round((now - float(found[1])) * 1000, 2))
+        elif self.stuck:
+            client.transport.pause_reading()
+
+    async def join(self, port: int, key: str) -> None:
+        self.clients = await connect(port, lambda: Client("/live", key, self.heard), 50, self.count, 60)
+        for number, client in enumerate(self.clients):
+            client.say(json.dumps({"type": "subscribe", "id": "a", **self._wish(number)}).encode())
+        await asyncio.wait_for(self._all_told.wait(), 60)
+
+    def _wish(self, number: int) -> dict[str, Any]:
+        """A wish may hold lists of which each watcher has its own."""
+        return {name: each[number] if name == "bbox" else each for name, each in self.wish.items()}
+
+    def report(self) -> dict[str, Any]:
+        codes = [client.code for client in self.clients if client.code]
+        return {"frames": self.frames, "bytes": self.bytes, "delaysMs": self.delays_ms, "codes": codes}
+
+
+async def main() -> None:
+    many_files()
+    loop = asyncio.get_running_loop()
+    asked = json.loads(sys.stdin.readline())
+    groups = [Group(**each) for each in asked["groups"]]
+    for group in groups:
+        await group.join(asked["port"], asked["key"])
+    print(json.dumps({"joined": sum(len(group.clients) for group in groups)}), flush=True)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if line.strip() == "begin":
+            for group in groups:
+                group.forget()
+        elif line.strip() == "end":
+            print(msgspec.json.encode({group.name: group.report() for group in groups}).decode(), flush=True)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
