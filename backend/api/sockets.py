@@ -109,7 +109,7 @@ class Queued:
         if self.full():
             return False
         self._frames.append(frame)
-        self._bytes += len(frame.payload)
+        self._bytes += frame.size
         self._wake()
         return True
 
@@ -126,7 +126,7 @@ class Queued:
             while self._frames:
                 frame = self._frames.popleft()
                 await self._socket.send_text(frame.payload.decode())
-                self._bytes -= len(frame.payload)
+                self._bytes -= frame.size
             if self._closing is not None:
                 await self._socket.close(*self._closing)
         except (WebSocketException, OSError, RuntimeError):

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from backend.live import frames
-from backend.live.board import Fleet
+from backend.live.board import Fleet, Roll
 from backend.live.boxes import Boxes
 from backend.live.frames import Frame
 from backend.live.watchers import Feed, Subscription, Watcher, Wish
 
 TAIL = 1000  # events kept at hand for those who are nearly up to date; the log has them all
 SHARED_IDS = 16  # ids of subscriptions an event is kept encoded for
+_NOWHERE: frozenset[Feed] = frozenset()
 
 
 class Entry:
@@ -60,10 +61,11 @@ class Audience:
         self.told_at: float | None = None  # since when there may be more in the log than was read
         self._told = False  # and nobody is reading it yet
         self.pumping = False
-        self._feeds: dict[Wish, Feed] = {}
+        self._feeds: dict[Wish, Feed] = {}  # by kind
         self._open: set[Feed] = set()  # feeds without a box
         self._boxes: Boxes[Feed] = Boxes()
         self._within: dict[str, set[Feed]] = {}  # driver → the boxed feeds that have the driver inside
+        self._roll: Roll | None = None  # which the feeds follow
         self.head = 0  # the log was read up to here
         self._tail: deque[Entry] = deque()
         self._tail_after = 0  # the tail holds every event after this sequence, up to the head
@@ -83,26 +85,27 @@ class Audience:
 
     def join(self, watcher: Watcher, wish: Wish, events: bool) -> Subscription:
         """Register. From now on nothing is lost to the subscription; it is written to once it is ``ready``."""
-        feed = self._feeds.get(wish)
+        kind = wish.kind
+        feed = self._feeds.get(kind)
         if feed is None:
-            feed = self._feeds[wish] = Feed(wish, self.fleet)
-            if wish.box is None:
+            feed = self._feeds[kind] = Feed(kind, self.fleet)
+            if kind.box is None:
                 self._open.add(feed)
             else:
-                self._boxes.add(feed, wish.box)
+                self._boxes.add(feed, kind.box)
                 for driver_id in feed.inside or ():
                     self._within.setdefault(driver_id, set()).add(feed)
-                feed.changed.clear()
-        subscription = Subscription(watcher, feed, events)
+        subscription = Subscription(watcher, wish.id, feed, events)
         feed.members.add(subscription)
         watcher.subscriptions[wish.id] = subscription
         self.watchers.add(watcher)
         return subscription
 
-    def read_from(self, subscription: Subscription, sequence: int) -> None:
-        """Give the subscription all events after this one."""
+    def read_from(self, subscription: Subscription, sequence: int, head: int) -> None:
+        """Give the subscription all events after this one. ``head`` is how far the log is known to reach: where nobody
+        reads yet, it is followed from there, and who is behind that is helped on."""
         if not self.readers:
-            self.head = self._tail_after = sequence
+            self.head = self._tail_after = head
             self._tail.clear()
         subscription.cursor = sequence
         self.readers.add(subscription)
@@ -110,51 +113,63 @@ class Audience:
 
     def leave(self, subscription: Subscription) -> None:
         feed = subscription.feed
-        subscription.watcher.subscriptions.pop(feed.wish.id, None)
+        subscription.watcher.subscriptions.pop(subscription.id, None)
         feed.leave(subscription)
         self.readers.discard(subscription)
         self.lagging.discard(subscription)
         if not feed.members:
-            del self._feeds[feed.wish]
+            del self._feeds[feed.kind]
             self._open.discard(feed)
-            if feed.wish.box is not None:
-                self._boxes.remove(feed, feed.wish.box)
+            if feed.kind.box is not None:
+                self._boxes.remove(feed, feed.kind.box)
                 for driver_id in feed.inside or ():
-                    self._within[driver_id].discard(feed)
+                    self._no_longer_within(feed, driver_id)
 
     # Positions
 
-    def spread(self) -> tuple[set[Feed], set[str]]:
-        """Tell the feeds who moved: the feeds that have something to send now, and those who moved but nobody knows."""
-        changed, self.changed = self.changed, set()
+    def spread(self, most: int | None = None) -> tuple[set[Feed], set[str]]:
+        """Tell the feeds who moved, of ``most`` drivers or of all: the feeds that have something to send now, and those
+        who moved but nobody knows."""
+        if most is None or len(self.changed) <= most:
+            changed, self.changed = self.changed, set()
+        else:
+            changed = {self.changed.pop() for _ in range(most)}
         cards = self.fleet.roll.cards if self.fleet.roll else {}
         known = changed & cards.keys()
         due = set()
+        if self._roll is not self.fleet.roll:
+            self._roll = self.fleet.roll
+            for feed in self._feeds.values():
+                feed.follow_roll()
         for feed in self._open:
-            feed.follow_roll()
             mine = known if feed.listed is None else known & feed.listed
             if mine:
                 feed.note(mine)
                 due.add(feed)
         if self._boxes:
             for driver_id in known:
-                due |= self._spread_in_boxes(driver_id)
+                self._spread_in_boxes(driver_id, due)
         return due, changed - known - self.ghosts
 
-    def _spread_in_boxes(self, driver_id: str) -> set[Feed]:
+    def _spread_in_boxes(self, driver_id: str, due: set[Feed]) -> None:
+        """Adds to ``due`` the feeds in whose box the driver is now, or was until now."""
         position = self.fleet.positions[driver_id]
-        within = self._within.setdefault(driver_id, set())
-        due = set()
-        for feed in self._boxes.near(position.latitude, position.longitude) | within:
-            feed.follow_roll()
-            feed.place(driver_id)
-            if driver_id in feed.changed:
-                due.add(feed)
-            if feed.inside and driver_id in feed.inside:
-                within.add(feed)
-            else:
-                within.discard(feed)
-        return due
+        within = self._within.get(driver_id, _NOWHERE)
+        around = self._boxes.around(position.latitude, position.longitude)
+        if not around and not within:
+            return
+        due.update(feed for feed in within - around if feed.place(driver_id, inside=False))
+        due.update(feed for feed in around if feed.place(driver_id, inside=True))
+        if around:
+            self._within[driver_id] = around
+        else:
+            self._within.pop(driver_id, None)
+
+    def _no_longer_within(self, feed: Feed, driver_id: str) -> None:
+        within = self._within[driver_id]
+        within.discard(feed)
+        if not within:
+            del self._within[driver_id]
 
     # Events
 
@@ -178,7 +193,7 @@ class Audience:
 
     def hand_out(self, subscription: Subscription, entries: Iterable[Entry], upto: int) -> bool:
         """Write a reader what it is due; False where the socket took only a part."""
-        id_ = subscription.feed.wish.id
+        id_ = subscription.id
         for entry in entries:
             if entry.sequence <= subscription.cursor:
                 continue
@@ -196,7 +211,7 @@ class Audience:
 
     def hand_out_plans(self, subscription: Subscription) -> bool:
         for date in sorted(subscription.dates):
-            if not subscription.watcher.write(frames.plan(subscription.feed.wish.id, date)):
+            if not subscription.watcher.write(frames.plan(subscription.id, date)):
                 return False
             subscription.dates.discard(date)
         return True

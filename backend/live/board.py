@@ -1,5 +1,7 @@
 """The latest of every driver, as a map shows it."""
 
+import time
+
 import msgspec
 
 from backend.domain.positions import Position
@@ -28,7 +30,7 @@ class Roll(msgspec.Struct, frozen=True):
 class Fleet:
     """The present of one account. Keyed by driver; the newest timestamp wins, and the same one twice is harmless."""
 
-    __slots__ = ("doubtful", "positions", "roll", "roll_at", "roll_is_old")
+    __slots__ = ("doubtful", "encoded", "positions", "roll", "roll_at", "roll_is_old")
 
     def __init__(self) -> None:
         self.positions: dict[str, Position] = {}
@@ -36,6 +38,7 @@ class Fleet:
         self.roll_at = 0.0  # monotonic seconds
         self.roll_is_old = True  # something happened since that changes it
         self.doubtful = False  # the store may have newer positions
+        self.encoded: dict[str, bytes] = {}  # by driver what frames tell of the last move, once one has told it
 
     def offer(self, driver_id: str, position: Position) -> bool:
         """True where this is news: nothing known yet, or only what is older."""
@@ -43,7 +46,13 @@ class Fleet:
         if known is not None and known.timestamp >= position.timestamp:
             return False
         self.positions[driver_id] = position
+        self.encoded.pop(driver_id, None)
         return True
+
+    def enrol(self, roll: Roll) -> None:
+        """The roll as it was read just now."""
+        self.roll, self.roll_at = roll, time.monotonic()
+        self.encoded.clear()
 
 
 class Board:

@@ -1,7 +1,8 @@
 """Which boxes of the map a place is in, without asking every box.
 
-Boxes are kept by the squares they touch, each at the level of squares just larger than itself, so that a box touches
-four squares at most and a place is looked up once per level in use.
+Boxes are kept by the squares they touch, each at a level of squares of a quarter to a half of its own size: a box
+touches 25 squares at most, a place is looked up once for each level in use, and about half of the boxes that are found
+in its squares have it inside.
 """
 
 import math
@@ -12,7 +13,7 @@ Box = tuple[float, float, float, float]  # west, south, east, north in degrees; 
 Square = tuple[int, int, int]
 T = TypeVar("T")
 
-_FINEST = 16  # squares of 360/2**16 degrees, about 600 m; a smaller box gains nothing
+_SMALLEST = 360 / 2**16  # degrees, about 600 m; a smaller box gains nothing
 
 
 def contains(box: Box, latitude: float, longitude: float) -> bool:
@@ -28,7 +29,7 @@ class Boxes(Generic[T]):
     """Things that have a box, found by a place in it."""
 
     def __init__(self) -> None:
-        self._squares: dict[Square, set[T]] = defaultdict(set)
+        self._squares: dict[Square, dict[T, Box]] = defaultdict(dict)
         self._levels: Counter[int] = Counter()
 
     def __bool__(self) -> bool:
@@ -36,26 +37,25 @@ class Boxes(Generic[T]):
 
     def add(self, thing: T, box: Box) -> None:
         for square in _squares(box):
-            self._squares[square].add(thing)
+            self._squares[square][thing] = box
             self._levels[square[0]] += 1
 
     def remove(self, thing: T, box: Box) -> None:
         for square in _squares(box):
             things = self._squares[square]
-            if thing in things:
-                things.remove(thing)
+            if things.pop(thing, None) is not None:
                 self._levels[square[0]] -= 1
             if not things:
                 del self._squares[square]
         self._levels += Counter()  # forgets the levels that nobody uses
 
-    def near(self, latitude: float, longitude: float) -> set[T]:
-        """All whose box has this place in it, and some whose box is close by."""
+    def around(self, latitude: float, longitude: float) -> set[T]:
+        """All whose box has this place in it."""
         found: set[T] = set()
         for level in self._levels:
             things = self._squares.get((level, _index(longitude, 180, level), _index(latitude, 90, level)))
             if things:
-                found |= things
+                found.update(thing for thing, box in things.items() if contains(box, latitude, longitude))
         return found
 
 
@@ -63,8 +63,8 @@ def _squares(box: Box) -> list[Square]:
     west, south, east, north = box
     if west > east:
         return list({*_squares((west, south, 180.0, north)), *_squares((-180.0, south, east, north))})
-    extent = max(east - west, north - south, 360 / 2**_FINEST)
-    level = max(0, math.floor(math.log2(360 / extent)))
+    extent = max(east - west, north - south, _SMALLEST)
+    level = math.floor(math.log2(360 / extent)) + 2
     columns = set(range(_index(west, 180, level), _index(east, 180, level) + 1))
     if east == 180 or west == -180:  # the same meridian
         columns |= {_index(180.0, 180, level), _index(-180.0, 180, level)}

@@ -13,11 +13,16 @@ _encode = msgspec.json.Encoder().encode
 class Frame:
     """One websocket text message, ready to be written as it is: server frames carry no mask and no compression."""
 
-    __slots__ = ("payload", "wire")
+    __slots__ = ("size", "wire")
 
     def __init__(self, payload: bytes) -> None:
-        self.payload = payload
-        self.wire = _header(len(payload)) + payload
+        self.size = len(payload)
+        self.wire = _header(self.size) + payload
+
+    @property
+    def payload(self) -> bytes:
+        """A copy: the bytes are kept once, with their header."""
+        return self.wire[-self.size :]
 
 
 def _header(size: int) -> bytes:
@@ -82,6 +87,13 @@ class Positions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
     drivers: list[Moved]
 
 
+class PositionsTold(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
+    """The same with its drivers encoded before."""
+
+    id: str
+    drivers: msgspec.Raw
+
+
 class EventTold(msgspec.Struct, frozen=True, tag="event"):
     """Something that a driver reported; each once, in order of arrival."""
 
@@ -141,27 +153,46 @@ def _shown(card: Card, position: Position | None) -> Shown:
     )
 
 
-def positions(id_: str, fleet: Fleet, driver_ids: Iterable[str], inside: set[str] | None) -> Frame:
-    """Where these drivers are now; ``inside`` names those in the subscription's box, None where it has no box."""
-    cards = fleet.roll.cards if fleet.roll else {}
-    moved = []
+def moved(fleet: Fleet, driver_ids: Iterable[str], inside: set[str] | None) -> msgspec.Raw:
+    """Where these drivers are now, encoded: the part that all ``positions`` frames of one kind share.
+
+    ``inside`` names those in the subscription's box, None where it has no box. A driver's move is encoded once, however
+    many boxes it is in.
+    """
+    known = fleet.encoded
+    found = []
     for driver_id in driver_ids:
-        position, card = fleet.positions.get(driver_id), cards.get(driver_id)
-        if position is None or card is None:
-            continue
-        moved.append(
-            Moved(
-                driver_id=driver_id,
-                timestamp=position.timestamp,
-                latitude=position.latitude,
-                longitude=position.longitude,
-                external_id=card.external_id,
-                speed=position.speed,
-                heading=position.heading,
-                left=inside is not None and driver_id not in inside,
-            )
+        if inside is not None and driver_id not in inside:
+            told = _moved(fleet, driver_id, left=True)
+        else:
+            told = known.get(driver_id) or known.setdefault(driver_id, _moved(fleet, driver_id, left=False))
+        if told:
+            found.append(told)
+    return msgspec.Raw(b"[" + b",".join(found) + b"]")
+
+
+def positions(id_: str, drivers: msgspec.Raw) -> Frame:
+    return Frame(_encode(PositionsTold(id_, drivers)))
+
+
+def _moved(fleet: Fleet, driver_id: str, left: bool) -> bytes:
+    """Empty where nobody knows the driver, or where the driver is."""
+    position = fleet.positions.get(driver_id)
+    card = fleet.roll.cards.get(driver_id) if fleet.roll else None
+    if position is None or card is None:
+        return b""
+    return _encode(
+        Moved(
+            driver_id=driver_id,
+            timestamp=position.timestamp,
+            latitude=position.latitude,
+            longitude=position.longitude,
+            external_id=card.external_id,
+            speed=position.speed,
+            heading=position.heading,
+            left=left,
         )
-    return Frame(_encode(Positions(id_, moved)))
+    )
 
 
 def event(id_: str, body: bytes) -> Frame:

@@ -22,7 +22,7 @@ from backend.live.readers import Readers
 from backend.live.review import Review
 from backend.live.rolls import Rolls
 from backend.live.sources import Sources
-from backend.live.tasks import AT_ONCE, Tasks
+from backend.live.tasks import Tasks, Turn
 from backend.live.ticker import TICK_S, Ticker
 from backend.live.watchers import Outlet, Watcher, Wish
 
@@ -188,14 +188,15 @@ class Hub:
             raise
         self._ticker.spread(audience, sources)
         await _room(watcher)
-        frame, moved = subscription.feed.snapshot(sources.now_s(), sources.clock_speed)
+        frame, moved = subscription.feed.snapshot(subscription.id, sources.now_s(), sources.clock_speed)
         if not watcher.write(frame):
             return
         subscription.ready = True
         if moved:
             self._ticker.missed(subscription, moved)
         if events:
-            audience.read_from(subscription, roll.sequence if after is None else min(after, roll.sequence))
+            sequence = roll.sequence if after is None else min(after, roll.sequence)
+            audience.read_from(subscription, sequence, roll.sequence)
             self._wake_readers(audience)
 
     def unsubscribe(self, watcher: Watcher, id_: str) -> bool:
@@ -290,15 +291,15 @@ class Hub:
     async def _look_after(self, watchers: tuple[Watcher, ...]) -> None:
         now = time.monotonic()
         alive = frames.alive(self._running().now_s())
-        for number, watcher in enumerate(watchers, 1):
+        turn = Turn()
+        for watcher in watchers:
             patience_s = STUCK_S + watcher.wrote_bytes / SLOWEST_BYTES_S
             if watcher.blocked_at is not None and now - watcher.blocked_at > patience_s and watcher.full():
                 self.dropped += 0 if watcher.closed else 1
                 watcher.close(TOO_SLOW, "Too slow: come back and take a new snapshot.")
             elif now - watcher.wrote_at >= ALIVE_S:
                 watcher.write(alive)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await turn.next()
 
     def _wake_readers(self, audience: Audience) -> None:
         if self._sources is not None:

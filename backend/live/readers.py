@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from backend.domain.errors import Refusal
-from backend.live.audience import Audience, Entry
+from backend.live.audience import Audience, Entry, Page
 from backend.live.sources import Sources
-from backend.live.tasks import AT_ONCE, Tasks
+from backend.live.tasks import Tasks, Turn
 from backend.live.watchers import Subscription
 
 log = logging.getLogger("codriver.live")
@@ -44,30 +44,49 @@ class Readers:
 
     async def _once(self, audience: Audience, sources: Sources) -> None:
         if not audience.told:
-            await asyncio.sleep(RETRY_S)
-            await self._hand_out(audience, audience.lagging, sources)
+            if not await self._help_on(audience, sources):
+                await asyncio.sleep(RETRY_S)
             return
         audience.told = False
         page = await sources.events(audience.account_id, audience.head, EVENTS_AT_ONCE)
         audience.learn(page)
         audience.told = audience.told or page.more
-        await self._hand_out(audience, audience.readers, sources)
+        await _hand_out(audience, audience.readers)
         if not audience.told:
             audience.told_at = None
 
-    async def _hand_out(self, audience: Audience, readers: Iterable[Subscription], sources: Sources) -> None:
-        for number, subscription in enumerate(tuple(readers), 1):
-            if subscription not in audience.readers or subscription.watcher.full():
-                audience.lagging |= audience.readers & {subscription}
-                continue
-            upto, more = audience.head, False
-            entries: Iterable[Entry] | None = audience.at_hand(subscription.cursor)
-            if entries is None:
-                page = await sources.events(audience.account_id, subscription.cursor, EVENTS_AT_ONCE)
-                entries, upto, more = page.entries, page.upto, page.more
-            if audience.hand_out(subscription, entries, upto) and audience.hand_out_plans(subscription) and not more:
-                audience.lagging.discard(subscription)
-            elif subscription in audience.readers:
-                audience.lagging.add(subscription)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
+    async def _help_on(self, audience: Audience, sources: Sources) -> bool:
+        """One page of the log for the reader that is furthest behind, and for all to whom the same page is of use.
+
+        False where nobody who is behind takes anything. What is told meanwhile goes first: who is far behind does not
+        keep the others waiting.
+        """
+        willing = [each for each in audience.lagging if not each.watcher.full()]
+        if not willing:
+            return False
+        after = min(each.cursor for each in willing)
+        page = None
+        if audience.at_hand(after) is None:
+            page = await sources.events(audience.account_id, after, EVENTS_AT_ONCE)
+        await _hand_out(audience, willing, page)
+        return True
+
+
+async def _hand_out(audience: Audience, readers: Iterable[Subscription], page: Page | None = None) -> None:
+    """To each what it is due, of what is at hand and of a ``page`` of the log that begins behind nobody's cursor; who
+    is due more, or cannot be written to, is lagging."""
+    turn = Turn()
+    for subscription in tuple(readers):
+        if subscription not in audience.readers:
+            continue
+        entries: Sequence[Entry] | None = audience.at_hand(subscription.cursor)
+        upto, more = audience.head, False
+        if entries is None and page is not None and (subscription.cursor < page.upto or not page.more):
+            entries, upto, more = page.entries, page.upto, page.more
+        if entries is None or subscription.watcher.full():
+            more = True
+        else:
+            took_all = audience.hand_out(subscription, entries, upto) and audience.hand_out_plans(subscription)
+            more = more or not took_all
+        (audience.lagging.add if more else audience.lagging.discard)(subscription)
+        await turn.next()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -10,7 +11,20 @@ from backend.domain.errors import Refusal
 T = TypeVar("T")
 log = logging.getLogger("codriver.live")
 
-AT_ONCE = 200  # frames written before others may run, about 2 ms
+TURN_S = 0.002  # of work before others may run: phones are answered by the same loop
+
+
+class Turn:
+    """Work in a long loop, which is not to keep the others waiting."""
+
+    def __init__(self) -> None:
+        self._ends_at = time.monotonic() + TURN_S
+
+    async def next(self) -> None:
+        """Let the others run where the turn is over."""
+        if time.monotonic() >= self._ends_at:
+            await asyncio.sleep(0)
+            self._ends_at = time.monotonic() + TURN_S
 
 
 class Tasks:

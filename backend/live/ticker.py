@@ -3,19 +3,25 @@
 import asyncio
 import logging
 import time
+from collections.abc import Set
+
+from msgspec import Raw
 
 from backend.domain.errors import Refusal
+from backend.live import frames
 from backend.live.audience import Audience
 from backend.live.frames import Frame
 from backend.live.rolls import Rolls
 from backend.live.sources import Sources
-from backend.live.tasks import AT_ONCE, Tasks
+from backend.live.tasks import Tasks, Turn
 from backend.live.watchers import Feed, Subscription
 
 log = logging.getLogger("codriver.live")
 
 AGAIN_S = 1.0  # after the store could not be read
 TICK_S = 0.05  # how long a change may wait for others to share its frame
+SHORTEST_S = 0.01  # between two looks, where a frame may be written before the next tick
+AT_ONCE = 500  # moves that the feeds are told of before others may run, about 2 ms
 
 
 class Ticker:
@@ -40,10 +46,11 @@ class Ticker:
         self._due.add(subscription.feed)
         self._woken.set()
 
-    def spread(self, audience: Audience, sources: Sources) -> None:
-        """Tell the audience's feeds who moved, now."""
-        self._moved.discard(audience)
-        due, unknown = audience.spread()
+    def spread(self, audience: Audience, sources: Sources, most: int | None = None) -> None:
+        """Tell the audience's feeds who moved, now; of ``most`` moves, or of all."""
+        due, unknown = audience.spread(most)
+        if not audience.changed:
+            self._moved.discard(audience)
         self._due |= due
         if due:
             self._woken.set()
@@ -53,17 +60,25 @@ class Ticker:
     async def run(self, sources: Sources) -> None:
         while True:
             await self._woken.wait()
+            turn = Turn()
             try:
                 for audience in tuple(self._moved):
-                    self.spread(audience, sources)
+                    while audience in self._moved:
+                        self.spread(audience, sources, AT_ONCE)
+                        await turn.next()
                 now = time.monotonic()
                 for feed in [each for each in self._due if each.next_at <= now]:
-                    await self._flush(feed)
+                    await self._flush(feed, turn)
             except Exception:
                 log.exception("positions could not be written")
             if not self._due and not self._moved:
                 self._woken.clear()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(self._pause_s())
+
+    def _pause_s(self) -> float:
+        """Until the next tick, or until a feed's pace allows its next frame where that is sooner."""
+        soonest_s = min((feed.next_at for feed in self._due), default=0.0) - time.monotonic()
+        return min(TICK_S, max(SHORTEST_S, soonest_s))
 
     async def _introduce(self, audience: Audience, unknown: set[str], sources: Sources) -> None:
         """Somebody moved who was not on the roll when it was read: read it again, and tell of those who are now."""
@@ -77,39 +92,49 @@ class Ticker:
         audience.ghosts |= unknown - roll.cards.keys()
         self.moved(audience, unknown & roll.cards.keys())
 
-    async def _flush(self, feed: Feed) -> None:
+    async def _flush(self, feed: Feed, turn: Turn) -> None:
         """One frame for each member: the shared one, or for those who missed something one with all that they missed.
 
         Only those who were ready at the beginning: who becomes ready meanwhile has a newer snapshot already.
         """
-        feed.next_at = time.monotonic() + 1 / feed.wish.max_hz
-        changed, feed.changed = feed.changed, set()
-        members = [each for each in feed.members if each.ready]
-        shared = feed.frame(changed) if changed else None
-        made: dict[frozenset[str], Frame] = {}
-        for number, subscription in enumerate(members, 1):
+        feed.next_at = time.monotonic() + 1 / feed.kind.max_hz
+        changed, feed.changed = frozenset(feed.changed), set()
+        made = _Made(feed)
+        for subscription in [each for each in feed.members if each.ready]:
             if subscription not in feed.members:
                 continue
             if subscription.missed is not None:
-                _catch_up(feed, subscription, changed, made)
-            elif shared is not None and not subscription.watcher.write(shared):
+                _catch_up(subscription, changed, made)
+            elif changed and not subscription.watcher.write(made.frame(subscription.id, changed)):
                 feed.miss(subscription, changed)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await turn.next()
         if not feed.changed and not feed.behind:
             self._due.discard(feed)
 
 
-def _catch_up(feed: Feed, subscription: Subscription, changed: set[str], made: dict[frozenset[str], Frame]) -> None:
-    """Write all that was missed, encoded once for those who missed the same."""
+class _Made:
+    """The frames of one flush: encoded once for all who are told of the same moves, whatever each calls its wish."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._moves: dict[frozenset[str], Raw] = {}
+        self._frames: dict[tuple[str, frozenset[str]], Frame] = {}
+
+    def frame(self, id_: str, driver_ids: frozenset[str]) -> Frame:
+        frame = self._frames.get((id_, driver_ids))
+        if frame is None:
+            moves = self._moves.get(driver_ids)
+            if moves is None:
+                moves = self._moves[driver_ids] = self._feed.moves(driver_ids)
+            frame = self._frames[id_, driver_ids] = frames.positions(id_, moves)
+        return frame
+
+
+def _catch_up(subscription: Subscription, changed: Set[str], made: _Made) -> None:
+    """Write all that was missed, where the socket takes it by now."""
     assert subscription.missed is not None
     subscription.missed |= changed
-    if subscription.watcher.full():
-        return
-    missed = frozenset(subscription.missed)
-    frame = made.get(missed)
-    if frame is None:
-        frame = made[missed] = feed.frame(missed)
-    if subscription.watcher.write(frame):
+    watcher = subscription.watcher
+    if not watcher.full() and watcher.write(made.frame(subscription.id, frozenset(subscription.missed))):
         subscription.missed = None
-        feed.behind.discard(subscription)
+        subscription.feed.behind.discard(subscription)

@@ -14,6 +14,7 @@ from backend.live.frames import Frame
 
 MAX_HZ = 10.0
 SNAPSHOT_S = 1.0  # how long an encoded snapshot is shared by those who come: after a restart they all come at once
+SAME_S = 0.05  # and how long even the same frame is, with the time that it tells
 
 
 class Outlet(Protocol):
@@ -37,6 +38,11 @@ class Wish(msgspec.Struct, frozen=True):
     drivers: frozenset[str] | None = None
     box: Box | None = None
     max_hz: float = 2.0
+
+    @property
+    def kind(self) -> "Wish":
+        """The same without its name: what is told to all who ask for it is encoded once, whatever each calls it."""
+        return msgspec.structs.replace(self, id="")
 
 
 class Watcher:
@@ -73,7 +79,7 @@ class Watcher:
         if self.closed:
             return False
         if self.outlet.try_write(frame):
-            self.wrote_at, self.wrote_bytes, self.blocked_at = time.monotonic(), len(frame.wire), None
+            self.wrote_at, self.wrote_bytes, self.blocked_at = time.monotonic(), frame.size, None
             return True
         self.blocked_at = self.blocked_at or time.monotonic()
         return False
@@ -85,12 +91,13 @@ class Watcher:
 
 
 class Subscription:
-    """One wish of one watcher, and how far it has come."""
+    """One wish of one watcher, and how far it has come. ``id`` is the watcher's name for it."""
 
-    __slots__ = ("cursor", "dates", "events", "feed", "missed", "ready", "watcher")
+    __slots__ = ("cursor", "dates", "events", "feed", "id", "missed", "ready", "watcher")
 
-    def __init__(self, watcher: Watcher, feed: "Feed", events: bool) -> None:
+    def __init__(self, watcher: Watcher, id_: str, feed: "Feed", events: bool) -> None:
         self.watcher = watcher
+        self.id = id_
         self.feed = feed
         self.events = events
         self.ready = False  # the snapshot was written
@@ -103,9 +110,10 @@ class Subscription:
 
 
 class Feed:
-    """One wish, shared by all who have it: what changed since the last frame, encoded once for everybody."""
+    """One kind of wish, shared by all who have it: what changed since the last frame, encoded once for everybody."""
 
     __slots__ = (
+        "_greeting",
         "_roll",
         "_since",
         "_snapshot",
@@ -114,37 +122,39 @@ class Feed:
         "changed",
         "fleet",
         "inside",
+        "kind",
         "listed",
         "members",
         "next_at",
-        "wish",
     )
 
-    def __init__(self, wish: Wish, fleet: Fleet) -> None:
-        self.wish = wish
+    def __init__(self, kind: Wish, fleet: Fleet) -> None:
+        self.kind = kind
         self.fleet = fleet
         self.members: set[Subscription] = set()
         self.behind: set[Subscription] = set()  # members that missed something
         self.changed: set[str] = set()
         self.next_at = 0.0
-        self.inside: set[str] | None = None if wish.box is None else set()
+        self.inside: set[str] | None = None if kind.box is None else set()  # all who are in the box, listed or not
         self.listed: frozenset[str] | None = None  # driver ids, where the wish lists drivers
         self._roll: object = None
         self._snapshot: Raw | None = None  # the drivers of the last one, of this roll
         self._snapshot_at = 0.0
         self._since: set[str] = set()  # drivers that moved since it was encoded
+        self._greeting: tuple[str, float, Frame] | None = None  # the last frame with it, for whom, and when it was made
         self.follow_roll()
-        if self.inside is not None:
-            for driver_id in fleet.positions:
-                self.place(driver_id)
+        if kind.box is not None:
+            places = fleet.positions.items()
+            self.inside = {each for each, at in places if contains(kind.box, at.latitude, at.longitude)}
 
     def follow_roll(self) -> None:
         """Find the listed drivers again where the roll is another than last time; an external id may change hands."""
         roll = self.fleet.roll
         if roll is self._roll:
             return
-        self._roll, self._snapshot = roll, None
-        if (wanted := self.wish.drivers) is not None:
+        self._roll = roll
+        self._forget_snapshot()
+        if (wanted := self.kind.drivers) is not None:
             cards = roll.cards.values() if roll else ()
             self.listed = frozenset(c.driver_id for c in cards if c.external_id in wanted or c.driver_id in wanted)
 
@@ -156,46 +166,47 @@ class Feed:
         if time.monotonic() - self._snapshot_at < SNAPSHOT_S:
             self._since |= driver_ids
         else:
-            self._snapshot, self._since = None, set()
+            self._forget_snapshot()
 
-    def place(self, driver_id: str) -> None:
-        """A driver moved: note it where it is in the box now, or was until now."""
-        assert self.inside is not None and self.wish.box is not None
+    def place(self, driver_id: str, inside: bool) -> bool:
+        """A driver moved, who is in the box now or was until now; False where nobody asked for this one."""
+        assert self.inside is not None
+        (self.inside.add if inside else self.inside.discard)(driver_id)
         if self.listed is not None and driver_id not in self.listed:
-            return
-        position = self.fleet.positions[driver_id]
-        if contains(self.wish.box, position.latitude, position.longitude):
-            self.inside.add(driver_id)
-            self.note({driver_id})
-        elif driver_id in self.inside:
-            self.inside.remove(driver_id)
-            self.note({driver_id})
+            return False
+        self.note({driver_id})
+        return True
 
-    def shown(self) -> list[str]:
-        """The drivers of a snapshot."""
-        cards = self.fleet.roll.cards if self.fleet.roll else {}
-        chosen = cards if self.listed is None else [each for each in cards if each in self.listed]
-        return [each for each in chosen if self.inside is None or each in self.inside]
-
-    def snapshot(self, now_s: float, clock_speed: float) -> tuple[Frame, set[str]]:
+    def snapshot(self, id_: str, now_s: float, clock_speed: float) -> tuple[Frame, set[str]]:
         """A snapshot, and who moved since it was encoded: it may be a moment old."""
         self.follow_roll()
-        if self._snapshot is None or time.monotonic() - self._snapshot_at >= SNAPSHOT_S:
-            self._snapshot, self._snapshot_at, self._since = (
-                frames.shown(self.fleet, self.shown()),
-                time.monotonic(),
-                set(),
-            )
-        return frames.snapshot(self.wish.id, self._snapshot, now_s, clock_speed), set(self._since)
+        now = time.monotonic()
+        if self._snapshot is None or now - self._snapshot_at >= SNAPSHOT_S:
+            self._forget_snapshot()
+            self._snapshot, self._snapshot_at = frames.shown(self.fleet, self._shown()), now
+        if self._greeting is None or self._greeting[0] != id_ or now - self._greeting[1] >= SAME_S:
+            self._greeting = (id_, now, frames.snapshot(id_, self._snapshot, now_s, clock_speed))
+        return self._greeting[2], set(self._since)
 
-    def frame(self, driver_ids: Iterable[str]) -> Frame:
-        return frames.positions(self.wish.id, self.fleet, driver_ids, self.inside)
+    def moves(self, driver_ids: Iterable[str]) -> Raw:
+        """What is told of these drivers, for a frame to each who asks."""
+        return frames.moved(self.fleet, driver_ids, self.inside)
+
+    def _shown(self) -> list[str]:
+        """The drivers of a snapshot."""
+        cards = self.fleet.roll.cards if self.fleet.roll else {}
+        if self.inside is not None:
+            return [each for each in self.inside if each in cards and (self.listed is None or each in self.listed)]
+        return [each for each in cards if self.listed is None or each in self.listed]
+
+    def _forget_snapshot(self) -> None:
+        self._snapshot, self._since, self._greeting = None, set(), None
 
     def leave(self, subscription: Subscription) -> None:
         self.members.discard(subscription)
         self.behind.discard(subscription)
 
-    def miss(self, subscription: Subscription, driver_ids: set[str]) -> None:
+    def miss(self, subscription: Subscription, driver_ids: Set[str]) -> None:
         if subscription.missed is None:
             subscription.missed = set(driver_ids)
         else:

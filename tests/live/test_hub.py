@@ -71,6 +71,23 @@ async def test_what_happens_while_the_snapshot_is_made_is_not_lost(hub: Hub, she
     assert [each["event"]["sequence"] for each in socket.got("event")] == [1]
 
 
+async def test_who_comes_while_the_roll_is_read_sees_what_was_told_since_the_reading_began(
+    hub: Hub, shelf: Shelf
+) -> None:
+    shelf.gate = asyncio.Event()
+    first = asyncio.create_task(watch(hub))
+    await until(lambda: shelf.reads)
+    shelf.cards |= Shelf("dora").cards
+    hub.tell_fleet(ACCOUNT)
+    second = asyncio.create_task(watch(hub))
+    await asyncio.sleep(0)
+    shelf.gate.set()
+    async with asyncio.timeout(5):
+        (snapshot,) = (await second).got("snapshot")
+        await first
+    assert "dora" in {each["driverId"] for each in snapshot["drivers"]}
+
+
 async def test_who_comes_a_moment_later_shares_the_snapshot_and_is_told_what_moved_since(hub: Hub) -> None:
     hub.tell_positions(ACCOUNT, "ana", at(1))
     hub.tell_positions(ACCOUNT, "bob", at(1))

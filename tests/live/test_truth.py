@@ -8,6 +8,7 @@ import pytest
 from backend.domain.positions import Position
 from backend.live import hub as hub_module
 from backend.live import readers as readers_module
+from backend.live import tasks as tasks_module
 from backend.live import ticker as ticker_module
 from backend.live import watchers as watchers_module
 from backend.live.boxes import contains
@@ -70,8 +71,10 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "TICK_S", 0.001)
     monkeypatch.setattr(readers_module, "RETRY_S", 0.001)
     monkeypatch.setattr(watchers_module, "SNAPSHOT_S", 0.02)
+    monkeypatch.setattr(watchers_module, "SAME_S", 0.01)
+    monkeypatch.setattr(ticker_module, "SHORTEST_S", 0.001)
     monkeypatch.setattr(ticker_module, "AT_ONCE", 2)
-    monkeypatch.setattr(readers_module, "AT_ONCE", 2)
+    monkeypatch.setattr(tasks_module, "TURN_S", 0.0)
 
 
 @pytest.mark.usefixtures("hurried")
