@@ -40,9 +40,15 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/metrics", summary="Figures for Prometheus", gives=str, gives_as="text/plain")
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Of several processes behind one address each has its label ``process``."""
+    told = exposition(figures.every(auth.desk_of(request)))
+    return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def exposition(every: dict[str, list[figures.Figure]]) -> bytes:
+    """The figures of each process, by its number, in Prometheus' form."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(figures.every(auth.desk_of(request))))
-    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    registry.register(_Figures(every))
+    return generate_latest(registry)
 
 
 class _Figures(Collector):

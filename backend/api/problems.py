@@ -91,7 +91,7 @@ def answer(refusal: Refusal) -> Response[bytes]:
 
 def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
     """The framework's handler of a refusal. The server's own log has a line for each answer that is no success."""
-    request.app.state.desk.tally.refuse(refusal.code)
+    _count(request, refusal.code)
     return answer(refusal)
 
 
@@ -99,19 +99,21 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     """What the framework refused by itself, in our own words."""
     match error:
         case NotFoundException():
-            return answer(Refusal("ERR_NOT_FOUND", "There is nothing at this address."))
+            return on_refusal(request, Refusal("ERR_NOT_FOUND", "There is nothing at this address."))
         case MethodNotAllowedException():
-            refused = answer(Refusal("ERR_METHOD_NOT_ALLOWED", f"{request.method} is not for this address."))
+            text = f"{request.method} is not for this address."
+            refused = on_refusal(request, Refusal("ERR_METHOD_NOT_ALLOWED", text))
             refused.headers.update(error.headers or {})
             return refused
         case _ if error.status_code == 413:
-            return answer(Refusal("ERR_TOO_LARGE", "The body is larger than this address takes."))
+            return on_refusal(request, Refusal("ERR_TOO_LARGE", "The body is larger than this address takes."))
         case InternalServerException(detail="client disconnected prematurely"):
             # The framework calls it an error of ours when a phone goes out of reach amid a body. Nobody hears this
             return answer(Refusal("ERR_MALFORMED", "The request broke off."))
         case ClientException():
-            return answer(Refusal("ERR_MALFORMED", "The request could not be read."))
+            return on_refusal(request, Refusal("ERR_MALFORMED", "The request could not be read."))
         case _ if error.status_code < 500:
+            _count(request, "ERR_REFUSED")
             title = _TITLES.get(error.status_code, "The request does not fit")
             return _response(Problem(title, error.status_code, "The request was refused.", "ERR_REFUSED"))
     return on_bug(request, error)
@@ -119,9 +121,14 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Anything that nobody foresaw."""
+    _count(request, "ERR_INTERNAL")
     route = request.scope.get("path_template") or "(no route)"  # the path itself may hold a recipient's code
     log.error("bug in %s %s", request.method, route, exc_info=error)
     return _response(Problem(_TITLES[500], 500, "Something went wrong here; it was written down.", "ERR_INTERNAL"))
+
+
+def _count(request: Request[Any, Any, Any], code: str) -> None:
+    request.app.state.desk.tally.refuse(code)
 
 
 def _response(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:

@@ -39,6 +39,7 @@ async def accept(socket: Socket) -> None:
 
 async def refuse(socket: Socket, refusal: Refusal) -> None:
     """A browser is told a close code only by a socket that was accepted."""
+    auth.desk_of(socket).tally.refuse(refusal.code)
     if socket.connection_state == "init":
         await accept(socket)
     await socket.close(_CODES.get(refusal.code, TRY_LATER), _short(refusal.text))

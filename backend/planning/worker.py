@@ -17,6 +17,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,8 @@ GRACE_S = 60.0
 process that hardly gets the processor: its plan would be lost."""
 STOP_S = 10.0
 """The same after it was asked to stop, when somebody waits."""
+WORDS_BYTES = 8192
+"""How much of what a process says is logged."""
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,7 @@ class Planner:
         self._max_jobs = max_jobs or share_of_cores(1)
         self._memory_bytes = memory_bytes
         self._numbers = itertools.count(1)
+        self.ended: dict[Status, int] = {"F": 0, "C": 0, "E": 0}  # how many jobs, by what became of them
         self._waiting: deque[_Run] = deque()
         self._running: set[_Run] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,7 +108,8 @@ class Planner:
         """End every job, with "E", and return when no process and no call of ``done`` is left."""
         self._closed = True
         while self._waiting:
-            self._spawn(self._finish(self._waiting.popleft(), _shut_down()))
+            run = self._waiting.popleft()
+            self._spawn(self._finish(run, _shut_down()), run.context)
         for run in self._running:
             run.kill()
         while self._tasks:
@@ -129,7 +134,7 @@ class Planner:
         for run in self._waiting:
             if run.job is job:
                 self._waiting.remove(run)
-                self._spawn(self._finish(run, _Ending("C")))
+                self._spawn(self._finish(run, _Ending("C")), run.context)
                 return True
         for run in self._running:
             if run.job is job and not run.ended:
@@ -142,7 +147,7 @@ class Planner:
             run = self._waiting.popleft()
             run.job.status = "R"
             self._running.add(run)
-            self._spawn(self._serve(run))
+            self._spawn(self._serve(run), run.context)
 
     async def _serve(self, run: _Run) -> None:
         try:
@@ -159,6 +164,8 @@ class Planner:
         job = copy.copy(run.job)
         job.status, job.plan, job.reason = ending.status, ending.plan, ending.reason
         job.percent = 100 if job.status == "F" else job.percent
+        if job.status == "E":
+            log.warning("job %d has failed: %s", job.number, job.reason)
         try:
             answer = run.done(job)
             if inspect.isawaitable(answer):
@@ -168,11 +175,12 @@ class Planner:
             job.status, job.plan, job.reason = "E", None, "The plan could not be saved."
             job.percent = run.job.percent
         vars(run.job).update(vars(job))
+        self.ended[job.status] += 1
         if run.trace is not None:
             run.trace(job.status)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Coroutine[None, None, None], context: Context) -> None:
+        task = asyncio.get_running_loop().create_task(work, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -199,6 +207,7 @@ class _Run:
         self._deadline: asyncio.TimerHandle | None = None
         self._stopped = self._overdue = False
         self.trace: Callable[[str], None] | None = None
+        self.context = copy_context()  # of who began it, whose request the log is to name also if others went first
 
     async def work(self, memory_bytes: int, closed: Callable[[], bool]) -> _Ending:
         """Run the process to its end. Raises OSError where there is none to be had."""
@@ -206,6 +215,7 @@ class _Run:
             *(sys.executable, "-m", jobprocess.__name__, str(memory_bytes)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": _python_path(), "OPENBLAS_NUM_THREADS": "1"},  # each would claim memory
         )
         pipe, told = process.stdin, process.stdout
@@ -275,6 +285,14 @@ async def _message(stream: asyncio.StreamReader) -> jobprocess.Message | None:
         return jobprocess.decode_message(await stream.readexactly(size))
     except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError):
         return None
+
+
+async def _last_words(stream: asyncio.StreamReader) -> str:
+    """The end of what a process, or a library in it, has to say to people: it belongs into the log, in its form."""
+    said = b""
+    while part := await stream.read(WORDS_BYTES):
+        said = (said + part)[-WORDS_BYTES:]
+    return said.decode(errors="replace").strip()
 
 
 def _cause(code: int, overdue: bool) -> str:

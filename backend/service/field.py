@@ -3,6 +3,7 @@
 Every answer comes after what it acknowledges is on the disk. Sending again is free.
 """
 
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
@@ -69,7 +70,9 @@ async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Seq
         return Recorded(0, 0, rejected)
     storing = desk.journal.append(device.driver_id, sifted.accepted, sifted.packed)
     del fixes, sifted  # while it waits for the disk, nothing but what is to be stored takes memory
+    began = time.perf_counter()
     appended = await storing
+    desk.tally.stored.note(time.perf_counter() - began)
     desk.tally.positions += appended.accepted
     desk.tally.duplicates += appended.duplicates
     if appended.newest is not None:

@@ -1,13 +1,16 @@
 """How a process is doing, for its operators; and of several on one machine each, whichever is asked."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import time
 from pathlib import Path
 
 import msgspec
 
+from backend.planning.worker import Status
 from backend.service.desk import Desk
 from backend.store.durations import Durations
 
@@ -79,11 +82,18 @@ def every(desk: Desk) -> dict[str, list[Figure]]:
 def own(desk: Desk) -> list[Figure]:
     """From memory alone: asking costs nothing."""
     tally, journal, hub, planner = desk.tally, desk.journal, desk.hub, desk.planner
+    ended: dict[str, float] = {state: planner.ended[of] for of, state in _ENDS}
     return [
         Figure("codriver_positions", True, "Positions stored", tally.positions),
         Figure("codriver_position_duplicates", True, "Positions that were stored before", tally.duplicates),
         Figure("codriver_position_rejections", True, "Positions refused by name", tally.rejected),
         Figure("codriver_position_age_seconds", True, "Age of each batch's newest position", _spread(tally.age)),
+        Figure(
+            "codriver_position_store_seconds",
+            True,
+            "Batches of positions, each from when it was handed in until it was on the disk",
+            _spread(tally.stored),
+        ),
         Figure("codriver_actions", True, "Drivers' actions stored", tally.actions),
         Figure("codriver_refusals", True, "Requests and frames refused", dict(tally.refusals), "code"),
         Figure("codriver_commit_seconds", True, "Commits, each of all changes that waited", _spread(journal.took)),
@@ -101,11 +111,31 @@ def own(desk: Desk) -> list[Figure]:
             {"running": planner.running, "waiting": planner.waiting},
             "state",
         ),
+        Figure("codriver_plannings", True, "Plannings that have ended", ended, "state"),
         Figure("codriver_joined", False, "Whether what happens in other processes is heard by Redis", float(hub.sound)),
         Figure("codriver_letters_missed", True, "Gaps in what the other processes say", hub.missed),
         Figure("codriver_letters_unreadable", True, "Of what they say, not understood", hub.unreadable),
-        Figure("codriver_started_seconds", False, "When the process began, Unix time", _STARTED_S),
+        *_process(),
     ]
+
+
+def _process() -> list[Figure]:
+    """By the names that Prometheus' own libraries have for them."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    figures = [
+        Figure("process_start_time_seconds", False, "When the process began, Unix time", _STARTED_S),
+        Figure("process_cpu_seconds", True, "Processor time, of user and system", used.ru_utime + used.ru_stime),
+        Figure("process_max_fds", False, "How many files and sockets it may open", float(_most_files())),
+    ]
+    with contextlib.suppress(OSError):  # only Linux tells
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        text = "Memory that it has, of which a part is shared with others"
+        figures.append(Figure("process_resident_memory_bytes", False, text, float(pages * resource.getpagesize())))
+    return figures
+
+
+def _most_files() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _spread(durations: Durations) -> Spread:
@@ -113,3 +143,4 @@ def _spread(durations: Durations) -> Spread:
 
 
 _STARTED_S = time.time()
+_ENDS: tuple[tuple[Status, str], ...] = (("F", "finished"), ("C", "stopped"), ("E", "failed"))

@@ -1,12 +1,14 @@
 """Planning jobs in processes of their own, as the office starts, watches, stops and loses them."""
 
 import asyncio
+import logging
 import os
 import random
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from backend.planning import jobprocess, worker
 from backend.planning.checker import violations
 from backend.planning.problem import Problem
 from backend.planning.worker import Job, Planner
+from backend.server.logs import request_id
 from tests.planning.builders import problem, stop, town, vehicle
 
 DEADLINE_S = 40.0
@@ -218,3 +221,33 @@ async def test_a_process_whose_parent_is_gone_leaves() -> None:
         await process.stdout.readexactly(5)
         process.stdin.close()
         assert await process.wait() == 1
+
+
+async def test_what_is_logged_of_a_job_names_the_request_that_began_it_also_if_another_went_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With what its process said last, which is in the log and not beside it."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho 'I cannot go on' >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(worker.sys, "executable", str(program))
+    logged: list[tuple[str, str]] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: logged.append((request_id.get(), record.getMessage()))
+    worker.log.addHandler(handler)
+    one_at_a_time, told = Planner(max_jobs=1), []
+    try:
+        for name in ("first", "second"):
+            copy_context().run(lambda name=name: (request_id.set(name), one_at_a_time.submit(SMALL, told.append)))
+        await until(lambda: len(told) == 2)
+    finally:
+        worker.log.removeHandler(handler)
+        await one_at_a_time.close()
+    reason = "has failed: The planning process ended without a plan (exit code 3)."
+    said = "the process of job {} said: I cannot go on"
+    assert sorted(logged) == [
+        ("first", f"job 1 {reason}"),
+        ("first", said.format(1)),
+        ("second", f"job 2 {reason}"),
+        ("second", said.format(2)),
+    ]

@@ -203,8 +203,10 @@ async def _answer(
         log.info("refused %s: %s", request.url.path, refusal.code)
         return failure(refusal)
     except HTTPException as error:
+        auth.desk_of(request).tally.refuse("MALFORMED_REQUEST")
         return failure(Refusal("MALFORMED_REQUEST", f"The request could not be read ({error.status_code})."))
     except Exception:
+        auth.desk_of(request).tally.refuse("ERR_INTERNAL")
         log.exception("bug in %s", request.url.path)
         return failure(Refusal("ERR_INTERNAL", "Something went wrong here; it was written down."))
 
