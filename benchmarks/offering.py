@@ -1,0 +1,193 @@
+"""The phones of ``overload.py``, as a process of their own: an open arrival of requests, cheap enough to share two cores.
+
+One thread, one epoll, one request at a time on each connection. Requests come at their times whether or not others have
+been answered: each takes a connection that is idle, and where all wait for their answers it counts as not sent. Heads
+are built once for each phone and bodies once for all phones, and the kernel puts them together. ``Retry-After`` is not
+heeded: the worst of clients come again at once.
+"""
+
+import json
+import math
+import select
+import socket
+import sys
+import time
+from collections import Counter, deque
+
+SLICE_S = 0.1
+"""What is told over time is told in slices of this length."""
+FIRST_S = 1_767_000_000
+DIGITS = "@@@@@@"  # of the timestamp's seconds, filled in for each body
+PATIENCE_S = 10.0  # for answers, when all is sent
+
+
+class Offer:
+    """``rate`` requests a second for ``seconds``, from ``phones``; 0: each phone as soon as it is answered."""
+
+    def __init__(self, port: int, tokens: list[str], size: int, rate: float, seconds: float, moment: int) -> None:
+        self.address = ("127.0.0.1", port)
+        self.tokens, self.size, self.rate, self.seconds, self.moment = tokens, size, rate, seconds, moment
+        self.template = template(size)
+        self.length = len(self.template)
+        self.poll = select.epoll()
+        self.sockets: dict[int, socket.socket] = {}
+        self.heads: dict[int, bytes] = {}
+        self.sent_at: dict[int, float] = {}
+        self.used: dict[int, int] = {}
+        self.parts: dict[int, bytes] = {}
+        self.idle: deque[int] = deque()
+        self.waiting = 0
+        self.statuses: Counter[str] = Counter()
+        self.without_retry_after = self.sent = self.unsent = self.broken = 0
+        self.took: dict[str, list[float]] = {"200": [], "503": []}
+        self.slices: dict[str, Counter[int]] = {"200": Counter(), "503": Counter()}
+        self.example = ""
+
+    def run(self) -> dict[str, object]:
+        for token in self.tokens:
+            self.connect(token)
+        self.renew()
+        self.began = began = time.perf_counter()
+        end = began + self.seconds
+        clock, rate = time.perf_counter, self.rate
+        while (now := clock()) < end:
+            due = int((now - began) * rate) if rate else sys.maxsize
+            while self.sent + self.unsent < due:
+                if not self.idle:
+                    if not rate:
+                        break
+                    self.unsent = due - self.sent
+                    break
+                self.send(self.idle.popleft())
+                if not self.sent % 64:
+                    break  # and read, so that answers are noted when they come
+            self.hear(0.0 if self.sent + self.unsent < due and self.idle else 0.0005)
+        self.took_s = clock() - began
+        deadline = clock() + PATIENCE_S
+        while self.waiting and clock() < deadline:
+            self.hear(0.05)
+        for one in self.sockets.values():
+            one.close()
+        return self.told()
+
+    def connect(self, token: str) -> None:
+        one = socket.create_connection(self.address)
+        one.setblocking(False)
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        number = one.fileno()
+        self.sockets[number] = one
+        self.heads[number] = (
+            f"POST /driver/v1/positions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {self.length}\r\n\r\n"
+        ).encode()
+        self.used[number] = -1
+        self.poll.register(number, select.EPOLLIN)
+        self.idle.append(number)
+
+    def renew(self) -> None:
+        self.moment += 1
+        self.body = self.template.replace(DIGITS, f"{self.moment % 1_000_000:06d}").encode()
+
+    def send(self, number: int) -> None:
+        if self.used[number] == self.moment:
+            self.renew()
+        self.used[number] = self.moment
+        self.sent += 1
+        self.sent_at[number] = time.perf_counter()
+        try:
+            whole = self.sockets[number].sendmsg((self.heads[number], self.body))
+        except OSError:
+            self.lost(number)
+            return
+        if whole != len(self.heads[number]) + self.length:
+            self.lost(number)  # the kernel has room for a batch, unless the server does not read
+            return
+        self.waiting += 1
+
+    def hear(self, patience_s: float) -> None:
+        for number, _ in self.poll.poll(patience_s, 512):
+            try:
+                data = self.sockets[number].recv(8192)
+            except OSError:
+                data = b""
+            if not data:
+                self.waiting -= number in self.sent_at
+                self.lost(number)
+                continue
+            data = self.parts.pop(number, b"") + data
+            head, _, body = data.partition(b"\r\n\r\n")
+            if not body.endswith(b"}"):
+                self.parts[number] = data
+                continue
+            self.note(number, head, body)
+
+    def note(self, number: int, head: bytes, body: bytes) -> None:
+        now = time.perf_counter()
+        status = head[9:12].decode()
+        self.statuses[status] += 1
+        self.waiting -= 1
+        if status in self.took:
+            self.took[status].append(now - self.sent_at[number])
+            self.slices[status][int((now - self.began) / SLICE_S)] += 1
+        elif not self.example:
+            self.example = body[:500].decode(errors="replace")
+        if status == "503" and b"etry-" not in head:
+            self.without_retry_after += 1
+        del self.sent_at[number]
+        if b"connection: close" in head:
+            self.lost(number)
+        else:
+            self.idle.append(number)
+
+    def lost(self, number: int) -> None:
+        """A connection that ended: its phone makes another."""
+        self.broken += number in self.sent_at
+        self.sent_at.pop(number, None)
+        self.parts.pop(number, None)
+        head = self.heads.pop(number)
+        self.sockets.pop(number).close()
+        if number in self.idle:
+            self.idle.remove(number)
+        self.connect(head.partition(b"Bearer ")[2].partition(b"\r")[0].decode())
+
+    def told(self) -> dict[str, object]:
+        slices = range(math.ceil(self.took_s / SLICE_S))
+        return {
+            "seconds": self.took_s,
+            "sent": self.sent,
+            "unsent": self.unsent,
+            "broken": self.broken,
+            "unanswered": self.waiting,
+            "statuses": dict(self.statuses),
+            "without_retry_after": self.without_retry_after,
+            "example": self.example,
+            "moment": self.moment,
+            "accepted_ms": spread(self.took["200"]),
+            "refused_ms": spread(self.took["503"]),
+            "slices": {status: [counts[n] for n in slices] for status, counts in self.slices.items()},
+        }
+
+
+def template(size: int) -> str:
+    """A body with places for the digits of its moment."""
+    fixes = ",".join(
+        f'{{"timestamp":1767{DIGITS}.{number * 10 % 1000:03d},"latitude":{45.8 + number * 0.000123:.6f},'
+        f'"longitude":{15.98 + number * 0.000231:.6f},"accuracy":{4 + number % 7}.5,"speed":{number % 20}.25,'
+        f'"heading":{number * 3 + 1}.5}}'
+        for number in range(size)
+    )
+    return f'{{"positions":[{fixes}]}}'
+
+
+def spread(took_s: list[float]) -> dict[str, float]:
+    """Median, 99th percentile and the longest, in milliseconds; empty of nothing."""
+    if not took_s:
+        return {}
+    ordered = sorted(took_s)
+    places = {"p50": len(ordered) // 2, "p99": len(ordered) * 99 // 100, "most": len(ordered) - 1}
+    return {name: round(ordered[place] * 1000, 2) for name, place in places.items()}
+
+
+if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    print(json.dumps(Offer(**asked).run()))
