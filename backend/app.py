@@ -38,6 +38,7 @@ from backend.service import uploads as resumable
 from backend.service.callers import Acquaintances, Guesses
 from backend.service.desk import Clock, Desk
 from backend.service.figures import Board
+from backend.service.inflow import Inflow
 from backend.service.tally import Tally
 from backend.settings import Settings
 from backend.store.database import Database
@@ -79,6 +80,7 @@ async def open_desk(
     public_url: str,
     one_of: OneOf | None = None,
     tracing: "Tracing | None" = None,
+    inflow: Inflow | None = None,
 ) -> AsyncIterator[Desk]:
     """Everything that a verb needs, started; stopped in the reverse order."""
     database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
@@ -90,7 +92,9 @@ async def open_desk(
         cores = share_of_cores(one_of.processes if one_of else 1)
         planner = Planner(cores, trace=tracing.of_plan if tracing else None)
         geocoder = geocoders.choose(settings.geocoder, settings.public_url, partial(calls.place, "geocoder", 1))
-        acquaintances, guesses = Acquaintances(), Guesses()
+        acquaintances, guesses, tally = Acquaintances(), Guesses(), Tally()
+        inflow = inflow or Inflow()
+        inflow.open(journal, tally)
         hub.heed("revoked", acquaintances.forget)
         hub.heed("account", acquaintances.forget_account)
         hub.heed("doubt", lambda _: acquaintances.forget_all())
@@ -110,7 +114,8 @@ async def open_desk(
             calls=calls,
             secret=settings.secret(),
             public_url=(settings.public_url or public_url).rstrip("/"),
-            tally=Tally(),
+            tally=tally,
+            inflow=inflow,
             board=Board(one_of.folder, one_of.number) if one_of else None,
         )
         try:
@@ -150,11 +155,15 @@ def create_app(
     one_of: OneOf | None = None,
     tracing: "Tracing | None" = None,
 ) -> Litestar:
-    """The application, for a server to run. It opens its stores when it is started."""
+    """The application, for a server to run. It opens its stores when it is started.
+
+    Its ``state.inflow`` is what it shares with the server's gate.
+    """
+    inflow = Inflow()
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_desk(settings, clock or Clock(), public_url, one_of, tracing) as desk:
+        async with open_desk(settings, clock or Clock(), public_url, one_of, tracing, inflow) as desk:
             app.state.desk = desk
             await leases.recover(desk)
             await desk.planner.start()
@@ -177,5 +186,6 @@ def create_app(
         openapi_config=schema.config(pages.reference),
         logging_config=None,
     )
+    app.state.inflow = inflow
     schema.describe(app)
     return app

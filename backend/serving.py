@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend import operator, server
+from backend.api import driver
 from backend.app import OneOf, create_app
 from backend.domain.errors import Refusal
 from backend.service.desk import Clock
 from backend.settings import Settings, traces_go_to
 
 if TYPE_CHECKING:
+    from litestar import Litestar
+
     from backend.telemetry import Tracing
 
 log = logging.getLogger("codriver.server")
@@ -35,7 +38,7 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
         address = server.address(listener)
         with operator.serving_at(settings, address), _traced() as tracing:
             app = create_app(settings, clock, address, tracing=tracing)
-            server.run(tracing.around(app) if tracing else app, listener, proxies=settings.proxies())
+            _run(app, listener, settings, tracing)
         return 0
     _check(settings, workers)
     _bind(host, port).close()  # refused where anybody else listens there, which a shared one would not be
@@ -79,8 +82,19 @@ def _work(
     server.log_to_stderr(settings.log_level, settings.log_format, number)
     with _traced() as tracing:
         app = create_app(settings, clock, address, OneOf(number, workers, folder), tracing)
-        listener = server.bind(host, port, shared=True)
-        server.run(tracing.around(app) if tracing else app, listener, proxies=settings.proxies(), pulse=pulse)
+        _run(app, server.bind(host, port, shared=True), settings, tracing, pulse)
+
+
+def _run(
+    app: "Litestar",
+    listener: socket.socket,
+    settings: Settings,
+    tracing: "Tracing | None",
+    pulse: server.Pulse | None = None,
+) -> None:
+    gate = server.Gate(app.state.inflow, driver.AT_ONCE, driver.STREAMED)
+    traced = tracing.around(app) if tracing else app
+    server.run(traced, listener, gate=gate, proxies=settings.proxies(), pulse=pulse)
 
 
 @contextlib.contextmanager

@@ -17,12 +17,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
-from ingest import port_of, prepare, start
-from offering import SLICE_S
+from _offering import SLICE_S
+from _phones import prepare, serving
 
 STEADY_PHONES = 128
 STEADY_S = 4.0
@@ -40,15 +39,10 @@ def main() -> None:
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tokens = prepare(Path(folder), asked.phones)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        server = start([sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", folder], environment)
-        try:
-            under = Under(port_of(server), server.pid, tokens)
+        with serving(Path(folder), CODRIVER_LOG_LEVEL="WARNING") as served:
+            under = Under(served.port, served.pid, tokens)
             for size in asked.sizes.split(","):
                 under.press(int(size), asked.times, asked.seconds)
-        finally:
-            server.kill()
-            server.wait()
 
 
 class Under:
@@ -71,7 +65,7 @@ class Under:
 
     def offer(self, size: int, rate: float, seconds: float, phones: int | None = None) -> dict[str, Any]:
         asked = {"port": self.port, "tokens": self.tokens[:phones], "size": size, "rate": rate, "seconds": seconds}
-        program = [sys.executable, str(Path(__file__).with_name("offering.py"))]
+        program = [sys.executable, str(Path(__file__).with_name("_offering.py"))]
         done = subprocess.run(
             program, input=json.dumps({**asked, "moment": self.moment}), capture_output=True, text=True, check=True
         )
@@ -86,16 +80,19 @@ def tell(size: int, rate: float, half: dict[str, Any], over: dict[str, Any], aft
     others = {status: count for status, count in statuses.items() if status not in ("200", "503")}
     during = mb[1:-1]
     print(f"\nbatches of {size}: takes {rate:,.0f} requests a second ({rate * size:,.0f} positions)")
+    told = f"broken off {over['broken']}, unanswered {over['unanswered']} {over['example']}"
     print(
         f"  offered {(sent + over['unsent']) / seconds / rate:.1f} times that, sent {sent / seconds / rate:.1f} times;"
         f" {refused / max(sent, 1):.2f} answered 503, {over['without_retry_after']} of them without Retry-After;"
-        f" other answers {others or 'none'}, broken off {over['broken']}, unanswered {over['unanswered']} {over['example']}"
+        f" other answers {others or 'none'}, {told}"
     )
     print(f"  memory: {mb[0]:.0f} MB before, {during[0]:.0f} to {max(during):.0f} during, {mb[-1]:.0f} after")
     print(f"  503 after: {over['refused_ms']} ms")
     print(f"  200 after: {over['accepted_ms']} ms; at half the rate {half['accepted_ms']} {half['statuses']}")
     print(f"  acknowledged under overload over what it takes: {accepted / seconds / rate:.2f}")
-    print(f"  afterwards, at half the rate: {after['accepted_ms']} {after['statuses']}; the last 503 after {last(after):.1f} s")
+    print(
+        f"  afterwards, at half the rate: {after['accepted_ms']} {after['statuses']}; last 503 at {last(after):.1f} s"
+    )
 
 
 def last(after: dict[str, Any]) -> float:

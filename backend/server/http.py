@@ -1,12 +1,14 @@
-"""HTTP/1.1 with a size and a deadline for the head, and a deadline for the body that grows with what has arrived."""
+"""HTTP/1.1 with a size and a deadline for the head, a deadline for the body that grows with what has arrived, and a
+gate between the two.
+"""
 
 import asyncio
 from enum import Enum
-from http import HTTPStatus
 from typing import Any
 
-import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from backend.server.answers import problem
 
 HEAD_BYTES = 64 * 1024
 """Request line and headers together; beyond, 431."""
@@ -15,6 +17,10 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS = 20.0
 """For any body; and a second more for each ``BODY_BYTES_A_SECOND`` that came: phones may be slow, but they move."""
 BODY_BYTES_A_SECOND = 1024
+DROPPED_BYTES = 256 * 1024
+"""A body of up to so much is read and dropped where its request is turned away; a larger one ends the connection."""
+UNREAD_BYTES = 64 * 1024
+"""Answers to requests that were turned away, which the client did not take; beyond, the connection ends."""
 LINGER_SECONDS = 2.0
 """How long what follows a refusal is read and dropped: closing at once would reset the connection under the answer."""
 
@@ -30,14 +36,23 @@ class HardenedHttp(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.gate = self.config.gate
         self.stage = Stage.HEAD
         self.leaving = False  # nothing that arrives is looked at any more
         self.head_bytes = 0  # of the fields that are complete
         self.fed_bytes = 0  # of this stage, as they came, after the chunk that it began in
         self.began_here = False  # in the chunk at hand
         self.body_bytes = 0
+        self.held = 0  # of the body, while it is not whole, in memory
+        self.dropping = False  # the body of a request that was turned away
         self.stage_began = self.loop.time()
         self.deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is no request, nor a part of one."""
+        begun = self.stage is Stage.BODY or self._answering() or (self.stage is Stage.HEAD and self.fed_bytes > 0)
+        return not begun and not self.leaving
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -47,6 +62,7 @@ class HardenedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.leaving = True
         self._disarm()
+        self._hold(0)
         # uvicorn leaves this timer running after a reset, and with it all that the connection holds
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -55,6 +71,10 @@ class HardenedHttp(HttpToolsProtocol):
         if self.leaving:
             return
         begins = self.stage is Stage.IDLE or (self.stage is Stage.HEAD and self.fed_bytes == self.head_bytes == 0)
+        if begins and data.startswith(self.gate.starts) and not self._answering() and self.gate.refuses_whole(data):
+            self.stage_began = self.loop.time()
+            self._answer_and_rest()
+            return
         super().data_received(_quoted(data) if begins and not data.isascii() else data)
         if not self.leaving:
             self._watch(len(data))
@@ -66,6 +86,13 @@ class HardenedHttp(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self.refuse(400, "ERR_MALFORMED", msg)
+
+    def timeout_keep_alive_handler(self) -> None:
+        left = self.stage_began + self.timeout_keep_alive - self.loop.time()
+        if left > 0.1 and self.quiet:  # it was turned away meanwhile
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
 
     # The parser's callbacks, which may still come for the rest of a chunk after a refusal
 
@@ -89,19 +116,69 @@ class HardenedHttp(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if not self.leaving:
-            self._enter(Stage.BODY)
-            super().on_headers_complete()
+        if self.leaving:
+            return
+        # One behind another that is not yet answered is left to the application, so that answers keep their order
+        admitted = None if self._answering() or self.parser.should_upgrade() else self.gate.admits(self.url)
+        if admitted is False:
+            self._turn_away()
+            return
+        if admitted:
+            self.scope["codriver.inflow"] = self.gate.inflow
+        self._enter(Stage.BODY)
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if not self.leaving:
-            self.body_bytes += len(body)
+        if self.leaving:
+            return
+        self.body_bytes += len(body)
+        if not self.dropping:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self.leaving:
-            self._enter(Stage.IDLE)
+        if self.leaving:
+            return
+        self._enter(Stage.IDLE)
+        if self.dropping:
+            self.dropping = False
+        else:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._hold(0)
+        super().on_response_complete()
+
+    # The gate
+
+    def _turn_away(self) -> None:
+        """Answer at once. What of the body is on its way is dropped, where that is soon done."""
+        if self._soon_over():
+            self.dropping = True
+            self._enter(Stage.BODY)
+            self._answer_and_rest()
+        else:
+            self.end(self.gate.answer(close=True))
+
+    def _answer_and_rest(self) -> None:
+        transport = self.transport
+        transport.write(self.gate.answer(close=False))
+        self.gate.rest(self.flow)
+        if transport.get_write_buffer_size() > UNREAD_BYTES:
+            self.leaving = True
+            transport.abort()
+
+    def _soon_over(self) -> bool:
+        if self.expect_100_continue or not self.parser.should_keep_alive():
+            return False  # who asked before sending may send it or not
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        return length.isdigit() and len(length) < 10 and int(length) <= DROPPED_BYTES
+
+    def _hold(self, now: int) -> None:
+        if now != self.held:
+            before, self.held = self.held, now
+            if not self.gate.hold(before, now):
+                self._hold(0)
+                self.end(self.gate.answer(close=True))
 
     # Deadlines
 
@@ -125,9 +202,14 @@ class HardenedHttp(HttpToolsProtocol):
         self.began_here = False
         if self.stage is Stage.HEAD and self.fed_bytes > HEAD_BYTES:
             self._refuse_head()
-        elif self.stage is Stage.BODY and self.fed_bytes > HEAD_BYTES + 16 * self.body_bytes:
-            self.refuse(400, "ERR_MALFORMED", "The body is all framing and no content.")
-        elif self.deadline is None:
+            return
+        if self.stage is Stage.BODY:
+            if self.fed_bytes > HEAD_BYTES + 16 * self.body_bytes:
+                self.refuse(400, "ERR_MALFORMED", "The body is all framing and no content.")
+                return
+            if self._answering() and not self.url.startswith(self.gate.streamed):
+                self._hold(self.body_bytes)
+        if self.deadline is None and not self.leaving:
             self._arm(HEAD_SECONDS if self.stage is Stage.HEAD else BODY_SECONDS)
 
     def _arm(self, seconds: float) -> None:
@@ -150,6 +232,9 @@ class HardenedHttp(HttpToolsProtocol):
                 self._arm(left)
                 return
         if self.stage is Stage.HEAD and self.fed_bytes == self.head_bytes == 0:
+            if (left := self.stage_began + HEAD_SECONDS - self.loop.time()) > 0:  # it was turned away meanwhile
+                self._arm(left)
+                return
             self.leaving = True
             self.transport.close()
         else:
@@ -165,6 +250,10 @@ class HardenedHttp(HttpToolsProtocol):
 
     def refuse(self, status: int, code: str, detail: str) -> None:
         """Answer in the application's place, where no answer is under way, and take leave of the client."""
+        self.end(problem(status, code, detail))
+
+    def end(self, answer: bytes) -> None:
+        """Answer so in the application's place, and read what still comes without looking at it, for a while."""
         self.leaving = True
         self._disarm()
         self._unset_keepalive_if_required()
@@ -178,8 +267,9 @@ class HardenedHttp(HttpToolsProtocol):
         if self._answering():
             cycle.disconnected = True
             cycle.message_event.set()
-        if cycle is None or not cycle.more_body or cycle.disconnected:
-            self.transport.write(_answer(status, code, detail))
+            self._hold(0)
+        if (cycle is None or not cycle.more_body or cycle.disconnected) and not self.dropping:
+            self.transport.write(answer)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.transport.resume_reading()
@@ -195,12 +285,3 @@ def _quoted(data: bytes) -> bytes:
     if line.isascii() or len(line) > HEAD_BYTES:
         return data
     return b"".join(b"%c" % byte if byte < 0x80 else b"%%%02X" % byte for byte in line) + end + rest
-
-
-def _answer(status: int, code: str, detail: str) -> bytes:
-    body = msgspec.json.encode({"title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail})
-    return b"%bcontent-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (
-        STATUS_LINE[status],
-        len(body),
-        body,
-    )

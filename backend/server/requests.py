@@ -53,6 +53,8 @@ class LoggedRequests:
         try:
             await self.app(scope, receive, noting)
         finally:
+            if (inflow := scope.get("codriver.inflow")) is not None:
+                inflow.under_way -= 1
             seconds = time.perf_counter() - began
             _tell(scope["method"], scope, status, seconds, worth=status >= 400 or seconds > SLOW_SECONDS)
 

@@ -14,6 +14,8 @@ import uvicorn
 
 from backend.domain.errors import Refusal
 from backend.server import sockets
+from backend.server.acceptor import Acceptor
+from backend.server.gate import Gate
 from backend.server.http import HardenedHttp
 from backend.server.proxies import Network, Proxied
 from backend.server.requests import LoggedRequests
@@ -26,6 +28,8 @@ DRAIN_SECONDS = 5.0
 """At shutdown, for requests that are being worked on."""
 KEEP_ALIVE_SECONDS = 15
 """Between two requests on one connection."""
+MAKE_ROOM = 8
+"""Where no more files can be had, one of so many idle connections is closed."""
 UNACKNOWLEDGED_MS = 30_000
 """How long the kernel waits for a peer that takes nothing of what was written."""
 UNSENT_BYTES = 64 * 1024
@@ -34,18 +38,26 @@ UNSENT_BYTES = 64 * 1024
 log = logging.getLogger("codriver.server")
 
 
-def run(app: Any, listener: socket.socket, *, proxies: Sequence[Network] = (), pulse: Pulse | None = None) -> None:
+def run(
+    app: Any,
+    listener: socket.socket,
+    *,
+    gate: Gate | None = None,
+    proxies: Sequence[Network] = (),
+    pulse: Pulse | None = None,
+) -> None:
     """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds.
 
     ``listener`` is what :func:`bind` gave. When it serves, the address is printed in one line; or, in one of several
-    processes, the ``pulse`` begins to beat.
+    processes, the ``pulse`` begins to beat. ``gate``: who is turned away without asking the application; nobody, unless
+    more arrives in part than there is room for.
     ``proxies``: those whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` are believed.
     Exits with 3 where the application does not start.
     """
     _allow_many_files()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # below, it logs addresses of websockets, tokens and all
     served = LoggedRequests(Started(app))
-    config = uvicorn.Config(
+    config = Config(
         Proxied(served, proxies) if proxies else served,
         http=HardenedHttp,
         ws=HardenedWebSocket,
@@ -62,6 +74,7 @@ def run(app: Any, listener: socket.socket, *, proxies: Sequence[Network] = (), p
         access_log=False,
         log_config=None,
     )
+    config.gate = gate or Gate()
     Server(config, pulse).run(sockets=[listener])
 
 
@@ -99,6 +112,10 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class Config(uvicorn.Config):
+    gate: Gate
+
+
 class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, pulse: Pulse | None = None) -> None:
         super().__init__(config)
@@ -106,9 +123,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         assert sockets
-        await super().startup(sockets)
+        await super().startup([])
         if self.should_exit:
             return
+        self.servers: list[Any] = [Acceptor(one, self._protocol, self._make_room) for one in sockets]
         # What the application is made of stays, so the collector need not look at it each time; and a request makes
         # hundreds of objects that free themselves, so it need not look so often
         gc.collect()
@@ -118,6 +136,18 @@ class Server(uvicorn.Server):
             print(f"Codriver serves on {address(sockets[0])}", flush=True)
         else:
             self._beat(self._pulse)
+
+    def _protocol(self) -> HardenedHttp:
+        return HardenedHttp(self.config, self.server_state, self.lifespan.state)
+
+    def _make_room(self) -> int:
+        """Close those connections that have been without a request for longest."""
+        idle = [one for one in self.server_state.connections if isinstance(one, HardenedHttp) and one.quiet]
+        idle.sort(key=lambda one: one.stage_began)
+        leaving = idle[: -(-len(idle) // MAKE_ROOM)]
+        for one in leaving:
+            one.transport.abort()
+        return len(leaving)
 
     def _beat(self, pulse: Pulse) -> None:
         pulse.beat()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from backend.planning.worker import Planner
     from backend.service.callers import Acquaintances, Guesses
     from backend.service.figures import Board
+    from backend.service.inflow import Inflow
     from backend.service.tally import Tally
     from backend.settings import Settings
     from backend.store.database import Database
@@ -55,6 +56,7 @@ class Desk:
     secret: bytes  # signs links
     public_url: str  # without a slash at the end
     tally: "Tally"
+    inflow: "Inflow"
     board: "Board | None"  # where the processes of this machine leave their figures; None for one alone
 
     def new_id(self) -> str:

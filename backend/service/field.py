@@ -16,6 +16,7 @@ from backend.domain.events import Action
 from backend.domain.positions import EARLIEST_S, Position, Rejected, sift
 from backend.domain.times import local_date
 from backend.live.phones import HungUp, Line, MessageSent, RouteChanged
+from backend.service import inflow
 from backend.service.days import DayRoute, day_routes
 from backend.service.desk import Desk
 from backend.service.identity import digest
@@ -53,7 +54,7 @@ def admit(desk: Desk) -> None:
     What is being read already may still come in: the queue itself refuses at twice this length.
     """
     if desk.journal.crowded:
-        raise Refusal("ERR_OVERLOADED", "Too much waits to be stored; try again in a moment.")
+        raise Refusal(inflow.CODE, inflow.TEXT)
 
 
 async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Sequence[Rejected] = ()) -> Recorded:

@@ -1,4 +1,4 @@
-"""The phones of ``overload.py``, as a process of their own: an open arrival of requests, cheap enough to share two cores.
+"""The phones of ``overload.py``, a process of their own: an open arrival of requests, cheap enough to share two cores.
 
 One thread, one epoll, one request at a time on each connection. Requests come at their times whether or not others have
 been answered: each takes a connection that is idle, and where all wait for their answers it counts as not sent. Heads

@@ -1,0 +1,43 @@
+"""How much of what phones send is in hand, and whether there is room for more."""
+
+from backend.domain.errors import Refusal
+from backend.service.tally import Tally
+from backend.store.journal import Journal
+
+CODE = "ERR_OVERLOADED"
+TEXT = "Too much waits to be stored; try again in a moment."
+
+
+class Inflow:
+    """Counts what was let in and is not yet answered; whoever lets in counts up, and down.
+
+    Two things may be short: the disk, for which the journal has bounds of its own, and the event loop. What waits for
+    the disk costs the loop nothing, so a slow disk alone fills the journal's bounds and not those given here.
+    """
+
+    __slots__ = ("_journal", "_tally", "under_way")
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self._journal: Journal | None = None
+        self._tally: Tally | None = None
+
+    def open(self, journal: Journal, tally: Tally) -> None:
+        self._journal, self._tally = journal, tally
+
+    def full(self, most: int) -> bool:
+        """Whether one more would make it more than ``most`` that wait for the event loop, or join too long a queue."""
+        journal = self._journal
+        if journal is None:
+            return False
+        return (self.under_way >= most and self.under_way - journal.waiting >= most) or journal.crowded
+
+    def admit(self, most: int) -> None:
+        """Refuse with ``ERR_OVERLOADED`` where it is full."""
+        if self.full(most):
+            raise Refusal(CODE, TEXT)
+
+    def turned_away(self) -> None:
+        """One was refused before anything else was done with it."""
+        if self._tally is not None:
+            self._tally.refuse(CODE)

@@ -1,0 +1,202 @@
+"""More than can be done: refused at once, before the body, for nearly nothing; what was let in is answered."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.server.conftest import Serving, everything
+from tests.server.gated import FILES, MOST
+from tests.serving import eventually
+
+HEAD = b"POST /let-in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n"
+WHOLE = HEAD % (2, b"") + b"{}"
+
+
+@pytest.fixture
+def gated() -> Iterator[Serving]:
+    one = Serving("tests.server.gated")
+    yield one
+    one.process.kill()
+    one.process.wait()
+
+
+def counts(gated: Serving) -> dict[str, int]:
+    names = ("under_way", "refused", "held", "holders")  # and how many of the busy turns are left, and the body's size
+    return dict(zip(names, map(int, httpx.get(f"{gated.address}/count").text.split()), strict=False))
+
+
+@pytest.fixture
+def full(gated: Serving) -> Iterator[list[socket.socket]]:
+    """As many requests as are let in, unanswered."""
+    with ExitStack() as open_:
+        let_in = [open_.enter_context(gated.connect()) for _ in range(MOST)]
+        for one in let_in:
+            one.sendall(WHOLE)
+        eventually(lambda: counts(gated)["under_way"] == MOST)
+        yield let_in
+
+
+def answer(one: socket.socket) -> bytes:
+    """One whole answer of a connection that stays."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = one.recv(65536)
+        assert chunk, data
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+    while len(body) < length:
+        body += one.recv(65536)
+    assert len(body) == length, "one answer, and not the beginning of another"
+    return head + b"\r\n\r\n" + body
+
+
+def refused(told: bytes) -> bool:
+    head, _, body = told.partition(b"\r\n\r\n")
+    retry = int(head.lower().partition(b"\r\nretry-after: ")[2].partition(b"\r")[0] or 0)
+    return told.startswith(b"HTTP/1.1 503 ") and 1 <= retry <= 5 and b'"code":"ERR_OVERLOADED"' in body
+
+
+def test_who_comes_beyond_the_limit_is_told_when_to_come_back(gated: Serving, full: list[socket.socket]) -> None:
+    with gated.connect() as late:
+        for _ in range(5):
+            late.sendall(WHOLE)
+            assert refused(answer(late))
+    assert counts(gated) == {"under_way": MOST, "refused": 5, "held": 0, "holders": 0}
+    gated.says("turned 5 requests away")
+    httpx.get(f"{gated.address}/open")
+    for one in full:
+        assert answer(one).startswith(b"HTTP/1.1 200 ")
+    assert counts(gated)["under_way"] == 0
+    with gated.connect() as later:
+        later.sendall(WHOLE)
+        assert answer(later).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(HEAD % (1000, b""), id="a short body"),
+        pytest.param(HEAD % (100_000_000, b""), id="a long body"),
+        pytest.param(HEAD % (1000, b"Expect: 100-continue\r\n"), id="a body that waits to be asked for"),
+        pytest.param(HEAD % (1000, b"Connection: close\r\n"), id="the last request"),
+        pytest.param(b"POST /let-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", id="chunks"),
+    ],
+)
+def test_the_answer_comes_before_the_body(gated: Serving, begun: bytes) -> None:
+    """The body never comes."""
+    with gated.connect() as one:
+        one.sendall(begun)
+        assert refused(answer(one))
+
+
+@pytest.mark.usefixtures("full")
+def test_a_connection_goes_on_behind_a_body_that_is_dropped(gated: Serving) -> None:
+    with gated.connect() as one:
+        one.sendall(HEAD % (100_000, b"") + b"a")
+        assert refused(answer(one))
+        one.sendall(b"b" * 99_999 + b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer(one).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.usefixtures("full")
+def test_who_asked_before_sending_is_not_read_any_further(gated: Serving) -> None:
+    """It may send the body or not, so that nobody knows where the next request begins."""
+    with gated.connect() as one:
+        one.sendall(HEAD % (30, b"Expect: 100-continue\r\n"))
+        one.sendall(b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        told = everything(one)
+        assert refused(told) and told.count(b"HTTP/1.1 ") == 1 and b"connection: close" in told
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        b"Content-Length: 2\r\nContent-Length: 3\r\n",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 2, 3\r\n",
+        b"Content-Length: +2\r\n",
+        b"Content-Length : 2\r\n",
+        b"Content-Length: 2\r\nX: \ny: 1\r\n",
+        b"X: 1\r\n Content-Length: 2\r\n",
+    ],
+)
+def test_a_body_of_doubtful_length_ends_the_connection(gated: Serving, doubtful: bytes) -> None:
+    """Whoever stands in front might see another request begin than we do."""
+    with gated.connect() as one:
+        one.sendall(b"POST /let-in HTTP/1.1\r\nHost: x\r\n%b\r\n{}" % doubtful)
+        with contextlib.suppress(ConnectionError):
+            told = everything(one)
+            assert told.count(b"HTTP/1.1 ") <= 1 and b" 200 " not in told
+
+
+@pytest.mark.usefixtures("full")
+def test_requests_behind_one_another_are_refused_in_turn_and_cost_nothing_if_nobody_reads(gated: Serving) -> None:
+    with gated.connect(receive_buffer=4096) as one:
+        one.sendall(WHOLE * 20 + b"GET /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        told = everything(one)
+        assert told.count(b" 503 ") == 20 and told.count(b" 200 ") == 1
+    with gated.connect(receive_buffer=4096) as one, contextlib.suppress(ConnectionError):
+        for _ in range(20_000):
+            one.sendall(WHOLE * 50)
+        raise AssertionError("a million answers were kept for a client that reads none")
+
+
+def test_what_arrives_in_part_is_held_up_to_a_limit_and_who_holds_most_ends(gated: Serving) -> None:
+    """Of 1 MiB: 40 phones with 64 KiB each have to go in part, one that sends little stays."""
+    with ExitStack() as open_:
+        small = open_.enter_context(gated.connect())
+        small.sendall(b"POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n" + b"s" * 1000)
+        eventually(lambda: counts(gated)["held"] == 1000)
+        large = [open_.enter_context(gated.connect()) for _ in range(40)]
+        for one in large:
+            one.sendall(b"POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"l" * 65536)
+        eventually(lambda: 0 < counts(gated)["holders"] < 38)
+        assert counts(gated)["held"] <= 1024 * 1024
+        told = []
+        for one in large:
+            one.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                told.append(one.recv(65536))
+        assert told and all(refused(each) for each in told)
+        small.sendall(b"s" * 1000)
+        assert answer(small).endswith(b" 2000")
+    eventually(lambda: (counts(gated)["held"], counts(gated)["holders"]) == (0, 0))
+
+
+def test_what_goes_to_the_disk_as_it_comes_is_not_held(gated: Serving) -> None:
+    with ExitStack() as open_:
+        for _ in range(40):
+            one = open_.enter_context(gated.connect())
+            one.sendall(b"POST /streamed/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"l" * 65536)
+        assert counts(gated)["held"] == 0
+
+
+def test_idle_connections_give_way_where_files_run_out(gated: Serving) -> None:
+    """More of them than the process may open: whoever has something to ask is answered, also who is amid a request."""
+    with ExitStack() as open_:
+        amid = open_.enter_context(gated.connect())
+        amid.sendall(b"POST /any HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+        idle = [open_.enter_context(gated.connect()) for _ in range(3 * FILES)]
+        assert counts(gated)["under_way"] == 0
+        amid.sendall(b"cd")
+        assert answer(amid).endswith(b" 4")
+        assert len(idle) == 3 * FILES
+    assert counts(gated)["under_way"] == 0
+
+
+def test_a_storm_of_connections_is_taken_in_within_a_few_turns(gated: Serving) -> None:
+    """The loop's own way is one in a turn, and here each turn takes 0.1 s."""
+    httpx.get(f"{gated.address}/busy")
+    with ExitStack() as open_:
+        storm = [open_.enter_context(gated.connect()) for _ in range(150)]
+        for one in storm:
+            one.sendall(b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n")
+        left = [int(answer(one).split()[-2]) for one in storm]
+        assert min(left) > 50, "one is taken in in each turn"
