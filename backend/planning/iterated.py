@@ -15,7 +15,7 @@ import pyvrp
 
 from backend.planning.clusters import Strays
 from backend.planning.insertion import Order, Orders
-from backend.planning.matrix import Matrix
+from backend.planning.matrix import Matrix, Table
 from backend.planning.problem import LOADS, Load, Problem, Seconds, pairs
 from backend.planning.timetable import delivered, penalties, picked_up, ranges, timetable
 
@@ -219,7 +219,7 @@ class Model:
         np.fill_diagonal(ways, 0)
         return ways
 
-    def _square(self, table: list[list[int]]) -> Square:
+    def _square(self, table: Table) -> Square:
         """A table between all locations, 0 from each to itself."""
         nodes = list(self._location)
         square = np.array(table, dtype=np.int64)[np.ix_(nodes, nodes)]

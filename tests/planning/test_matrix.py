@@ -55,7 +55,7 @@ def test_the_table_holds_the_legs_between_stops_and_the_vehicles_places() -> Non
     assert table.ends[1] == depot
     assert (table.travel_s[depot][0], table.travel_s[0][1], table.travel_s[1][end]) == (100, 200, 200)
     assert (table.distance_m[depot][0], table.distance_m[1][0]) == (1000, 2000)
-    assert table.travel_s[nowhere] == [0] * len(table.travel_s) == [row[nowhere] for row in table.travel_s]
+    assert list(table.travel_s[nowhere]) == [0] * len(table.travel_s) == [row[nowhere] for row in table.travel_s]
 
 
 @given(st.lists(DEGREES, min_size=2, max_size=12), st.floats(1, 2), st.floats(1, 200))
