@@ -25,7 +25,7 @@ install: .make/venv .make/web .make/client ## the .venv with the project and all
 demo: install ## a simulated day of driving on a server of its own, with the live map in the browser
 	@$(BIN)/codriver demo
 
-test: install system lint ## all set-up and every test
+test: install system .make/load lint ## all set-up and every test
 	@scripts/npm test --silent
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 

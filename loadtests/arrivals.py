@@ -6,6 +6,7 @@ what phones on the road would see ("coordinated omission"). Here the clock of a 
 
 from __future__ import annotations
 
+import random
 import time
 
 import gevent
@@ -14,23 +15,28 @@ from geventhttpclient import HTTPClient
 from locust import User, task
 
 from loadtests.phones import ANSWER_WITHIN_S, fire
-from loadtests.shapes import ARRIVING, FIXES
+from loadtests.shapes import ARRIVING, FIXES, LANES
 from loadtests.world import World
 from simulator.wire import Position, encode
 
-DRIVERS = 100
-OPEN_AT_ONCE = 400
+OPEN_AT_ONCE = 2000 // LANES
+LOGIN_AT_ONCE = 4
 
 
 class Arrivals(User):
-    """Batches of ten fixes of many drivers, at the shape's rate; one such user in all."""
+    """A lane: batches of ten fixes of its own drivers, at its share of the shape's rate. There are always ``LANES`` of
+    them, which locust deals out evenly to its processes.
+    """
 
-    fixed_count = 1
+    fixed_count = LANES
 
     def on_start(self) -> None:
         """Log in the drivers."""
         self.world: World = self.environment.world
-        self.tokens = [self.world.pair(self.world.new_driver()[0]) for _ in range(DRIVERS)]
+        logging_in = Pool(LOGIN_AT_ONCE)
+        numbers = range(self.world.shape.arriving // LANES)
+        self.tokens = logging_in.map(lambda _: self.world.pair(self.world.new_driver()[0]), numbers)
+        self.told = [time.time()] * len(self.tokens)
         self.client = HTTPClient.from_url(
             self.world.url,
             concurrency=OPEN_AT_ONCE,
@@ -48,23 +54,27 @@ class Arrivals(User):
     @task
     def arrive(self) -> None:
         """The requests that are due, one by one."""
-        due = time.monotonic()
+        due = time.monotonic() + random.uniform(-1, 0) * self._apart()
         while True:
-            due += 1 / max(0.1, self.world.arrivals())
+            due += self._apart()
             gevent.sleep(max(0.0, due - time.monotonic()))
             if self.pool.full():
-                fire("OPEN", ARRIVING, due, RuntimeError(f"{OPEN_AT_ONCE} requests are open already"))
+                fire("OPEN", ARRIVING, due, RuntimeError(f"{OPEN_AT_ONCE} requests of a lane are open already"))
                 continue
-            self.pool.spawn(self._one, self.tokens[self.sent % DRIVERS], due)
+            self.pool.spawn(self._one, self.sent % len(self.tokens), due)
             self.sent += 1
 
-    def _one(self, token: str, due: float) -> None:
-        now = time.time()
+    def _apart(self) -> float:
+        return LANES / max(0.1, self.world.arrivals())
+
+    def _one(self, driver: int, due: float) -> None:
+        """The fixes since this driver's last, up to the moment when they were due."""
+        begun, self.told[driver] = self.told[driver], time.time() - (time.monotonic() - due)
+        apart = (self.told[driver] - begun) / FIXES
         fixes = [
-            Position(round(now - (FIXES - 1 - i) * 0.1, 3), 45.8 + i * 1e-5, 15.97, 5.0, 8.0, 90.0)
-            for i in range(FIXES)
+            Position(round(begun + i * apart, 3), 45.8 + i * 1e-5, 15.97, 5.0, 8.0, 90.0) for i in range(1, FIXES + 1)
         ]
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self.tokens[driver]}", "Content-Type": "application/json"}
         error: Exception | None = None
         try:
             answer = self.client.post("/driver/v1/positions", encode({"positions": fixes}).decode(), headers)

@@ -1,10 +1,14 @@
-"""When a load test has failed."""
+"""When a load test has failed, and when it says nothing because the load generator was too slow itself."""
 
 from __future__ import annotations
 
-from locust.env import Environment
+from typing import TYPE_CHECKING
 
+from loadtests.generator import LATE_MS, Own
 from loadtests.shapes import ARRIVING, Shape
+
+if TYPE_CHECKING:
+    from locust.stats import RequestStats
 
 GATES_MS = {
     ("OPEN", ARRIVING): 250,
@@ -20,14 +24,16 @@ GATES_MS = {
 }
 """The 99th percentile of each, in milliseconds. A map shows positions twice a second, so half a second is its own."""
 FAILED_SHARE = 0.001
+PASSED, FAILED, NOT_MEASURED = 0, 1, 3
+"""Exit codes. The last: the generator was the bottleneck, and the figures are its own. (2 is argparse's and make's.)"""
 
 
-def judge(environment: Environment, shape: Shape) -> list[str]:
+def judge(stats: RequestStats, shape: Shape) -> list[str]:
     """What was too slow, failed too often, or never happened."""
     found = []
     for (method, name), usual in GATES_MS.items():
         limit = usual * shape.patience
-        entry = environment.stats.get(name, method)
+        entry = stats.get(name, method)
         if not entry.num_requests:
             found.append(f"{method} {name}: nothing was measured")
             continue
@@ -37,3 +43,14 @@ def judge(environment: Environment, shape: Shape) -> list[str]:
         if failed > FAILED_SHARE:
             found.append(f"{method} {name}: {entry.num_failures} of {entry.num_requests} failed")
     return found
+
+
+def verdict(found: list[str], own: Own) -> tuple[int, list[str]]:
+    """The exit code, and what to say. A generator that is late makes a server look slow, or spares it: either way
+    the gates say nothing.
+    """
+    said = [f"GATE {each}" for each in found] + [own.said()]
+    if own.late_ms() > LATE_MS:
+        cure = "give it a machine of its own, or more processes (--processes 2)"
+        return NOT_MEASURED, [*said, f"GENERATOR: over {LATE_MS:.0f} ms late, so this measured itself; {cure}"]
+    return (FAILED, said) if found else (PASSED, [*said, "all gates passed"])

@@ -7,6 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from loadtests.generator import LATE_MS as GENERATOR_LATE_MS
+from loadtests.generator import Own
 from loadtests.shapes import FIXES, STEP_S, step, step_rate
 from simulator.histogram import Histogram
 
@@ -15,7 +17,7 @@ LATE_MS = 500.0
 REFUSED_SHARE = 0.01
 """or one of a hundred is refused,"""
 SENT_SHARE = 0.9
-"""or the requests that were due could not even be sent."""
+"""or the requests that were due could not even be sent. Two such steps in a row are the end: one may be a hiccup."""
 
 
 class Steps:
@@ -46,34 +48,63 @@ class Steps:
             self.times[int(number)] = self.times[int(number)].merged(Histogram(counts))
             self.failed[int(number)] += failed
 
-    def beyond(self, number: int) -> bool:
-        """Whether a step is beyond the limit: late, refused, or not even sent."""
+    def beyond(self, number: int, scale: float = 1.0) -> list[str]:
+        """Why a step is beyond the limit; empty where it was held."""
         times = self.times[number]
-        wanted = step_rate(number) * STEP_S
-        short = len(times) < SENT_SHARE * wanted
-        return short or times.percentile(0.99) > LATE_MS or self.failed[number] > REFUSED_SHARE * len(times)
+        wanted = step_rate(number) * scale * STEP_S
+        why = []
+        if len(times) < SENT_SHARE * wanted:
+            why.append("unanswered")
+        if times.percentile(0.99) > LATE_MS:
+            why.append("late")
+        if self.failed[number] > REFUSED_SHARE * len(times):
+            why.append("refused")
+        return why
 
-    def knee(self, until: int) -> dict[str, Any]:
-        """All steps before ``until``, and the last that was held."""
+    def passed(self, number: int, scale: float = 1.0) -> bool:
+        """Whether a step and the one before it are beyond the limit."""
+        return number > 0 and bool(self.beyond(number, scale)) and bool(self.beyond(number - 1, scale))
+
+    def knee(self, until: int, own: Own, scale: float = 1.0) -> dict[str, Any]:
+        """All steps before ``until``, the last that was held before the limit was passed, and what made it the last:
+        ``server``, ``generator`` where that was late itself by then, or ``nothing`` where the test ended first.
+        """
         steps = [
             {
-                "requestsPerSecond": round(step_rate(number), 1),
+                "requestsPerSecond": round(step_rate(number) * scale, 1),
                 "answered": len(self.times[number]),
                 "p50": self.times[number].percentile(0.5),
                 "p99": self.times[number].percentile(0.99),
                 "failed": self.failed[number],
-                "held": not self.beyond(number),
+                "generatorLateMs": own.late_ms(number),
+                "beyond": self.beyond(number, scale),
             }
             for number in range(until)
         ]
-        held = [each for each in steps if each["held"]]
-        rate = held[-1]["requestsPerSecond"] if held else 0.0
-        return {"limit": {"requestsPerSecond": rate, "positionsPerSecond": round(rate * FIXES)}, "steps": steps}
+        end = next((number for number in range(until) if self.passed(number, scale)), None)
+        held = [number for number in range(until if end is None else end) if not self.beyond(number, scale)]
+        rate = round(step_rate(held[-1]) * scale, 1) if held else 0.0
+        late = any(own.late_ms(number) > GENERATOR_LATE_MS for number in range((held or [-1])[-1] + 1, (end or -1) + 1))
+        return {
+            "limit": {"requestsPerSecond": rate, "positionsPerSecond": round(rate * FIXES)},
+            "endedBy": "nothing" if end is None else "generator" if late else "server",
+            "steps": steps,
+        }
 
 
-def write_knee(steps: Steps, until: int, path: Path) -> str:
-    """Write the limit down, and say it in a sentence."""
-    told = steps.knee(until)
+def write_knee(told: dict[str, Any], path: Path) -> list[str]:
+    """Write the limit down, and say it: a line for each step, and a sentence."""
     path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    limit = told["limit"]
-    return f"held {limit['requestsPerSecond']} requests ({limit['positionsPerSecond']} positions) a second; see {path}"
+    lines = [" requests/s  answered     p50 ms     p99 ms  failed  generator late ms"]
+    for each in told["steps"]:
+        lines.append(
+            f"{each['requestsPerSecond']:>11} {each['answered']:>9} {each['p50']:>10} {each['p99']:>10} "
+            f"{each['failed']:>7} {each['generatorLateMs']:>18}  {', '.join(each['beyond'])}"
+        )
+    limit, ended = told["limit"], told["endedBy"]
+    lines.append(f"held {limit['requestsPerSecond']} requests ({limit['positionsPerSecond']} positions) a second")
+    if ended == "generator":
+        lines.append("GENERATOR: it was late itself beyond that, so the server may hold more")
+    if ended == "nothing":
+        lines.append("the last step was held: the limit is higher (--scale)")
+    return [*lines, f"written to {path}"]

@@ -16,15 +16,17 @@ STEP_S = 12.0
 """How long a step to the limit lasts."""
 WARM_UP_S = 15.0
 """Before the first step: drivers log in."""
-STEP_FACTOR = 1.3
-FIRST_STEP = 40.0
+STEP_FACTOR = 1.35
+LANES = 8
+"""So many users send what arrives by itself, so that several processes share it evenly."""
+FIRST_STEP = 100.0
 
 
 @dataclass(frozen=True)
 class Shape:
     """``users`` of all kinds together and ``arrivals`` (requests a second that come whether or not those before are
-    answered) at a time; ``dark`` while no phone has signal; ``proofs`` while everybody sends photos.
-    ``patience`` is so many times as long as everything may take as on a quiet forenoon.
+    answered) at a time, which are of ``arriving`` drivers; ``dark`` while no phone has signal; ``proofs`` while
+    everybody sends photos. ``patience`` is so many times as long as everything may take as on a quiet forenoon.
     """
 
     seconds: float
@@ -33,6 +35,7 @@ class Shape:
     spawn_rate: float = 20.0
     dark: Callable[[float], bool] = lambda _: False
     proofs: Callable[[float], bool] = lambda _: False
+    arriving: int = 96
     patience: float = 1.0
 
 
@@ -61,5 +64,5 @@ SHAPES = {
     # A quarter of a minute in which everybody hands in photos.
     "proofs": Shape(90, lambda _: 60, lambda _: 20, proofs=between(40, 55), patience=4),
     # More and more requests, until they are late or refused.
-    "limit": Shape(WARM_UP_S + STEP_S * 22, lambda _: 20, lambda t: step_rate(step(t))),
+    "limit": Shape(WARM_UP_S + STEP_S * 20, lambda _: 20, lambda t: step_rate(step(t)), arriving=400),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -12,7 +13,7 @@ import requests
 from gevent.event import Event
 from locust.env import Environment
 
-from loadtests.shapes import SHAPES, Shape
+from loadtests.shapes import SHAPES, Shape, step
 
 DAYS_BACK = 28
 """Phones' days lie in the past, because they pass faster than real ones and none may be in the future."""
@@ -30,10 +31,12 @@ class World:
         self.scale: float = options.scale
         self.shape: Shape = SHAPES[options.shape]
         self.begun = time.monotonic()
+        self.seconds = min(self.shape.seconds, options.seconds or self.shape.seconds)
+        self.ended = False
         self.light = Event()
         self.light.set()
-        self._session = requests.Session()
-        self._session.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=200))
+        self.in_the_dark: set[Callable[[], None]] = set()
+        self._session, self._stranger = _session(), _session()
         self._session.headers["Authorization"] = f"Bearer {self.key}"
         self._worker = getattr(environment.runner, "worker_index", 0)
         self._count, self._names = count(), count()
@@ -49,6 +52,10 @@ class World:
     def elapsed(self) -> float:
         """Seconds since the test began."""
         return time.monotonic() - self.begun
+
+    def step(self) -> int | None:
+        """The step to the limit that it is time for; none once the test is over."""
+        return None if self.ended or self.elapsed > self.seconds else step(self.elapsed)
 
     def arrivals(self) -> float:
         """Requests a second that are due to arrive now."""
@@ -77,7 +84,7 @@ class World:
         """The token of one more phone of a driver."""
         code = self.api("POST", f"/api/drivers/{driver_id}/pairing")["code"]
         device = {"platform": "load", "model": "Phone", "appVersion": "1"}
-        answer = requests.post(
+        answer = self._stranger.post(
             f"{self.url}/driver/v1/pair", json={"code": code, "device": device}, timeout=SETUP_TIMEOUT_S
         )
         answer.raise_for_status()
@@ -91,11 +98,20 @@ class World:
         return str(made["key"])
 
     def _weather(self) -> None:
-        """Take the network away and give it back when the shape says so."""
-        while self.elapsed < self.shape.seconds:
-            if self.shape.dark(self.elapsed):
-                self.light.clear()
-            else:
+        """Take the network away, and every open line with it, and give it back when the shape says so."""
+        while self.elapsed < self.seconds:
+            if not self.shape.dark(self.elapsed):
                 self.light.set()
+            elif self.light.is_set():
+                self.light.clear()
+                for hang_up in list(self.in_the_dark):
+                    hang_up()
             gevent.sleep(0.1)
         self.light.set()
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=200))
+    return session

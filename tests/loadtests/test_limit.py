@@ -1,10 +1,13 @@
-"""What the load tests make of what they measure. The rest of them needs locust, and `make load`."""
+"""What the load tests make of what they measure, and how they know that they were too slow themselves."""
 
 import json
 
 import pytest
 
+from loadtests.gates import FAILED, NOT_MEASURED, PASSED, verdict
+from loadtests.generator import TICK_S, Own
 from loadtests.limit import Steps, write_knee
+from loadtests.machine import machine
 from loadtests.shapes import SHAPES, STEP_S, WARM_UP_S, step, step_rate
 
 
@@ -18,18 +21,41 @@ def counted(rates: dict[int, tuple[float, int]]) -> Steps:
     return steps
 
 
-def test_the_limit_is_the_last_step_that_was_held(tmp_path):
-    steps = counted({0: (20, 0), 1: (30, 0), 2: (900, 0)})
-    assert [steps.beyond(number) for number in range(3)] == [False, False, True]
-    told = write_knee(steps, 3, tmp_path / "limit.json")
+def generator(late_ms: dict[int, float]) -> Own:
+    """One that was so late in each step."""
+    own = Own()
+    for number, milliseconds in late_ms.items():
+        for _ in range(100):
+            own.late[number].add(milliseconds)
+    return own
+
+
+def test_the_limit_is_the_last_step_that_was_held_before_two_that_were_not(tmp_path):
+    steps = counted({0: (20, 0), 1: (900, 0), 2: (30, 0), 3: (900, 0), 4: (900, 0), 5: (20, 0)})
+    assert [steps.passed(number) for number in range(6)] == [False, False, False, False, True, False]
+    told = steps.knee(6, generator({}))
+    said = write_knee({**machine("http://x"), **told}, tmp_path / "limit.json")
     written = json.loads((tmp_path / "limit.json").read_text())
-    assert written["limit"] == {"requestsPerSecond": 52.0, "positionsPerSecond": 520} and "held 52.0 requests" in told
-    assert written["steps"][1]["p99"] == pytest.approx(30, rel=0.02) and not written["steps"][2]["held"]
+    assert written["limit"] == {"requestsPerSecond": 182.3, "positionsPerSecond": 1823}
+    assert written["endedBy"] == "server" and "held 182.3 requests (1823 positions) a second" in said
+    assert written["steps"][2]["p99"] == pytest.approx(30, rel=0.02)
+    assert [each["beyond"] for each in written["steps"]] == [[], ["late"], [], ["late"], ["late"], []]
+    assert written["machine"]["cores"] >= 1 and written["at"].endswith("+00:00")
+
+
+def test_a_limit_that_the_generator_set_is_not_the_servers(tmp_path):
+    steps = counted({0: (20, 0), 1: (900, 0), 2: (900, 0)})
+    assert steps.knee(3, generator({0: 300, 1: 20, 2: 20}))["endedBy"] == "server"
+    told = steps.knee(3, generator({0: 5, 1: 20, 2: 300}))
+    assert told["endedBy"] == "generator" and told["limit"]["requestsPerSecond"] == 100.0
+    assert any(line.startswith("GENERATOR") for line in write_knee(told, tmp_path / "limit.json"))
+    assert steps.knee(2, generator({}))["endedBy"] == "nothing"
 
 
 def test_refusals_and_requests_that_were_not_sent_are_beyond_the_limit():
-    assert counted({0: (20, 10)}).beyond(0)
-    assert Steps().beyond(0)
+    assert counted({0: (20, 13)}).beyond(0) == ["refused"]
+    assert Steps().beyond(0) == ["unanswered"]
+    assert counted({0: (20, 0)}).beyond(0, scale=2.0) == ["unanswered"]
 
 
 def test_workers_add_up_and_the_warm_up_does_not_count():
@@ -38,6 +64,34 @@ def test_workers_add_up_and_the_warm_up_does_not_count():
     whole.add(json.loads(json.dumps(one.take())))
     assert len(whole.times[0]) == round(step_rate(0) * STEP_S) and whole.failed[0] == 1
     assert list(whole.times) == [0] and not one.times
+
+
+def test_a_generator_that_was_held_up_is_late_for_all_that_was_due_meanwhile():
+    own, moments = Own(), iter([0, 0, 0, None])
+
+    def held_up(_: float) -> None:
+        own_clock.append(own_clock[-1] + 1.0)
+
+    own_clock = [100.0]
+    own.watch(held_up, lambda: next(moments), clock=lambda: own_clock[-1])
+    assert len(own.late[0]) == 3
+    assert own.late[0].percentile(0) == pytest.approx(1000 * (1 - TICK_S), rel=0.02)
+    whole = Own()
+    whole.add(json.loads(json.dumps(own.take())))
+    assert whole.late_ms() == pytest.approx(1000 * (3 - 3 * TICK_S), rel=0.02) and not own.late
+
+
+def test_the_exit_code_tells_a_slow_server_from_a_slow_generator():
+    assert verdict([], generator({0: 20}))[0] == PASSED == 0
+    assert verdict(["GET x: 900 ms"], generator({0: 20})) == (
+        FAILED,
+        [
+            "GATE GET x: 900 ms",
+            "the generator was 20 ms late itself (99 of 100), its busiest process used 0% of a core",
+        ],
+    )
+    code, said = verdict(["GET x: 900 ms"], generator({0: 20, 1: 300}))
+    assert code == NOT_MEASURED and said[0] == "GATE GET x: 900 ms" and said[-1].startswith("GENERATOR")
 
 
 @pytest.mark.parametrize("name", SHAPES)
