@@ -218,8 +218,9 @@ class _Run:
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": _python_path(), "OPENBLAS_NUM_THREADS": "1"},  # each would claim memory
         )
-        pipe, told = process.stdin, process.stdout
-        assert pipe is not None and told is not None, "both are pipes"
+        pipe, told, aside = process.stdin, process.stdout, process.stderr
+        assert pipe is not None and told is not None and aside is not None, "all are pipes"
+        said = asyncio.create_task(_last_words(aside))
         try:
             self._allow(START_S)
             pipe.write(jobprocess.frame(self._problem))
@@ -236,6 +237,8 @@ class _Run:
             self.kill()
             pipe.close()
             await process.wait()
+            if words := await said:
+                log.warning("the process of job %d said: %s", self.job.number, words)
 
     def stop(self) -> None:
         self._stopped = True
