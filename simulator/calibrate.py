@@ -80,7 +80,7 @@ def simulated(scenario: Scenario, seed: int) -> Sample:
         for fix, late_s in _arriving(who, scenario, around(seed, DATE, number, STOPS, ordered=True)):
             fixes.append(fix)
             lag.append(late_s)
-        tracks.append(fixes)
+        tracks.append(sorted(fixes, key=lambda fix: fix.timestamp))
     return _sample(tracks, lag)
 
 
@@ -141,10 +141,10 @@ def _arriving(who: Who, scenario: Scenario, route: Route) -> Iterator[tuple[Posi
                     silent = [next(coming, (float("inf"), float("inf")))]
                     if battery.dies is not None:
                         silent.append((battery.dies, battery.back))
-            case Send(message=Positions(positions=fixes), delay_s=delay):
+            case Send(message=Positions(positions=fixes)):
                 while silent[0][1] < now:
                     silent[0] = next(coming, (float("inf"), float("inf")))
                 ready = now
                 for low, high in silent:
                     ready = high if low <= ready < high else ready
-                yield from ((fix, ready + delay - (fix.timestamp - offset)) for fix in fixes)
+                yield from ((fix, ready - (fix.timestamp - offset)) for fix in fixes)

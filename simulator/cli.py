@@ -30,6 +30,8 @@ from simulator.scenario import read as read_scenario
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 MOST_DRAWN = 40
 """Drivers on the map of a report; more are a tangle."""
+WIDE = 132
+"""Columns where no terminal says how many it has."""
 WRITABLE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -186,7 +188,7 @@ async def _interruptible(options: Options) -> dict[str, Any]:
 def _tell(report: dict[str, Any], path: Path | None) -> None:
     if path is not None:
         path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    table(report, Console())
+    table(report, Console(width=None if sys.stdout.isatty() else WIDE))
 
 
 def _console() -> Console:

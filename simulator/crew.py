@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 
 from simulator.account import Account, SetupFailed
 from simulator.options import Options
+from simulator.progress import progress
 from simulator.rounds import around
 from simulator.scenario import read
 from simulator.steps import Who
-from simulator.transport import http_client
+from simulator.transport import Client, phone_client
 from simulator.truth import Phone, Run, Truth
 from simulator.verify import day_range, event_driver
-from simulator.wire import Route, decode_route
+from simulator.wire import Route, decode_route, encode
 
-PAIRING_AT_ONCE = 8
+PAIRING_AT_ONCE = 32
 ORDERS_PER_DRIVER = 12.8
 ROUND_STOPS = 13
 
 
 async def prepare(options: Options) -> None:
     """Give the account what it lacks: fleet, orders, a plan that was sent; only a fleet where nothing is planned."""
-    async with http_client(options.url) as client:
+    async with aclosing(phone_client(options.url)) as client:
         count = options.drivers or (1 if options.replay else 25)
         orders = options.orders if options.orders is not None else round(count * ORDERS_PER_DRIVER)
         account = Account(client, options.key)
@@ -36,15 +37,15 @@ async def prepare(options: Options) -> None:
             await account.staff(options.seed, options.date, count)
 
 
-async def log_in(options: Options, account: Account, client: httpx.AsyncClient, console: Console) -> Truth:
+async def log_in(options: Options, account: Account, client: Client, console: Console) -> Truth:
     """The truth to go on with, or a new one with every driver logged in."""
     held = options.state is not None and options.state.exists() and options.state.stat().st_size > 0
     if held and options.state is not None:
         if not options.resume and not options.verify:
             raise SetupFailed(f"{options.state} holds a run already: --resume goes on with it, --verify compares")
         return _known(options.state)
+    console.print("preparing the account …", style="dim")
     await prepare(options)
-    console.print("logging the drivers in …", style="dim")
     routes = [route for route in await account.routes(options.date) if route.sent] if _planned(options) else []
     chosen = await _chosen(options, account, {route.driverId for route in routes})
     mine = {driver["id"] for _, driver in chosen}
@@ -64,17 +65,20 @@ async def log_in(options: Options, account: Account, client: httpx.AsyncClient, 
         len(events),
         any(event_driver(event) in {_named(driver) for _, driver in chosen} for event in events),
     )
-    turns = asyncio.Semaphore(PAIRING_AT_ONCE)
+    phones: dict[int, Phone] = {}
+    left = iter(chosen)
+    with progress(console, "logging in", "drivers", len(chosen)) as show:
 
-    async def one(number: int, driver: dict[str, Any]) -> Phone:
-        async with turns:
-            rounds = number if not _planned(options) and options.replay is None else None
-            return await _pair(account, client, driver, run, rounds)
+        async def some() -> None:
+            for number, driver in left:
+                rounds = number if not _planned(options) and options.replay is None else None
+                phones[number] = await _pair(account, client, driver, run, rounds)
+                show(len(phones), "")
 
-    phones = await asyncio.gather(*(one(number, driver) for number, driver in chosen))
+        await asyncio.gather(*(some() for _ in range(PAIRING_AT_ONCE)))
     truth = Truth.begin(run, options.state)
-    for phone in phones:
-        truth.paired(phone)
+    for number, _ in chosen:
+        truth.paired(phones[number])
     return truth
 
 
@@ -101,9 +105,7 @@ def _known(path: Path) -> Truth:
     return truth
 
 
-async def _pair(
-    account: Account, client: httpx.AsyncClient, driver: dict[str, Any], run: Run, rounds: int | None
-) -> Phone:
+async def _pair(account: Account, client: Client, driver: dict[str, Any], run: Run, rounds: int | None) -> Phone:
     """Log one driver in as its app would, and fetch its route, or make the round of this number."""
     key = driver.get("externalId") or driver["id"]
     token = await _token(account, client, driver, "Phone")
@@ -126,24 +128,26 @@ def _named(driver: dict[str, Any]) -> str:
     return str(driver.get("externalId") or driver.get("serial") or driver["name"])
 
 
-async def _token(account: Account, client: httpx.AsyncClient, driver: dict[str, Any], model: str) -> str:
+async def _token(account: Account, client: Client, driver: dict[str, Any], model: str) -> str:
     """Pair one device of a driver."""
     device = {"platform": "simulator", "model": model, "appVersion": "1.0"}
     code = await account.pairing_code(driver["id"])
-    answer = await client.post("/driver/v1/pair", json={"code": code, "device": device})
+    content, headers = encode({"code": code, "device": device}), {"Content-Type": "application/json"}
+    answer = await client.request("POST", "/driver/v1/pair", content=content, headers=headers)
     if not answer.is_success:
-        raise SetupFailed(f"pairing {driver.get('externalId')}: HTTP {answer.status_code} {answer.text[:200]}")
+        raise SetupFailed(f"pairing {driver.get('externalId')}: HTTP {answer.status_code} {answer.content[:200]!r}")
     return str(answer.json()["token"])
 
 
-async def fetch_route(client: httpx.AsyncClient, token: str, date: str) -> Route | None:
+async def fetch_route(client: Client, token: str, date: str) -> Route | None:
     """The active plan's route as the phone gets it; asked for again with its ETag it must answer 304."""
     headers = {"Authorization": f"Bearer {token}"}
-    answer = await client.get("/driver/v1/route", params={"date": date}, headers=headers)
+    address = f"/driver/v1/route?date={date}"
+    answer = await client.request("GET", address, headers=headers)
     if not answer.is_success:
-        raise SetupFailed(f"route: HTTP {answer.status_code} {answer.text[:200]}")
-    again = {"If-None-Match": answer.headers["ETag"]} if "ETag" in answer.headers else {}
-    unchanged = await client.get("/driver/v1/route", params={"date": date}, headers=headers | again)
+        raise SetupFailed(f"route: HTTP {answer.status_code} {answer.content[:200]!r}")
+    again = {"If-None-Match": answer.headers["etag"]} if "etag" in answer.headers else {}
+    unchanged = await client.request("GET", address, headers=headers | again)
     if again and unchanged.status_code not in (200, 304):
         raise SetupFailed(f"route with If-None-Match: HTTP {unchanged.status_code}")
     return decode_route(answer.content).route

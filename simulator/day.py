@@ -14,7 +14,6 @@ from math import exp
 
 from msgspec.structs import replace
 
-from simulator.chance import draw
 from simulator.driving import Halt, Motion, paced
 from simulator.geography import Point
 from simulator.handset import Handset
@@ -22,18 +21,19 @@ from simulator.proofs import Proving
 from simulator.roads import Roads, length
 from simulator.scenario import Scenario
 from simulator.steps import Expect, Send, Step, Wait, Who
-from simulator.trouble import WORKING_DAY_S, with_trouble
+from simulator.trouble import WORKING_DAY_S, under_way, with_trouble
 from simulator.wire import Action, Actions, Form, Message, Position, Positions, Route, Stop, unix
 
 
 def day(route: Route, who: Who, scenario: Scenario) -> Iterator[Step]:
     """The day of a driver who has this route."""
-    return with_trouble(_Day(route, who, scenario).steps(), who, scenario)
+    return with_trouble(under_way(_Day(route, who, scenario).steps(), who, scenario.network), who, scenario)
 
 
 def recorded(fixes: list[Position], who: Who, scenario: Scenario) -> Iterator[Step]:
     """A recorded track as a day: on duty at its first fix, off duty at its last, the fixes as they are."""
-    return with_trouble(_recorded(fixes, who, scenario.reporting.batch), who, scenario)
+    steps = under_way(_recorded(fixes, who, scenario.reporting.batch), who, scenario.network)
+    return with_trouble(steps, who, scenario)
 
 
 class _Day:
@@ -43,9 +43,9 @@ class _Day:
 
     def __init__(self, route: Route, who: Who, scenario: Scenario) -> None:
         self.route, self.who, self.scenario = route, who, scenario
-        self.rng, self.delays = who.rng("day"), who.rng("delay")
+        self.rng = who.rng("day")
         self.leaves = _leaves(route)
-        self.t = self.leaves - self.rng.uniform(120.0, 420.0)
+        self.t = self.leaves - self.rng.uniform(*scenario.habits.on_duty_s)
         self.handset = Handset(who, scenario, self.t)
         self.proving = Proving(who.rng("proof"), scenario, f"{who.seed}/{who.date}/{who.key}")
         self.orders = [stop for stop in route.stops if stop.orderId]
@@ -207,7 +207,7 @@ class _Day:
 
     def _send(self, message: Message) -> Send:
         self.number += 1
-        return Send(replace(message, n=self.number - 1), draw(self.scenario.network.delay_s, self.delays))
+        return Send(replace(message, n=self.number - 1))
 
 
 def _recorded(fixes: list[Position], who: Who, batch: int) -> Iterator[Step]:

@@ -7,6 +7,7 @@ holds.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from io import BytesIO
 from itertools import pairwise
 from math import pi, sin
@@ -17,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter
 SIGNATURE_SIZE = (640, 240)
 PHOTO_SIZE = (800, 600)
 
+_digests: dict[str, str] = {}
 _WALLS = [(196, 186, 170), (150, 160, 165), (170, 140, 120), (205, 205, 198), (140, 150, 130)]
 _DOORS = [(96, 60, 40), (60, 80, 70), (120, 30, 30), (70, 75, 95), (225, 220, 205)]
 _CARTON = [(186, 146, 98), (172, 130, 84), (200, 164, 118), (230, 230, 226)]
@@ -27,7 +29,16 @@ def draw(drawing: str) -> bytes:
     ``barcode/…``) a JPEG.
     """
     kind, _, _ = drawing.partition("/")
-    return signature(drawing) if kind == "signature" else photo(drawing, blurred=kind == "barcode")
+    drawn = signature(drawing) if kind == "signature" else photo(drawing, blurred=kind == "barcode")
+    _digests[drawing] = sha256(drawn).hexdigest()
+    return drawn
+
+
+def digest(drawing: str) -> str:
+    """The SHA-256 of a file, as it was drawn last, in hexadecimal."""
+    if drawing not in _digests:
+        draw(drawing)
+    return _digests[drawing]
 
 
 def signature(name: str) -> bytes:

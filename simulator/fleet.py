@@ -5,45 +5,57 @@ of it.
 from __future__ import annotations
 
 import asyncio
+import resource
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import aclosing
 from itertools import chain
-from pathlib import Path
+from math import inf
 from time import monotonic, process_time, time
 from typing import Any
 
-import httpx
+from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from simulator import replay
 from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
 from simulator.crew import log_in
-from simulator.day import day, recorded
 from simulator.gallery import Gallery
 from simulator.histogram import Measures
 from simulator.journeys import journeys
 from simulator.options import Options
 from simulator.phone import Phone
+from simulator.progress import progress
 from simulator.report import document
 from simulator.scenario import digest, read
 from simulator.steps import Step, Wait, Who
-from simulator.transport import Http, Socket, Transport, TwoDevices, http_client
+from simulator.transport import Http, Transport, TwoDevices, phone_client
 from simulator.truth import Diary, Run, Truth
 from simulator.verify import Verdict, verify
+from simulator.websocket import Socket
 from simulator.wire import unix
 
 REFUSED_AHEAD_S = 240.0
 """Well before the five minutes at which a server refuses a stamp: a busy machine adds its part."""
 PATIENCE_S = 30.0
 """How long nothing may be acknowledged once the day is over; what is left then counts as not acknowledged."""
+SHOWN_EVERY_S = 0.5
+EXAMPLES = 10
+
+
+class Driven(Struct):
+    """What driving took until the day ended: wall time, processor time, and for how long drivers were out, together."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    out_s: float = 0.0
 
 
 async def simulate(options: Options, console: Console, ending: asyncio.Event | None = None) -> dict[str, Any]:
     """Run it, and return the report; ``ending`` set from outside ends the day early. Raises SetupFailed where it
     cannot begin.
     """
-    async with http_client(options.url) as client:
+    async with aclosing(phone_client(options.url)) as client:
         account = Account(client, options.key)
         truth = await log_in(options, account, client, console)
         gallery = Gallery(options.url, options.key, options.watch)
@@ -55,83 +67,120 @@ async def simulate(options: Options, console: Console, ending: asyncio.Event | N
 
 
 async def _run(
-    options: Options,
-    truth: Truth,
-    account: Account,
-    gallery: Gallery,
-    console: Console,
-    ending: asyncio.Event,
+    options: Options, truth: Truth, account: Account, gallery: Gallery, console: Console, ending: asyncio.Event
 ) -> dict[str, Any]:
     """Drive what is left of the day, drain, compare, count."""
-    days = {driver: _steps(diary, truth.run) for driver, diary in truth.diaries.items()}
-    begun, spent = monotonic(), process_time()
-    phones: list[Phone] = []
-    measures = Measures()
-    driven = 0.0
-    troubles: list[str] = []
+    driven, measures, troubles = Driven(), Measures(), list[str]()
+    begun = monotonic()
     if options.resume or not truth.last_at:
         troubles += await gallery.start(account, truth)
-        firsts = {driver: next(steps) for driver, steps in days.items()}
-        clock = _clock(options, truth, gallery.first.server_clock, firsts)
-        phones = [
-            _phone(truth, diary, index, clock, gallery, measures) for index, diary in enumerate(truth.diaries.values())
-        ]
-        running: dict[Phone, Iterator[Step]] = {
-            phone: chain([firsts[d]], days[d]) for phone, d in zip(phones, truth.diaries, strict=True)
-        }
-        await _drive(running, clock, truth, options, console, ending)
-        driven = max(phone.reached for phone in phones) - clock.start
-        troubles += _undelivered(phones)
+        driven, late = await _day(options, truth, gallery, measures, console, ending)
+        troubles += late
     else:
-        for driver, steps in days.items():
-            truth.diaries[driver].recall(steps)
+        for diary in truth.diaries.values():
+            diary.recall()
     wall = monotonic() - begun
-    cpu = (process_time() - spent) / wall
-    verdict = await verify(account, truth) if options.verify else _counted(truth)
-    if phones:
+    verdict = await verify(account, truth, console) if options.verify else _counted(truth)
+    verifying = monotonic() - begun - wall
+    if driven.wall_s:
         every_event = not options.resume and not truth.run.drove_before
         troubles += await gallery.differences(truth, every_event)
-    refused = _sum([diary.refused() for diary in truth.diaries.values()])
-    troubles += [
-        f"refused with {code}: {count}" for code, count in refused.items() if code not in _to_be_refused(truth)
-    ]
-    drawn = {"journeys": journeys(truth, options.drawn)} if options.drawn else {}
+    refused = sum((diary.refused() for diary in truth.diaries.values()), Counter[str]())
+    expected = _to_be_refused(truth)
+    troubles += [f"refused with {code}: {count}" for code, count in sorted(refused.items()) if code not in expected]
     return document(
         verdict,
         drivers=len(truth.diaries),
         orders=truth.run.orders,
-        simulatedSeconds=round(driven),
+        simulatedSeconds=round(measures.simulated_s),
         wallSeconds=round(wall, 1),
-        acknowledgementMs=measures.acknowledged.told(),
-        mapMs=gallery.latencies().told(),
-        latenessMs=measures.lateness.told(),
-        histograms={
-            "acknowledgementMs": dict(measures.acknowledged.counts),
-            "mapMs": dict(gallery.latencies().counts),
-            "latenessMs": dict(measures.lateness.counts),
-        },
-        throughput=dict(measures.throughput),
-        injected=dict(measures.injected),
-        cpu=round(cpu, 3),
-        driversPerCore=round(len(phones) / cpu) if cpu else 0,
+        verifySeconds=round(verifying, 1),
         ok=verdict.clean and not troubles,
         verified=options.verify,
-        retries=measures.retries,
         live=gallery.told(),
-        refused=refused,
+        refused=dict(sorted(refused.items())),
         troubles=troubles,
-        seed=truth.run.seed,
-        scenario=digest(read(truth.run.scenario)),
-        command=options.command(),
-        **drawn,
+        **_cost(driven),
+        **_measured(measures, gallery),
+        **_names(options, truth),
+        **({"journeys": journeys(truth, options.drawn)} if options.drawn else {}),
     )
 
 
+async def _day(
+    options: Options,
+    truth: Truth,
+    gallery: Gallery,
+    measures: Measures,
+    console: Console,
+    ending: asyncio.Event,
+) -> tuple[Driven, list[str]]:
+    """Let every phone live its day; what that took, and what could not be handed in."""
+    days = {diary: diary.steps() for diary in truth.diaries.values()}
+    firsts = {diary: next(steps) for diary, steps in days.items()}
+    clock = _clock(options, truth, gallery.first.server_clock, firsts)
+    running = {
+        _phone(truth, diary, clock, gallery, measures): chain([firsts[diary]], steps) for diary, steps in days.items()
+    }
+    driven = await _drive(running, clock, measures, truth, options, console, ending)
+    measures.simulated_s = max(phone.reached for phone in running) - clock.start
+    return driven, _undelivered(list(running))
+
+
+def _cost(driven: Driven) -> dict[str, Any]:
+    """What this program used of the machine, and how many such drivers one core could drive at this speed: counted are
+    those who were out, not those who were still or already at home.
+    """
+    cpu = driven.cpu_s / driven.wall_s if driven.wall_s else 0.0
+    return {
+        "cpu": round(cpu, 3),
+        "driversOut": round(driven.out_s / driven.wall_s) if driven.wall_s else 0,
+        "driversPerCore": round(driven.out_s / driven.cpu_s) if driven.cpu_s else 0,
+        "memoryMb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def _measured(measures: Measures, gallery: Gallery) -> dict[str, Any]:
+    times = {
+        "acknowledgementMs": measures.acknowledged,
+        "mapMs": gallery.latencies(),
+        "latenessMs": measures.lateness,
+    }
+    return {
+        **{name: histogram.told() for name, histogram in times.items()},
+        "histograms": {name: dict(histogram.counts) for name, histogram in times.items()},
+        "throughput": dict(measures.throughput),
+        "injected": dict(measures.injected),
+        "retries": measures.retries,
+    }
+
+
+def _names(options: Options, truth: Truth) -> dict[str, Any]:
+    """By what a run is known, and made again."""
+    scenario = read(truth.run.scenario)
+    named = options.named if options.scenario == truth.run.scenario else None
+    return {
+        "seed": truth.run.seed,
+        "scenario": digest(scenario),
+        "scenarioName": named or ("default" if not truth.run.scenario else ""),
+        "command": options.command(),
+    }
+
+
 def _undelivered(phones: list[Phone]) -> list[str]:
-    """What phones could not hand in although they tried to the end."""
-    turned = [f"{phone.diary.phone.key}: {phone.turned}" for phone in phones if phone.turned]
-    left = [(phone.diary.phone.key, phone.queued) for phone in phones if phone.queued]
-    return turned + [f"{key}: {count} messages never acknowledged" for key, count in left]
+    """What phones could not hand in although they tried to the end; the first few, and how many more."""
+    told = []
+    for what, wrong in (
+        ("turned away", [f"{phone.diary.phone.key}: {phone.turned}" for phone in phones if phone.turned]),
+        (
+            "not heard out",
+            [f"{p.diary.phone.key}: {p.queued} messages never acknowledged" for p in phones if p.queued],
+        ),
+    ):
+        told += wrong[:EXAMPLES]
+        if len(wrong) > EXAMPLES:
+            told.append(f"{len(wrong) - EXAMPLES} more drivers were {what}")
+    return told
 
 
 def _to_be_refused(truth: Truth) -> set[str]:
@@ -140,16 +189,7 @@ def _to_be_refused(truth: Truth) -> set[str]:
     return {"ERR_TIMESTAMP_FUTURE"} if ahead else set()
 
 
-def _steps(diary: Diary, run: Run) -> Iterator[Step]:
-    who, scenario = Who(diary.phone.key, run.date, run.seed), read(run.scenario)
-    if run.replay is not None:
-        return recorded(replay.load(Path(run.replay)), who, scenario)
-    if diary.phone.route is None:
-        raise SetupFailed(f"{diary.phone.key} has no route")
-    return day(diary.phone.route, who, scenario)
-
-
-def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, firsts: dict[str, Step]) -> SimClock:
+def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, firsts: dict[Diary, Step]) -> SimClock:
     """The server's own clock where it is simulated; else the day's beginning, or where the run was broken off."""
     if server is not None:
         return SimClock(*server)
@@ -172,18 +212,19 @@ def _ends(diary: Diary) -> float:
     return max((unix(moment) for moment in planned if moment), default=0.0)
 
 
-def _phone(truth: Truth, diary: Diary, index: int, clock: SimClock, gallery: Gallery, measures: Measures) -> Phone:
-    run, scenario = truth.run, read(truth.run.scenario)
+def _phone(truth: Truth, diary: Diary, clock: SimClock, gallery: Gallery, measures: Measures) -> Phone:
+    run = truth.run
     who = Who(diary.phone.key, run.date, run.seed)
-    transport = _transport(run, diary.phone.token, packed=index % 2 == 1)
+    packed = who.rng("frames").random() < 0.5
+    transport = _transport(run, diary.phone.token, packed)
     if diary.phone.second_token is not None:
-        transport = TwoDevices(transport, _transport(run, diary.phone.second_token, packed=index % 2 == 0))
-    return Phone(diary, truth, transport, clock, scenario.network, who.rng("phone"), gallery.noticed, measures)
+        transport = TwoDevices(transport, _transport(run, diary.phone.second_token, not packed))
+    return Phone(diary, truth, transport, clock, who.rng("phone"), gallery.noticed, measures)
 
 
 def _transport(run: Run, token: str, packed: bool) -> Transport:
-    def connect() -> httpx.AsyncClient:
-        return http_client(run.url)
+    def connect() -> Any:
+        return phone_client(run.url)
 
     return Socket(connect, run.url, token, packed) if run.transport == "ws" else Http(connect, token)
 
@@ -191,74 +232,50 @@ def _transport(run: Run, token: str, packed: bool) -> Transport:
 async def _drive(
     running: dict[Phone, Iterator[Step]],
     clock: SimClock,
+    measures: Measures,
     truth: Truth,
     options: Options,
     console: Console,
     ending: asyncio.Event,
-) -> None:
+) -> Driven:
     """Let all phones live, until their days are over or the run is to end; then until their outboxes are empty."""
     stops = sum(len(diary.phone.route.stops) for diary in truth.diaries.values() if diary.phone.route) or len(running)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} stops"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=stops)
-        lives = [asyncio.create_task(phone.live(steps)) for phone, steps in running.items()]
-        begun = monotonic()
-        left = set(lives)
-        while left and not ending.is_set() and (options.seconds is None or monotonic() - begun < options.seconds):
-            _, left = await asyncio.wait(left, timeout=0.25)
-            progress.update(bar, description=_where(clock, truth), completed=_finished(truth))
+    lives = [asyncio.create_task(phone.live(steps)) for phone, steps in running.items()]
+    home = asyncio.gather(*lives)
+    begun, spent = monotonic(), process_time()
+    with progress(console, "driving", "stops", stops) as show:
+        while not (home.done() or ending.is_set() or monotonic() - begun >= (options.seconds or inf)):
+            await asyncio.wait([home], timeout=SHOWN_EVERY_S)
+            show(measures.finished, _where(clock, measures))
         for phone in running:
             phone.stop()
-        await _drain(lives, truth)
-
-
-async def _drain(lives: list[asyncio.Task[None]], truth: Truth) -> None:
-    """Wait for the outboxes as long as they get emptier."""
-    left, known = set(lives), -1
-    while left and _acknowledged(truth) > known:
-        known = _acknowledged(truth)
-        _, left = await asyncio.wait(left, timeout=PATIENCE_S)
-    for task in left:
+        await asyncio.sleep(0)  # they note how long they were out
+        driven = Driven(wall_s=monotonic() - begun, cpu_s=process_time() - spent, out_s=measures.out_s)
+        known = -1
+        while not home.done() and len(measures.acknowledged) > known:
+            known = len(measures.acknowledged)
+            await asyncio.wait([home], timeout=PATIENCE_S)
+            show(measures.finished, _where(clock, measures))
+    for task in lives:
         task.cancel()
-    await asyncio.gather(*lives, return_exceptions=bool(left))
+    await asyncio.gather(home, return_exceptions=not home.done())
+    return driven
 
 
-def _acknowledged(truth: Truth) -> int:
-    return sum(len(diary.acknowledged) for diary in truth.diaries.values())
-
-
-def _where(clock: SimClock, truth: Truth) -> str:
+def _where(clock: SimClock, measures: Measures) -> str:
     now = clock.now()
-    queued = sum(len(diary.messages) - len(diary.acknowledged) for diary in truth.diaries.values())
-    return f"{int(now) // 3600 % 24:02}:{int(now) // 60 % 60:02} UTC, {max(0, queued)} queued"
-
-
-def _finished(truth: Truth) -> int:
-    return sum(
-        sum(status in ("success", "failed", "rejected") for _, status, _ in diary.expectations)
-        for diary in truth.diaries.values()
-    )
+    return f"{int(now) // 3600 % 24:02}:{int(now) // 60 % 60:02} UTC, {max(0, measures.queued)} queued"
 
 
 def _counted(truth: Truth) -> Verdict:
     """Without verification: what was sent and acknowledged, nothing about what is stored."""
     verdict = Verdict()
     for diary in truth.diaries.values():
-        fixes, actions, files = diary.fixes(), diary.actions(), diary.attachments()
-        verdict.positions.sent += len(fixes)
-        verdict.positions.acknowledged += sum(any(known for _, known in sent) for sent in fixes.values())
+        actions, files = diary.actions(), diary.attachments()
+        verdict.positions.sent += diary.fixes_sent
+        verdict.positions.acknowledged += diary.fixes_acknowledged
         verdict.actions.sent += len(actions)
         verdict.actions.acknowledged += sum(known for _, known in actions)
         verdict.attachments.sent += len(files)
         verdict.attachments.acknowledged += sum(known for _, known in files.values())
     return verdict
-
-
-def _sum(counts: list[dict[str, int]]) -> dict[str, int]:
-    codes = {code for count in counts for code in count}
-    return {code: sum(count.get(code, 0) for count in counts) for code in sorted(codes)}

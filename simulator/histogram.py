@@ -56,12 +56,14 @@ class Histogram:
 class Measures:
     """What all phones of a process measure: from sending to the answer, how much too late they did what was due, how
     often they had to send again, how many positions were acknowledged in each second of the run, and what went wrong
-    on purpose.
+    on purpose. ``queued`` messages were written and not acknowledged yet, ``finished`` orders are done with;
+    drivers were out for ``out_s`` seconds of wall time together, in ``simulated_s`` seconds of the day.
     """
 
     def __init__(self) -> None:
         self.acknowledged, self.lateness = Histogram(), Histogram()
-        self.retries = 0
+        self.retries = self.queued = self.finished = 0
+        self.out_s = self.simulated_s = 0.0
         self.throughput: Counter[int] = Counter()
         self.injected: Counter[str] = Counter()
         self._begun = monotonic()

@@ -49,10 +49,10 @@ def drive(options: Options) -> dict[str, Any]:
 def merged(reports: Sequence[dict[str, Any]], options: Options) -> dict[str, Any]:
     """One report of the reports of all parts: counts are added, examples are the first of all."""
     whole = dict(reports[0])
-    for name in ("drivers", "orders", "retries", "cpu", "driversPerCore"):
+    for name in ("drivers", "orders", "retries", "cpu", "driversOut", "driversPerCore", "memoryMb"):
         whole[name] = sum(report[name] for report in reports)
     whole["cpu"], whole["driversPerCore"] = round(whole["cpu"], 3), round(whole["driversPerCore"] / len(reports))
-    for name in ("simulatedSeconds", "wallSeconds"):
+    for name in ("simulatedSeconds", "wallSeconds", "verifySeconds"):
         whole[name] = max(report[name] for report in reports)
     for name in COUNTED:
         total: Counter[str] = Counter()

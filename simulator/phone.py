@@ -12,7 +12,6 @@ from time import monotonic
 
 from simulator.clock import SimClock
 from simulator.histogram import Measures
-from simulator.scenario import Network
 from simulator.steps import Expect, Restart, Send, Signal, Step, Wait
 from simulator.transport import Transport, Turned, Unreachable
 from simulator.truth import Diary, Truth
@@ -26,7 +25,7 @@ SLOWEST_RETRY_S = 5.0
 
 class Phone:
     """One phone. ``live()`` runs its day to the end and until the outbox is empty; ``stop()`` ends the day early,
-    not the delivery.
+    not the delivery. ``rng`` spreads what is tried again, nothing else: what is sent does not hang on it.
     """
 
     def __init__(
@@ -35,21 +34,22 @@ class Phone:
         truth: Truth,
         transport: Transport,
         clock: SimClock,
-        network: Network,
         rng: Random,
         noticed: Callable[[str, Message], None] = lambda _driver, _message: None,
         measures: Measures | None = None,
     ) -> None:
         self.diary, self._truth = diary, truth
         self._transport, self._clock = transport, clock
-        self._network, self._rng, self._noticed = network, rng, noticed
-        self._outbox: deque[Message] = deque()
-        self._delays: dict[int, float] = {}
-        self._changed = asyncio.Condition()
-        self._signal = self._app = True
+        self._rng, self._noticed = rng, noticed
+        self._outbox: deque[Send] = deque()
+        self._flying: dict[asyncio.Task[None], Send] = {}
+        self._lost: dict[int, int] = {}
+        self._signal = asyncio.Event()
+        self._signal.set()
+        self._app = True
         self._walking: asyncio.Task[None] | None = None
         self._away: asyncio.Task[None] | None = None
-        self._flying: dict[asyncio.Task[None], Message] = {}
+        self._home: asyncio.Future[None] | None = None
         self._over = self._stopped = False
         self.measures = measures or Measures()
         self.reached = clock.start
@@ -64,9 +64,10 @@ class Phone:
         """Run the day; returns once everything that was done is acknowledged, or the server turned this phone away."""
         if self._stopped:
             return
+        self._home = asyncio.get_running_loop().create_future()
         self._walking = asyncio.create_task(self._walk(steps))
         try:
-            await self._deliver()
+            await self._home
         finally:
             self._walking.cancel()
             await asyncio.gather(self._walking, *self._flying, *filter(None, [self._away]), return_exceptions=True)
@@ -82,30 +83,35 @@ class Phone:
 
     async def _walk(self, steps: Iterator[Step]) -> None:
         """Let the day happen, step by step, as simulated time passes."""
+        out = None
         try:
             for step in steps:
                 match step:
                     case Wait(until=t):
                         await self._await(t)
                         self.reached = t
-                    case Send(message=message, delay_s=delay):
-                        self.diary.messages[message.n] = message
-                        if message.n not in self.diary.acknowledged:
-                            self._delays[message.n] = delay
-                            self._outbox.append(message)
-                            await self._tell()
+                        out = out or monotonic()
+                    case Send(message=message):
+                        self.diary.done(message)
+                        if not self.diary.is_acknowledged(message.n):
+                            self.measures.queued += 1
+                            self._outbox.append(step)
+                            self._move()
                     case Expect(order_id=order, status=status, action_id=action):
                         self.diary.expectations.append((order, status, action))
+                        self.measures.finished += status in ("success", "failed", "rejected")
                     case Signal(up=up):
-                        self.measures.injected["signal lost"] += self._signal and not up
-                        self._signal = up
-                        await self._tell()
+                        self.measures.injected["signal lost"] += self._signal.is_set() and not up
+                        (self._signal.set if up else self._signal.clear)()
+                        self._move()
                     case Restart(away_s=seconds):
                         self.measures.injected["app killed"] += 1
                         await self._restart(seconds)
         finally:
-            self._over = self._signal = self._app = True
-            await asyncio.shield(self._tell())
+            self._over = self._app = True
+            self.measures.out_s += monotonic() - out if out else 0.0
+            self._signal.set()
+            self._move()
 
     async def _await(self, t: float) -> None:
         """Until a simulated time; how late it then is, is this program's fault, except where it was over already."""
@@ -114,45 +120,31 @@ class Phone:
         if not over:
             self.measures.lateness.add((self._clock.now() - t) / self._clock.speed * 1000)
 
-    async def _deliver(self) -> None:
-        """Keep messages on their way while there is a network and an app, until the day is over and all are
-        acknowledged.
-        """
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(self._may_move)
-            if self.turned or (self._over and not self._outbox and not self._flying):
-                return
-            message = self._take()
-            task = asyncio.create_task(self._bring(message))
-            self._flying[task] = message
+    def _move(self) -> None:
+        """Put on their way what may go; see whether the day is over and that was all."""
+        while (
+            self._outbox
+            and self._app
+            and self._signal.is_set()
+            and len(self._flying) < AT_ONCE
+            and not (self.turned or self._home is None or self._home.done())
+        ):
+            send = self._outbox.popleft()
+            task = asyncio.create_task(self._bring(send))
+            self._flying[task] = send
             task.add_done_callback(self._landed)
+        done = self._over and not self._outbox and not self._flying
+        if (self.turned or done) and self._home is not None and not self._home.done():
+            self._home.set_result(None)
 
-    def _may_move(self) -> bool:
-        if self.turned or (self._over and not self._outbox and not self._flying):
-            return True
-        return bool(self._outbox) and self._signal and self._app and len(self._flying) < AT_ONCE
-
-    def _take(self) -> Message:
-        """The next message, or by chance one that overtakes it."""
-        if len(self._outbox) > 1 and self._rng.random() < self._network.reordering:
-            index = self._rng.randrange(1, min(8, len(self._outbox)))
-            message = self._outbox[index]
-            del self._outbox[index]
-            self.measures.injected["overtaken"] += 1
-            return message
-        return self._outbox.popleft()
-
-    async def _bring(self, message: Message) -> None:
+    async def _bring(self, send: Send) -> None:
         """Send a message until it is acknowledged: each try later than the last, spread by chance so that a fleet
-        does not march. What a slow network does to it comes before the first try.
+        does not march.
         """
-        pause = FIRST_RETRY_S
-        if delay := self._delays.pop(message.n, 0.0):
-            await self._clock.until(self._clock.now() + delay)
+        message, pause = send.message, FIRST_RETRY_S
         while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._signal)
+            if not self._signal.is_set():
+                await self._signal.wait()
             self._truth.sent(self.diary, message, self._clock.now())
             self._noticed(self.diary.phone.driver_id, message)
             begun = monotonic()
@@ -167,15 +159,20 @@ class Phone:
                 self.turned = str(turned) or "turned away"
                 return
             self.measures.acknowledged.add((monotonic() - begun) * 1000)
-            if self._rng.random() < self._network.lost_answers:
+            if self._lost.get(message.n, 0) < send.lost:
+                self._lost[message.n] = self._lost.get(message.n, 0) + 1
                 self.measures.injected["answer lost"] += 1
                 continue
-            self._truth.acknowledge(self.diary, message, refused)
-            if isinstance(message, Positions):
-                self.measures.stored(len(message.positions))
-            if self._rng.random() < self._network.duplicates:
+            self._acknowledged(message, refused)
+            if send.twice:
                 await self._again(message)
             return
+
+    def _acknowledged(self, message: Message, refused: dict[int, str]) -> None:
+        self.measures.queued -= 1
+        self._truth.acknowledge(self.diary, message, refused)
+        if isinstance(message, Positions):
+            self.measures.stored(len(message.positions))
 
     async def _again(self, message: Message) -> None:
         """Send what was acknowledged once more, as an app does that was killed before it could note the answer."""
@@ -186,21 +183,22 @@ class Phone:
             self.measures.retries += 1
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        message = self._flying.pop(task)
-        if task.cancelled() and message.n not in self.diary.acknowledged:
-            self._outbox.appendleft(message)
-        elif not task.cancelled() and (error := task.exception()) is not None:
+        send = self._flying.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
             self.turned = f"{type(error).__name__}: {error}"
-        self._tells = asyncio.create_task(self._tell())
+        if send is not None:
+            self._move()
 
     async def _restart(self, away_s: float) -> None:
         """The app dies with everything on its way, and is back after a while; fixes go on being taken by the
         system's service.
         """
         self._app = False
-        flying = list(self._flying)
+        flying, self._flying = self._flying, {}
         for task in flying:
             task.cancel()
+        unanswered = [send for send in flying.values() if not self.diary.is_acknowledged(send.message.n)]
+        self._outbox.extendleft(reversed(unanswered))
         await asyncio.gather(*flying, return_exceptions=True)
         await self._transport.reset()
         self._away = asyncio.create_task(self._come_back(away_s))
@@ -208,8 +206,4 @@ class Phone:
     async def _come_back(self, away_s: float) -> None:
         await self._clock.until(self._clock.now() + away_s)
         self._app = True
-        await self._tell()
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        self._move()

@@ -93,7 +93,8 @@ def table(report: dict[str, Any], console: Console) -> None:
         else "[bold red]NOT OK."
     )
     console.print(verdict)
-    console.print(f"seed {report['seed']}, scenario {report['scenario']}", style="dim", highlight=False)
+    named = f"{report['scenarioName']} ({report['scenario']})" if report["scenarioName"] else report["scenario"]
+    console.print(f"seed {report['seed']}, scenario {named}", style="dim", highlight=False)
     if not report["ok"]:
         console.print(f"again: CODRIVER_KEY=… {report['command']}", markup=False, highlight=False, soft_wrap=True)
 

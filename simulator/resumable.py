@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-import httpx
-
+from simulator.line import Answer
 from simulator.wire import Attachment
 
 PIECE_BYTES = 16 * 1024
@@ -16,7 +16,7 @@ GONE = frozenset({404, 410})
 ASTRAY = frozenset({409, 423, 460})
 """The piece did not fit: another offset, another request under way, a checksum that does not agree."""
 
-Send = Callable[..., Awaitable[httpx.Response]]
+Send = Callable[..., Awaitable[Any]]
 """``send(method, path, content=, headers=)``: one request of the phone; raises where nobody answers."""
 
 
@@ -26,7 +26,7 @@ class Uploads:
     def __init__(self) -> None:
         self._places: dict[str, str] = {}
 
-    async def hand_in(self, send: Send, file: Attachment, data: bytes, media_type: str) -> httpx.Response:
+    async def hand_in(self, send: Send, file: Attachment, data: bytes, media_type: str) -> Answer:
         """Bring a file to its end; the last answer, which is a success once the server holds all of it."""
         for _ in range(TRIES):
             answer = await self._go_on(send, file, data, media_type)
@@ -36,16 +36,16 @@ class Uploads:
                 del self._places[file.id]
         return answer
 
-    async def _go_on(self, send: Send, file: Attachment, data: bytes, media_type: str) -> httpx.Response:
+    async def _go_on(self, send: Send, file: Attachment, data: bytes, media_type: str) -> Answer:
         place = self._places.get(file.id)
         if place is None:
             answer = await send("POST", "/driver/v1/uploads", headers=_tus() | _creation(file, data, media_type))
             if not answer.is_success:
                 return answer
-            place = self._places[file.id] = answer.headers["Location"]
+            place = self._places[file.id] = answer.headers["location"]
         else:
             answer = await send("HEAD", place, headers=_tus())
-        while answer.is_success and (offset := int(answer.headers.get("Upload-Offset", 0))) < len(data):
+        while answer.is_success and (offset := int(answer.headers.get("upload-offset", 0))) < len(data):
             piece = data[offset : offset + PIECE_BYTES]
             answer = await send("PATCH", place, content=piece, headers=_tus() | _piece(offset, piece))
         return answer

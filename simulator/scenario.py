@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -140,6 +141,8 @@ class Habits(Struct, frozen=True, forbid_unknown_fields=True):
     late_s: SecondsRange = (120.0, 1200.0)
     breaks_per_day: Times = 0.3
     break_s: SecondsRange = (300.0, 1800.0)
+    on_duty_s: SecondsRange = (120.0, 420.0)
+    """How long before the van leaves its driver comes on duty."""
 
 
 class Traffic(Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +201,7 @@ SPREADS = {
 """The least and the most of each value that may be a distribution."""
 
 
+@cache
 def read(text: str) -> Scenario:
     """The scenario of a TOML document; raises ValueError with the place and the range where it does not fit."""
     try:

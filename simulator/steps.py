@@ -20,10 +20,13 @@ class Wait(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """The app puts this message into its outbox; once it leaves it is under way for so many seconds."""
+    """The app hands this message to the network: so many of its answers never arrive (each time it is sent again), and
+    it may be sent once more after it was acknowledged.
+    """
 
     message: Message
-    delay_s: float = 0.0
+    lost: int = 0
+    twice: bool = False
 
 
 class Expect(Struct, frozen=True):

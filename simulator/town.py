@@ -7,6 +7,7 @@ invented; the streets run about where the real ones do, so that the map looks ri
 
 from __future__ import annotations
 
+from itertools import accumulate
 from math import cos, radians
 from random import Random
 from typing import Any
@@ -73,6 +74,8 @@ STREETS = (
     _S("Bukovačka cesta", "10000 Zagreb", (45.8230, 16.0130), (45.8380, 16.0160)),
     _S("Baštijanova ulica", "10000 Zagreb", (45.8030, 15.9500), (45.7990, 15.9520)),
 )
+
+_METRES = list(accumulate(metres_between(street.start, street.end) for street in STREETS))
 
 DEPOTS = (
     ("DEPOT-E", "Depot Žitnjak", "Radnička cesta 228, 10000 Zagreb, Croatia", 45.7925, 16.0362),
@@ -199,7 +202,7 @@ def order(rng: Random, date: str, seed: int, number: int) -> dict[str, Any]:
 
 def _address(rng: Random) -> tuple[Point, str]:
     """A house on a street: odd numbers on the left, even on the right, about one number every eight metres."""
-    street = rng.choices(STREETS, [metres_between(street.start, street.end) for street in STREETS])[0]
+    street = rng.choices(STREETS, cum_weights=_METRES)[0]
     share = rng.uniform(0.02, 0.98)
     number = 1 + int(share * metres_between(street.start, street.end) / 8.0)
     side = radians(bearing(street.start, street.end) + (90.0 if number % 2 == 0 else -90.0))

@@ -1,16 +1,25 @@
-"""What goes wrong around a phone in a day: lost signal, outages of the whole network, restarts of the app."""
+"""What goes wrong around a phone in a day: a slow network, answers that are lost, messages that overtake others, lost
+signal, outages of the whole network, restarts of the app.
+
+All of it is drawn here, before anything is sent: what a phone sends, and in which order, does not hang on how fast the
+machine is or the answers come.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from heapq import merge
+from heapq import heappop, heappush, merge
+from random import Random
 
+from simulator.chance import draw
 from simulator.handset import battery_of
-from simulator.scenario import Scenario
-from simulator.steps import Restart, Signal, Step, Wait, Who
+from simulator.scenario import Network, Scenario
+from simulator.steps import Restart, Send, Signal, Step, Wait, Who
 from simulator.wire import unix
 
 NEVER = float("inf")
+MOST_LOST = 10
+"""Answers to one message; then it is believed also where the scenario loses all."""
 WORKING_DAY_S = 32_400.0
 """Nine hours, over which what is told per day is spread."""
 
@@ -30,6 +39,56 @@ def with_trouble(steps: Iterator[Step], who: Who, scenario: Scenario) -> Iterato
                 coming = next(trouble)
         yield step
     yield Signal(True)
+
+
+def under_way(steps: Iterator[Step], who: Who, network: Network) -> Iterator[Step]:
+    """The same steps, with each message handed over when the network has brought it out of the phone: after its delay,
+    and by chance after up to three others that were written later.
+    """
+    delays, fate = who.rng("delay"), who.rng("fate")
+    slow: list[tuple[float, int, Send]] = []
+    held: list[tuple[int, Send]] = []
+    now = reached = 0.0
+    gone = written = 0
+
+    def leave(until: float) -> Iterator[Step]:
+        nonlocal gone, reached
+        while slow and slow[0][0] <= until:
+            due, _, send = heappop(slow)
+            if due > reached:
+                reached = due
+                yield Wait(due)
+            if fate.random() < network.reordering:
+                held.append((gone + fate.randint(1, 3), send))
+                continue
+            yield _fated(send, fate, network)
+            gone += 1
+            for late in [late for late in held if late[0] <= gone]:
+                held.remove(late)
+                yield _fated(late[1], fate, network)
+
+    for step in steps:
+        match step:
+            case Wait(until=now):
+                yield from leave(now)
+                reached = now
+                yield step
+            case Send():
+                written += 1
+                heappush(slow, (now + draw(network.delay_s, delays), written, step))
+                yield from leave(now)
+            case _:
+                yield step
+    yield from leave(NEVER)
+    for _, send in held:
+        yield _fated(send, fate, network)
+
+
+def _fated(send: Send, fate: Random, network: Network) -> Send:
+    lost = 0
+    while lost < MOST_LOST and fate.random() < network.lost_answers:
+        lost += 1
+    return Send(send.message, lost, fate.random() < network.duplicates)
 
 
 def without_signal(who: Who, scenario: Scenario, begins: float) -> Iterator[tuple[float, float]]:

@@ -10,14 +10,22 @@ are not in it: the same seed and route give the same messages, which are known b
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
-from simulator.steps import Expect, Send, Step
+from simulator.day import day, recorded
+from simulator.replay import load
+from simulator.scenario import read
+from simulator.steps import Expect, Send, Step, Who
 from simulator.wire import Action, Actions, Attachment, Message, Position, Positions, Route
+
+T = TypeVar("T")
+SENT, ACKNOWLEDGED = 1, 2
 
 _encode = msgspec.json.Encoder().encode
 
@@ -73,58 +81,105 @@ Line = Run | Phone | Sent | Ack
 _decode_line = msgspec.json.Decoder(Line).decode
 
 
-class Diary(Struct):
-    """One driver's truth. Message numbers are of this driver's day."""
+class Diary:
+    """One driver's truth. Message numbers are of this driver's day. Of what was sent only what is few is kept (actions
+    and files); fixes are drawn again where they are asked for, for a fleet's day of them fills no memory.
+    """
 
-    phone: Phone
-    messages: dict[int, Message] = field(default_factory=dict)
-    expectations: list[tuple[str, str, str]] = field(default_factory=list)
-    sent: set[int] = field(default_factory=set)
-    acknowledged: dict[int, dict[int, str]] = field(default_factory=dict)
+    def __init__(self, phone: Phone, run: Run) -> None:
+        self.phone, self.run = phone, run
+        self.doings: dict[int, Actions | Attachment] = {}
+        self.expectations: list[tuple[str, str, str]] = []
+        self.refusals: dict[int, dict[int, str]] = {}
+        self.fixes_sent = self.fixes_acknowledged = 0
+        self._marks = bytearray()
+        self._newest_ms = 0
 
-    def recall(self, steps: Iterator[Step]) -> None:
-        """Draw the whole day again without driving it: its messages get their numbers back, and what was expected of
-        them.
-        """
-        for step in steps:
+    def steps(self) -> Iterator[Step]:
+        """This driver's whole day, drawn anew. Raises ValueError where there is no route to drive."""
+        who, scenario = Who(self.phone.key, self.run.date, self.run.seed), read(self.run.scenario)
+        if self.run.replay is not None:
+            return recorded(load(Path(self.run.replay)), who, scenario)
+        if self.phone.route is None:
+            raise ValueError(f"{self.phone.key} has no route")
+        return day(self.phone.route, who, scenario)
+
+    def recall(self) -> None:
+        """Draw the day again without driving it, as far as it was sent: what was done and what was expected of it."""
+        for step in self._sent_steps():
             match step:
                 case Send(message=message):
-                    self.messages[message.n] = message
+                    self.done(message)
                 case Expect(order_id=order, status=status, action_id=action):
                     self.expectations.append((order, status, action))
+
+    def done(self, message: Message) -> None:
+        """A message was written, perhaps not for the first time: where the run goes on it may be sent already."""
+        if not isinstance(message, Positions):
+            self.doings[message.n] = message
+            return
+        if self.is_sent(message.n):
+            self.fixes_sent += len(message.positions)
+        if self.is_acknowledged(message.n):
+            self._stored(message)
+
+    def known(self, n: int, mark: int, refused: dict[int, str] | None = None) -> None:
+        """What a file says of a message that is drawn again later: ``SENT``, or ``ACKNOWLEDGED`` with what was refused
+        of it.
+        """
+        self._mark(n, mark)
+        if refused:
+            self.refusals[n] = refused
+
+    def mark_sent(self, message: Message) -> None:
+        """It leaves for the first time."""
+        self._mark(message.n, SENT)
+        if isinstance(message, Positions):
+            self.fixes_sent += len(message.positions)
+
+    def mark_acknowledged(self, message: Message, refused: dict[int, str]) -> None:
+        """It was answered for the first time."""
+        self._mark(message.n, SENT | ACKNOWLEDGED)
+        if refused:
+            self.refusals[message.n] = refused
+        if isinstance(message, Positions):
+            self._stored(message)
+
+    def is_sent(self, n: int) -> bool:
+        """Whether a message has left the phone."""
+        return n < len(self._marks) and bool(self._marks[n] & SENT)
+
+    def is_acknowledged(self, n: int) -> bool:
+        """Whether a message was answered."""
+        return n < len(self._marks) and bool(self._marks[n] & ACKNOWLEDGED)
 
     def fixes(self) -> dict[int, list[tuple[Position, bool]]]:
         """By milliseconds: the fixes that were sent with that stamp, and whether each was acknowledged."""
         found: dict[int, list[tuple[Position, bool]]] = {}
-        for n in sorted(self.sent):
-            message = self.messages[n]
-            if isinstance(message, Positions):
-                answer = self.acknowledged.get(n)
-                for index, fix in enumerate(message.positions):
-                    found.setdefault(fix.at_ms, []).append((fix, answer is not None and index not in answer))
+        for step in self._sent_steps():
+            if isinstance(step, Send) and isinstance(step.message, Positions) and self.is_sent(step.message.n):
+                for fix, acknowledged in self._each(step.message, step.message.positions):
+                    found.setdefault(fix.at_ms, []).append((fix, acknowledged))
         return found
 
     def newest_ms(self) -> int:
         """The time of the newest fix that was acknowledged, Unix milliseconds; 0 where none was."""
-        known = (at_ms for at_ms, sent in self.fixes().items() if any(acknowledged for _, acknowledged in sent))
-        return max(known, default=0)
+        return self._newest_ms
 
     def actions(self) -> list[tuple[Action, bool]]:
         """The actions that were sent, and whether each was acknowledged."""
         found: list[tuple[Action, bool]] = []
-        for n in sorted(self.sent):
-            message = self.messages[n]
-            if isinstance(message, Actions):
-                answer = self.acknowledged.get(n)
-                found += [(action, answer is not None and i not in answer) for i, action in enumerate(message.actions)]
+        for n, message in sorted(self.doings.items()):
+            if isinstance(message, Actions) and self.is_sent(n):
+                found += self._each(message, message.actions)
         return found
 
     def attachments(self) -> dict[str, tuple[Attachment, bool]]:
         """By id: the files that were sent, and whether each was acknowledged."""
         return {
-            message.id: (message, self.acknowledged.get(n) == {})
-            for n in sorted(self.sent)
-            if isinstance(message := self.messages[n], Attachment)
+            message.id: (message, self.is_acknowledged(n) and n not in self.refusals)
+            for n, message in sorted(self.doings.items())
+            if isinstance(message, Attachment) and self.is_sent(n)
         }
 
     def statuses(self) -> dict[str, str]:
@@ -138,13 +193,33 @@ class Diary(Struct):
                 found[order_id] = status
         return found
 
-    def refused(self) -> dict[str, int]:
+    def refused(self) -> Counter[str]:
         """How many items the server refused, by code."""
-        found: dict[str, int] = {}
-        for answer in self.acknowledged.values():
-            for code in answer.values():
-                found[code] = found.get(code, 0) + 1
-        return found
+        return Counter(code for answer in self.refusals.values() for code in answer.values())
+
+    def _mark(self, n: int, marks: int) -> None:
+        if n >= len(self._marks):
+            self._marks.extend(bytes(n + 1 - len(self._marks)))
+        self._marks[n] |= marks
+
+    def _stored(self, message: Positions) -> None:
+        for fix, acknowledged in self._each(message, message.positions):
+            if acknowledged:
+                self.fixes_acknowledged += 1
+                self._newest_ms = max(self._newest_ms, fix.at_ms)
+
+    def _each(self, message: Message, items: tuple[T, ...]) -> list[tuple[T, bool]]:
+        """Each item of a message, and whether it was acknowledged."""
+        answered, refused = self.is_acknowledged(message.n), self.refusals.get(message.n, {})
+        return [(item, answered and index not in refused) for index, item in enumerate(items)]
+
+    def _sent_steps(self) -> Iterator[Step]:
+        """The day's steps up to the last message that was sent."""
+        left = sum(1 for mark in self._marks if mark & SENT)
+        steps = self.steps()
+        while left and (step := next(steps, None)) is not None:
+            left -= isinstance(step, Send) and self.is_sent(step.message.n)
+            yield step
 
 
 class Truth:
@@ -181,20 +256,20 @@ class Truth:
     def paired(self, phone: Phone) -> Diary:
         """A driver logged in."""
         self._write(phone)
-        return self._apply(phone)
+        self._apply(phone)
+        return self.diaries[phone.driver_id]
 
     def sent(self, diary: Diary, message: Message, at: float) -> None:
         """A message is about to leave; written before it does, since from here on the server may hold it."""
-        if message.n not in diary.sent:
-            entry = Sent(diary.phone.driver_id, message.n, at)
-            self._write(entry)
-            diary.sent.add(message.n)
+        if not diary.is_sent(message.n):
+            self._write(Sent(diary.phone.driver_id, message.n, at))
+            diary.mark_sent(message)
 
     def acknowledge(self, diary: Diary, message: Message, refused: dict[int, str]) -> None:
         """A message was answered; the first answer counts."""
-        if message.n not in diary.acknowledged:
+        if not diary.is_acknowledged(message.n):
             self._write(Ack(diary.phone.driver_id, message.n, refused))
-            diary.acknowledged[message.n] = refused
+            diary.mark_acknowledged(message, refused)
 
     def close(self) -> None:
         """Nothing more will be written."""
@@ -202,18 +277,15 @@ class Truth:
             os.close(self._file)
             self._file = None
 
-    def _apply(self, entry: Line) -> Diary:
+    def _apply(self, entry: Line) -> None:
         match entry:
             case Phone():
-                self.diaries[entry.driver_id] = Diary(entry)
-                return self.diaries[entry.driver_id]
+                self.diaries[entry.driver_id] = Diary(entry, self.run)
             case Sent():
-                self.diaries[entry.driver_id].sent.add(entry.n)
+                self.diaries[entry.driver_id].known(entry.n, SENT)
                 self.last_at = max(self.last_at, entry.at)
-                return self.diaries[entry.driver_id]
             case Ack():
-                self.diaries[entry.driver_id].acknowledged[entry.n] = entry.refused
-                return self.diaries[entry.driver_id]
+                self.diaries[entry.driver_id].known(entry.n, ACKNOWLEDGED, entry.refused)
             case Run():
                 raise ValueError("a state file holds one run only")
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
+from rich.console import Console
 
 from simulator.account import Account
-from simulator.drawing import draw
+from simulator.drawing import digest
+from simulator.progress import progress
 from simulator.truth import Diary, Truth
 from simulator.wire import Action, Attachment, Position, iso
 
@@ -89,28 +92,29 @@ class Verdict(Struct):
         return all(tally.clean for tally in tallies) and not (self.statuses.wrong or self.statuses.late)
 
 
-async def verify(account: Account, truth: Truth) -> Verdict:
+async def verify(account: Account, truth: Truth, console: Console) -> Verdict:
     """Read back everything and compare; where something is missing, once more after a while."""
-    first = await _compare(account, truth)
+    first = await _compare(account, truth, console)
     if first.clean:
         return first
     await asyncio.sleep(LATE_S)
-    second = await _compare(account, truth)
+    second = await _compare(account, truth, console)
     for name in ("positions", "actions", "attachments"):
         getattr(second, name).came_late(getattr(first, name))
     second.statuses.late = max(0, first.statuses.wrong - second.statuses.wrong)
     return second
 
 
-async def _compare(account: Account, truth: Truth) -> Verdict:
-    verdict = Verdict()
-    turns = asyncio.Semaphore(AT_ONCE)
+async def _compare(account: Account, truth: Truth, console: Console) -> Verdict:
+    verdict, left = Verdict(), enumerate(truth.diaries.values(), 1)
+    with progress(console, "comparing", "drivers", len(truth.diaries)) as show:
 
-    async def one(diary: Diary) -> None:
-        async with turns:
-            await _positions(account, diary, truth.run.date, verdict.positions)
+        async def some() -> None:
+            for done, diary in left:
+                await _positions(account, diary, truth.run.date, verdict.positions)
+                show(done, "")
 
-    await asyncio.gather(*map(one, truth.diaries.values()))
+        await asyncio.gather(*(some() for _ in range(AT_ONCE)))
     events = await account.events()
     compare_events(events[truth.run.events_before :], events[: truth.run.events_before], truth, verdict.actions)
     wanted = {order: status for diary in truth.diaries.values() for order, status in diary.statuses().items()}
@@ -123,24 +127,26 @@ async def _compare(account: Account, truth: Truth) -> Verdict:
     return verdict
 
 
-def day_range(date: str, diary: Diary | None = None) -> tuple[str, str]:
+def day_range(date: str, stamps: Iterable[int] = ()) -> tuple[str, str]:
     """The time that one driver's day lies in, generously: from the day before to the day after, and what was sent
-    outside of that.
+    (Unix milliseconds) outside of that.
     """
     middle = datetime.fromisoformat(date).replace(tzinfo=UTC)
     begin, end = (middle - timedelta(days=1)).timestamp(), (middle + timedelta(days=2)).timestamp()
-    stamps = list(diary.fixes()) if diary else []
     return iso(min([begin, *(ms / 1000 for ms in stamps)])), iso(max([end, *(ms / 1000 + 1 for ms in stamps)]))
 
 
 async def _positions(account: Account, diary: Diary, date: str, tally: Tally) -> None:
-    stored = await account.track(diary.phone.driver_id, *day_range(date, diary))
-    compare_positions(diary, list(stored), tally)
+    sent = diary.fixes()
+    stored = await account.track(diary.phone.driver_id, *day_range(date, list(sent)))
+    compare_positions(diary, sent, list(stored), tally)
 
 
-def compare_positions(diary: Diary, stored: list[Position], tally: Tally) -> None:
+def compare_positions(
+    diary: Diary, truth: dict[int, list[tuple[Position, bool]]], stored: list[Position], tally: Tally
+) -> None:
     """A driver's stored track against the fixes of its phone."""
-    truth, before = diary.fixes(), set(diary.phone.held_before)
+    before = set(diary.phone.held_before)
     name = diary.phone.key
     tally.sent += len(truth)
     tally.acknowledged += sum(any(acknowledged for _, acknowledged in sent) for sent in truth.values())
@@ -328,14 +334,14 @@ def compare_files(
     wanted = {}
     for name in named_files(action):
         if name in files:
-            wanted[hashlib.sha256(draw(files[name][0].drawing)).hexdigest()] = files[name]
-    counted = Counter(digest for digest, _ in shown)
-    strange = [address for digest, address in shown if digest and digest not in wanted]
-    missing = [entry for digest, entry in wanted.items() if not counted[digest]]
-    for digest, (file, _) in wanted.items():
-        tally.stored += bool(counted[digest])
-        if counted[digest] > 1:
-            tally.fault("duplicated", f"{file.kind} {file.id} of order {action.orderId}", counted[digest] - 1)
+            wanted[digest(files[name][0].drawing)] = files[name]
+    counted = Counter(mark for mark, _ in shown)
+    strange = [address for mark, address in shown if mark and mark not in wanted]
+    missing = [entry for mark, entry in wanted.items() if not counted[mark]]
+    for mark, (file, _) in wanted.items():
+        tally.stored += bool(counted[mark])
+        if counted[mark] > 1:
+            tally.fault("duplicated", f"{file.kind} {file.id} of order {action.orderId}", counted[mark] - 1)
     for address in strange:
         tally.fault("wrong", f"order {action.orderId}: {address} is not what was handed in")
     for file, acknowledged in missing[len(strange) :]:

@@ -5,7 +5,8 @@ from msgspec.structs import replace
 from simulator.journeys import journeys
 from simulator.pictures import page
 from simulator.report import document
-from simulator.truth import Phone, Run, Truth
+from simulator.steps import Send
+from simulator.truth import ACKNOWLEDGED, SENT, Phone, Run, Truth
 from simulator.verify import Verdict
 from tests.simulator.days import DATE, route, steps
 from tests.simulator.test_report import MEASURED
@@ -14,9 +15,10 @@ from tests.simulator.test_report import MEASURED
 def test_a_page_shows_the_journeys_times_and_faults_and_asks_no_other_host_for_anything():
     truth = Truth.begin(Run("http://x", DATE, 7, "http", "", None, 8), None)
     diary = truth.paired(Phone("D1", "DRV001", "<b>Ana</b>", "token", route(8)))
-    diary.recall(iter(steps(8)))
-    diary.sent = set(diary.messages)
-    diary.acknowledged = {n: {} for n in diary.messages}
+    for step in steps(8):
+        if isinstance(step, Send):
+            diary.known(step.message.n, SENT | ACKNOWLEDGED)
+    diary.recall()
     driven = journeys(truth, 5)
     assert len(driven) == 1 and len(driven[0].stops) == 8 and 200 < len(driven[0].driven) <= 600
     assert {stop[2] for stop in driven[0].stops} <= {"success", "failed", "rejected"}

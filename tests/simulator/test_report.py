@@ -15,12 +15,14 @@ MEASURED: dict[str, Any] = {
     "mapMs": {"p50": 0.0, "p99": 0.0},
     "latenessMs": {"p50": 1.0, "p99": 700.0},
     "cpu": 0.25,
+    "driversOut": 2,
     "driversPerCore": 8,
     "verified": True,
     "refused": {"ERR_TIMESTAMP_FUTURE": 3},
     "troubles": [],
     "seed": 5,
     "scenario": "0123456789ab",
+    "scenarioName": "storm",
     "command": "codriver simulate --url http://127.0.0.1 --seed 5",
 }
 
@@ -53,4 +55,4 @@ def test_the_table_says_what_was_found():
     text = out.getvalue()
     assert "success of order 7, twice [sic]" in text and "NOT OK" in text
     assert "700.0 ms late itself" in text and "about 8 such drivers a core at this speed" in text
-    assert "seed 5, scenario 0123456789ab" in text and "codriver simulate --url http://127.0.0.1 --seed 5" in text
+    assert "seed 5, scenario storm (0123456789ab)" in text and "codriver simulate --url http://127.0.0.1 --seed 5" in text

@@ -17,10 +17,11 @@ from simulator.day import day
 from simulator.phone import Phone
 from simulator.scenario import read
 from simulator.steps import Send
-from simulator.transport import Socket, Unreachable, http_client
+from simulator.transport import Unreachable, phone_client
 from simulator.truth import Phone as Paired
 from simulator.truth import Run, Truth
 from simulator.watch import Watch
+from simulator.websocket import Socket
 from simulator.wire import Actions, Position, Positions
 from tests.simulator.days import DATE, LEAVES, WHO, route
 
@@ -87,12 +88,12 @@ async def test_everything_arrives_over_a_socket_that_hangs_up_and_answers_out_of
     truth = Truth.begin(Run("http://x", DATE, 7, "ws", "", None, 4), None)
     diary = truth.paired(Paired("D1", "DRV001", "DRV001", "token", route(4)))
     async with sockets.running() as url:
-        socket = Socket(lambda: http_client(url), url, "token", packed)
-        phone = Phone(diary, truth, socket, SimClock(LEAVES - 600, 40_000.0), SCENARIO.network, WHO.rng("phone"))
+        socket = Socket(lambda: phone_client(url), url, "token", packed)
+        phone = Phone(diary, truth, socket, SimClock(LEAVES - 600, 40_000.0), WHO.rng("phone"))
         async with asyncio.timeout(50):
             await phone.live(day(route(4), WHO, SCENARIO))
     done = [step.message for step in day(route(4), WHO, SCENARIO) if isinstance(step, Send)]
-    assert phone.turned is None and set(diary.acknowledged) == {message.n for message in done}
+    assert phone.turned is None and all(diary.is_acknowledged(message.n) for message in done)
     assert sockets.fixes == {
         fix.at_ms for message in done if isinstance(message, Positions) for fix in message.positions
     }
@@ -102,7 +103,7 @@ async def test_everything_arrives_over_a_socket_that_hangs_up_and_answers_out_of
 
 
 async def test_nobody_there_is_unreachable():
-    socket = Socket(lambda: http_client(NOBODY), NOBODY, "token", False)
+    socket = Socket(lambda: phone_client(NOBODY), NOBODY, "token", False)
     with pytest.raises(Unreachable):
         await socket.deliver(FIX)
 

@@ -12,7 +12,7 @@ from tests.simulator.days import DATE, LEAVES, QUIET, WHO, route, steps
 
 
 def actions(whole: list[Step]) -> list[Action]:
-    messages = [step.message for step in whole if isinstance(step, Send)]
+    messages = sorted((step.message for step in whole if isinstance(step, Send)), key=lambda message: message.n)
     return [action for message in messages if isinstance(message, Actions) for action in message.actions]
 
 
@@ -91,8 +91,37 @@ def test_breaks_make_the_day_longer():
     assert ends(9) > ends(0) + 1800
 
 
+def left(whole: list[Step]) -> list[tuple[float, Send]]:
+    """Each message with when it was handed over."""
+    now, found = 0.0, []
+    for step in whole:
+        match step:
+            case Wait(until=now):
+                pass
+            case Send():
+                found.append((now, step))
+    return found
+
+
 def test_messages_are_under_way_as_long_as_the_network_says():
-    slow = read("network = {delay_s = [[0, 1], [0.5, 2], [1, 40]]}")
-    delays = [step.delay_s for step in steps(8, slow) if isinstance(step, Send)]
-    assert min(delays) >= 1 and max(delays) <= 40 and len(set(delays)) > 20
-    assert {step.delay_s for step in steps(8, QUIET) if isinstance(step, Send)} == {0.0}
+    text = "clock = {offset_s = [0, 0]}\nnetwork = {reordering = 0, delay_s = "
+    for delay, least, most in (("[[0, 1], [0.5, 2], [1, 40]]", 1, 40), ("0", 0, 0.001)):
+        whole = steps(8, read(text + delay + "}"))
+        told = [(at, send.message.actions[0]) for at, send in left(whole) if isinstance(send.message, Actions)]
+        delays = [at - action.timestamp for at, action in told]
+        assert least - 0.001 <= min(delays) and max(delays) <= most + 0.001, delays
+        assert most < 1 or len(set(delays)) > 12
+        waits = [step.until for step in whole if isinstance(step, Wait)]
+        assert waits == sorted(waits)
+
+
+def test_some_messages_are_overtaken_some_answers_lost_and_some_come_twice_and_none_is_missing():
+    scenario = read("network = {reordering = 0.3, duplicates = 0.2, lost_answers = 0.4}")
+    sends = [send for _, send in left(steps(12, scenario))]
+    numbers = [send.message.n for send in sends]
+    assert sorted(numbers) == list(range(len(numbers))) != numbers
+    assert all(abs(place - n) <= 30 for place, n in enumerate(numbers))
+    assert 0.05 < sum(send.twice for send in sends) / len(sends) < 0.4
+    assert max(send.lost for send in sends) > 1 and min(send.lost for send in sends) == 0
+    plain = [send for _, send in left(steps(12, QUIET))]
+    assert [send.message.n for send in plain] == list(range(len(plain))) and not any(s.lost or s.twice for s in plain)

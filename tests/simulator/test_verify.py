@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from simulator.drawing import draw
-from simulator.truth import Diary, Phone, Run, Truth
+from simulator.steps import Send
+from simulator.truth import ACKNOWLEDGED, SENT, Diary, Phone, Run, Truth
 from simulator.verify import (
     Statuses,
     Tally,
@@ -27,9 +28,10 @@ def truth() -> Truth:
     """A whole day of one driver, everything acknowledged."""
     made = Truth.begin(Run("http://x", DATE, 7, "http", "", None, 8), None)
     diary = made.paired(Phone("D1", "DRV001", "DRV001", "token", route(8)))
-    diary.recall(iter(steps(8)))
-    diary.sent = set(diary.messages)
-    diary.acknowledged = {n: {} for n in diary.messages}
+    for step in steps(8):
+        if isinstance(step, Send):
+            diary.known(step.message.n, ACKNOWLEDGED | SENT)
+    diary.recall()
     return made
 
 
@@ -69,7 +71,7 @@ def told(diary: Diary) -> list[dict[str, Any]]:
 
 def tally_positions(diary: Diary, track: list[Position]) -> Tally:
     tally = Tally()
-    compare_positions(diary, track, tally)
+    compare_positions(diary, diary.fixes(), track, tally)
     return tally
 
 
@@ -96,9 +98,12 @@ def test_a_lost_fix_is_named(diary: Diary):
 
 
 def test_what_was_never_acknowledged_may_be_missing(diary: Diary):
-    first = next(n for n, message in diary.messages.items() if n not in (0,) and hasattr(message, "positions"))
-    del diary.acknowledged[first]
-    missing = {fix.at_ms for fix in diary.messages[first].positions}
+    first = next(step.message for step in steps(8) if isinstance(step, Send) and hasattr(step.message, "positions"))
+    unsure = Diary(diary.phone, diary.run)
+    for step in steps(8):
+        if isinstance(step, Send):
+            unsure.known(step.message.n, SENT if step.message.n == first.n else SENT | ACKNOWLEDGED)
+    diary, missing = unsure, {fix.at_ms for fix in first.positions}
     assert tally_positions(diary, [fix for fix in stored(diary) if fix.at_ms not in missing]).clean
     assert tally_positions(diary, stored(diary)).clean
 

@@ -1,0 +1,180 @@
+"""A phone's one websocket (JSON or MessagePack), with files over HTTP beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.frames import Frame as Part
+from websockets.frames import Opcode
+from websockets.protocol import Event
+from websockets.typing import Subprotocol
+
+from simulator.transport import (
+    ANSWER_WITHIN_S,
+    Answered,
+    Client,
+    Http,
+    Turned,
+    Unreachable,
+    near,
+    refused_actions,
+    refused_positions,
+    websocket_url,
+)
+from simulator.wire import Actions, ActionsAnswer, Attachment, Frame, Message, Positions, PositionsAnswer, body, encode
+
+JSON = Subprotocol("codriver.v1.json")
+MSGPACK = Subprotocol("codriver.v1.msgpack")
+COME_BACK = frozenset({"ERR_UNAVAILABLE", "ERR_OVERLOADED", "ERR_INTERNAL", "ERR_TOO_MANY_REQUESTS", "ERR_BUSY"})
+"""Codes that say nothing about the message: it is sent again."""
+
+_json_frame = msgspec.json.Decoder(Frame).decode
+_msgpack_frame = msgspec.msgpack.Decoder(Frame).decode
+_msgpack = msgspec.msgpack.Encoder().encode
+
+
+class Socket:
+    """One websocket, opened when something is to be sent; acknowledgements find their message by its id, in any
+    order. ``told`` is called with every frame that answers nothing: a changed route, a word from the office.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        base_url: str,
+        token: str,
+        packed: bool,
+        told: Callable[[Frame], None] = lambda _frame: None,
+    ) -> None:
+        self._files = Http(connect, token)
+        self._url = websocket_url(base_url, "/driver/v1/ws")
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._packed, self._told = packed, told
+        self._opening = asyncio.Lock()
+        self._line: _Line | None = None
+        self._waiting: dict[str, asyncio.Future[Frame]] = {}
+
+    async def deliver(self, message: Message) -> Answered:
+        """Hand in one message."""
+        if isinstance(message, Attachment):
+            return await self._files.deliver(message)
+        line = self._line if self._line is not None else await self._open()
+        name = str(message.n)
+        answer = self._waiting[name] = asyncio.get_running_loop().create_future()
+        frame = {"type": "positions" if isinstance(message, Positions) else "actions", "id": name, **body(message)}
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await line.send(_msgpack(frame) if self._packed else encode(frame), text=not self._packed)
+                return _answered(await answer, message)
+        except (WebSocketException, OSError, TimeoutError) as error:
+            if self._line is line:
+                self._drop()
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+        finally:
+            if self._waiting.get(name) is answer:
+                del self._waiting[name]
+            answer.cancel()
+
+    async def reset(self) -> None:
+        """Drop everything without a word, as an app does that is killed."""
+        self._drop()
+        await self._files.reset()
+
+    def _drop(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.transport.abort()
+        self._fail("connection dropped")
+
+    async def _open(self) -> _Line:
+        async with self._opening:
+            if self._line is None:
+                try:
+                    self._line = await connect(
+                        self._url,
+                        additional_headers=self._headers,
+                        subprotocols=[MSGPACK if self._packed else JSON],
+                        compression=None,
+                        proxy=None if near(self._url) else True,
+                        max_size=2**20,
+                        open_timeout=ANSWER_WITHIN_S,
+                        ping_interval=None,
+                        create_connection=partial(_Line, self._heard, self._ended),
+                    )
+                except InvalidStatus as refused:
+                    if refused.response.status_code in (401, 403):
+                        raise Turned(f"HTTP {refused.response.status_code}") from refused
+                    raise Unreachable(f"HTTP {refused.response.status_code}") from refused
+                except (WebSocketException, OSError, TimeoutError) as error:
+                    raise Unreachable(f"{type(error).__name__}: {error}") from error
+            return self._line
+
+    def _heard(self, data: bytes, text: bool) -> None:
+        """Sort what comes down."""
+        frame = _json_frame(data) if text else _msgpack_frame(data)
+        waiting = self._waiting.get(frame.id) if isinstance(frame.id, str) else None
+        if waiting is None:
+            self._told(frame)
+        elif not waiting.done():
+            waiting.set_result(frame)
+
+    def _ended(self, line: _Line) -> None:
+        """A connection is over: nobody waits for it any longer."""
+        if self._line is line:
+            self._line = None
+            self._fail(f"closed {line.close_code}")
+
+    def _fail(self, why: str) -> None:
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ConnectionError(why))
+                waiting.exception()  # who waits is told by it; a send that failed itself waits no longer
+
+
+class _Line(ClientConnection):
+    """A connection whose frames are handed on as they come: no queue, no task of its own, no pings. What is lost
+    is seen when the next message is not answered.
+    """
+
+    def __init__(
+        self, heard: Callable[[bytes, bool], None], ended: Callable[[_Line], None], *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._heard, self._ended = heard, ended
+
+    def process_event(self, event: Event) -> None:
+        """One frame, or the answer to the handshake."""
+        if not isinstance(event, Part) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            super().process_event(event)
+            return
+        try:
+            if not event.fin or event.opcode is Opcode.CONT:
+                raise msgspec.DecodeError("a frame in pieces")
+            self._heard(bytes(event.data), event.opcode is Opcode.TEXT)
+        except msgspec.DecodeError:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end, whoever made it."""
+        super().connection_lost(exc)
+        self._ended(self)
+
+
+def _answered(frame: Frame, message: Positions | Actions) -> Answered:
+    """What a frame says about the message it answers."""
+    if frame.type == "error":
+        code = frame.code if isinstance(frame.code, str) else "ERR_UNNAMED"
+        if code in COME_BACK:
+            raise Unreachable(code)
+        return dict.fromkeys(range(len(message.positions if isinstance(message, Positions) else message.actions)), code)
+    if isinstance(message, Positions):
+        return refused_positions(
+            PositionsAnswer(0, rejected=frame.rejected if isinstance(frame.rejected, tuple) else ())
+        )
+    return refused_actions(ActionsAnswer(frame.actions if isinstance(frame.actions, tuple) else ()))
