@@ -191,15 +191,20 @@ class Account:
         return answer
 
     async def _request(
-        self, verb: str, path: str, params: dict[str, str] | None = None, json: Any = None, headers: Any = None
+        self,
+        verb: str,
+        path: str,
+        params: dict[str, str] | None = None,
+        json: Any = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer | httpx.Response:
         """One request; a server that restarts or is busy is asked again for a while."""
         problem, address = "", f"{path}?{urlencode(params)}" if params else path
         kind = {"Content-Type": "application/json"} if json is not None else {}
-        request = {"headers": {**(headers or {}), **kind}, "content": encode(json) if json is not None else b""}
+        headers, content = {**(headers or {}), **kind}, encode(json) if json is not None else b""
         for attempt in range(8):
             try:
-                answer = await self._client.request(verb, address, **request)
+                answer = await self._client.request(verb, address, headers=headers, content=content)
                 if answer.status_code not in (429, 502, 503, 504):
                     return answer
                 problem = f"HTTP {answer.status_code} {answer.content[:200]!r}"

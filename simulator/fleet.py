@@ -119,7 +119,7 @@ async def _day(
     days = {diary: diary.steps() for diary in truth.diaries.values()}
     firsts = {diary: next(steps) for diary, steps in days.items()}
     clock = _clock(options, truth, gallery.first.server_clock, firsts)
-    running = {
+    running: dict[Phone, Iterator[Step]] = {
         _phone(truth, diary, clock, gallery, measures): chain([firsts[diary]], steps) for diary, steps in days.items()
     }
     driven = await _drive(running, clock, measures, truth, options, console, ending)

@@ -21,7 +21,11 @@ def progress(console: Console, what: str, unit: str, total: int) -> Iterator[Sho
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} " + unit)
         with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
             bar = bars.add_task(what, total=total)
-            yield lambda done, text="": bars.update(bar, completed=done, description=text or what)
+
+            def moved(done: int, text: str = "") -> None:
+                bars.update(bar, completed=done, description=text or what)
+
+            yield moved
         return
     told = monotonic()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -96,7 +96,7 @@ class Socket:
         async with self._opening:
             if self._line is None:
                 try:
-                    self._line = await connect(
+                    made = await connect(
                         self._url,
                         additional_headers=self._headers,
                         subprotocols=[MSGPACK if self._packed else JSON],
@@ -105,8 +105,9 @@ class Socket:
                         max_size=2**20,
                         open_timeout=ANSWER_WITHIN_S,
                         ping_interval=None,
-                        create_connection=partial(_Line, self._heard, self._ended),
+                        create_connection=cast(type[ClientConnection], partial(_Line, self._heard, self._ended)),
                     )
+                    self._line = cast(_Line, made)
                 except InvalidStatus as refused:
                     if refused.response.status_code in (401, 403):
                         raise Turned(f"HTTP {refused.response.status_code}") from refused
