@@ -45,7 +45,7 @@ bench: install ## the benchmarks: ratios measured in one run
 torture: install system ## 200 kills of a server while fleets drive, a store that ends or fails at every step, and nothing acknowledged lost; KILLS=20 for fewer
 	@$(BIN)/python -m pytest tests/whole_day/test_torture.py tests/store/test_faults.py --kills $(or $(KILLS),200) -s
 
-soak: install system ## a simulated week on one server, whose memory and open files come back to where they were; DAYS=3 for less
+soak: install system ## a simulated week on one server; its memory and open files and the simulator's come back to where they were; DAYS=3
 	@$(BIN)/python -m pytest tests/whole_day/test_soak.py --days $(or $(DAYS),7) -s
 
 load: install .make/load ## two minutes of the steady mix against a server of its own; SHAPE=storm, OPTIONS=… for others
