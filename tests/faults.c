@@ -28,7 +28,7 @@ struct orders {
     char spared[64]; /* and not those whose path ends with this */
     _Atomic int64_t calls, die_at, die_after, torn;
     _Atomic int64_t writes, fail_write, fail_writes;
-    _Atomic int64_t syncs, fail_sync, fail_syncs, sync_ms;
+    _Atomic int64_t syncs, fail_sync, fail_syncs, die_sync, sync_ms;
     _Atomic int64_t error, clock_ms;
 };
 
@@ -167,6 +167,7 @@ static int sync_of(int fd, long call) {
     }
     int result = syscall(call, fd);
     if (!result) note(SYNC, path, 0, NULL, 0);
+    if (number && orders->syncs == orders->die_sync) die();
     done(number);
     return result;
 }

@@ -22,7 +22,7 @@ SOURCE = Path(__file__).with_name("faults.c")
 _TEXT = 64
 _FIELDS = (
     *("calls", "die_at", "die_after", "torn", "writes", "fail_write", "fail_writes"),
-    *("syncs", "fail_sync", "fail_syncs", "sync_ms", "error", "clock_ms"),
+    *("syncs", "fail_sync", "fail_syncs", "die_sync", "sync_ms", "error", "clock_ms"),
 )
 FOREVER = 1 << 40
 
@@ -35,7 +35,7 @@ class Machine:
     ``only``: files whose path holds this text are counted and failed, by default all; ``spared``: those whose path
     ends with this are not;
     ``die_at``, ``die_after``: SIGKILL instead of the n-th change of a file (``torn=1``: in the middle of it, where it
-    is a write), or right after it; ``fail_write`` and ``fail_writes``, ``fail_sync`` and ``fail_syncs``: the first
+    is a write), or right after it; ``die_sync``: right after the n-th fsync; ``fail_write`` and ``fail_writes``, ``fail_sync`` and ``fail_syncs``: the first
     that fails with ``error``, and how many from there on; ``sync_ms``: how long each fsync takes; ``clock_ms``: how
     far the clock of the day is set forward.
     """

@@ -31,13 +31,24 @@ class Clock:
 
     def now_s(self) -> float:
         """Unix seconds, UTC."""
-        if self._real:
-            return time.time()
-        return self._base + (time.monotonic() - self._origin) * self.speed
+        return time.time() if self._real else self._steady_s()
+
+    def latest_s(self) -> float:
+        """The latest that it may be: now, or what it would be if the machine's clock had never been set back since the
+        process began. What phones say is not refused as of the future before this: a refusal is their last word on it.
+        """
+        return max(self.now_s(), self._steady_s())
+
+    def earliest_s(self) -> float:
+        """The earliest that it may be, had the machine's clock never been set forward: what is old by this may go."""
+        return min(self.now_s(), self._steady_s())
 
     def now_ms(self) -> int:
         """Unix milliseconds, UTC."""
         return int(self.now_s() * 1000)
+
+    def _steady_s(self) -> float:
+        return self._base + (time.monotonic() - self._origin) * self.speed
 
 
 @dataclass(frozen=True, slots=True)

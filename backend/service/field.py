@@ -6,6 +6,7 @@ Every answer comes after what it acknowledges is on the disk. Sending again is f
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import msgspec
 
@@ -64,7 +65,8 @@ async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Seq
     """
     now_s = desk.clock.now_s()
     kept_days = device.account.settings.driver_position_retention_days
-    sifted = sift(fixes, now_s, now_s - kept_days * DAY_S if kept_days else EARLIEST_S)
+    oldest_s = desk.clock.earliest_s() - kept_days * DAY_S if kept_days else EARLIEST_S
+    sifted = sift(fixes, desk.clock.latest_s(), oldest_s)
     rejected = _in_batch(sifted.rejected, misfits, len(fixes))
     desk.tally.rejected += len(rejected)
     if not sifted.accepted:
@@ -98,8 +100,9 @@ async def act(desk: Desk, device: Device, actions: Sequence[Action | Outcome]) -
     An ``Outcome`` among the actions stands for one that could not be read, and stays.
     """
     readable = [each for each in actions if isinstance(each, Action)]
-    now_ms = desk.clock.now_ms()
-    stored = await desk.journal.transact(lambda conn: settle(conn, device, readable, now_ms)) if readable else ()
+    now_ms, latest_ms = desk.clock.now_ms(), int(desk.clock.latest_s() * 1000)
+    work = partial(settle, device=device, actions=readable, now_ms=now_ms, latest_ms=latest_ms)
+    stored = await desk.journal.transact(work) if readable else ()
     settled = iter(stored)
     outcomes = [next(settled) if isinstance(each, Action) else each for each in actions]
     new = sum(1 for outcome in outcomes if outcome.success and not outcome.duplicate)

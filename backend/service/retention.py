@@ -35,7 +35,7 @@ async def keep_forgetting(desk: Desk) -> None:
 
 async def sweep(desk: Desk) -> None:
     """Delete every position that its company's `driverPositionRetentionDays` says is too old."""
-    now_ms = desk.clock.now_ms()
+    now_ms = int(desk.clock.earliest_s() * 1000)
     kept_days = await desk.database.read(people.longest_kept_days)
     all_before_ms = None if kept_days is None else now_ms - kept_days * DAY_MS
     await desk.journal.transact(lambda conn: tracks.clear(conn, all_before_ms, now_ms))

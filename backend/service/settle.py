@@ -43,10 +43,15 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str | None = None
 
 
-def settle(conn: Connection, device: Device, actions: Sequence[Action], now_ms: int) -> list[Outcome]:
-    """Each action by itself: one that is refused leaves no trace, its neighbours are stored. Outcomes in order."""
+def settle(
+    conn: Connection, device: Device, actions: Sequence[Action], now_ms: int, latest_ms: int | None = None
+) -> list[Outcome]:
+    """Each action by itself: one that is refused leaves no trace, its neighbours are stored. Outcomes in order.
+
+    ``latest_ms``: by which to tell what is of the future, where that is not ``now_ms``.
+    """
     known = _Known(conn, device, actions)
-    outcomes = [known.settle(action, now_ms) for action in actions]
+    outcomes = [known.settle(action, latest_ms or now_ms) for action in actions]
     facts.insert_facts(conn, device.account.id, known.rows, now_ms)
     if known.rows:
         touched = {row.fact.order_id for row in known.rows if isinstance(row.fact, OrderFact)}

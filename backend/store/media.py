@@ -49,7 +49,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Media:
-    """Take a file in by ``begin``, ``extend``, ``inspect``, then ``keep`` or ``discard``; ``read`` it by its hash."""
+    """Take a file in by ``begin``, ``extend``, ``inspect``, ``keep``, then ``discard``; ``read`` it by its hash."""
 
     def __init__(self, store: ObjectStore, folder: Path | None, uploads: Path) -> None:
         self._store = store
@@ -132,14 +132,14 @@ class Media:
     async def keep(self, part: Part) -> str:
         """Store a part's bytes for good, under the hash that is returned. The same content again is no harm.
 
-        Refusals as of ``storing``.
+        The part stays, to be discarded when its row is stored too: until then all may be done again. Refusals as of
+        ``storing``.
         """
         sha256 = await self.sha256(part)
         if self._folder is not None:
             await asyncio.to_thread(_settle, part.path, self._folder / _key(sha256))
         else:
             await obstore.put_async(self._store, _key(sha256), part.path)
-            self.discard(part)
         return sha256
 
     def discard(self, part: Part) -> None:
@@ -245,12 +245,23 @@ def _settle(part: Path, target: Path) -> None:
     """Give a whole file its name: its content is on the disk before it has the name, and the name before we return."""
     with storing():
         target.parent.mkdir(exist_ok=True)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.rename(target)
+        _sync(part)
+        try:
+            os.link(part, target)
+        except FileExistsError:
+            pass  # the same content came before
+        except OSError:  # another file system, or one without links
+            copy = target.with_name(f".{part.name}")
+            shutil.copyfile(part, copy)
+            _sync(copy)
+            copy.rename(target)
         for folder in (target.parent, target.parent.parent):
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import hashlib
 import os
 import resource
@@ -53,11 +54,28 @@ async def test_what_was_kept_is_read_back_byte_for_byte(media: Media) -> None:
 
 
 async def test_the_same_content_twice_is_stored_once(media: Media, tmp_path: Path) -> None:
-    first = await media.keep(await arrived(media, b"signature" * 100))
-    again = await media.keep(await arrived(media, b"signature" * 100))
-    assert first == again
+    parts = [await arrived(media, b"signature" * 100) for _ in range(2)]
+    first, again = [await media.keep(part) for part in parts]
+    assert first == again == await media.keep(parts[0])
+    for part in parts:
+        media.discard(part)
     files = [path for path in (tmp_path / "media").rglob("*") if path.is_file()]
     assert [path.name for path in files] == [first]
+
+
+async def test_a_file_is_copied_where_it_cannot_be_linked(media: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As onto another file system."""
+
+    def link(source: Path, target: Path) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+    content = os.urandom(300_000)
+    part = await arrived(media, content)
+    kept = await media.keep(part)
+    assert await media.keep(part) == kept
+    media.discard(part)
+    assert await whole(media, kept) == content
 
 
 async def test_what_is_not_stored_is_not_found(media: Media) -> None:

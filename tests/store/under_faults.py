@@ -101,6 +101,7 @@ async def photo(journal: Journal, media: Media, id: str, content: bytes) -> str:
             attachments.insert_attachment(conn, "a", made)
 
     await journal.transact(row)
+    media.discard(part)
     return sha256
 
 
