@@ -40,8 +40,11 @@ def eventually(find: Callable[[], T], *, within_s: float = 10.0, what: str = "wh
 class Server:
     """A server that can be stopped, killed and started again on the same port and data folder."""
 
-    def __init__(self, data: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, *options: str, environment: dict[str, str] | None = None, program: str = "backend.cli"
+    ) -> None:
         self.data = data
+        self.program = program
         self.options = options
         self.environment = environment or {}
         self.port = 0
@@ -57,7 +60,7 @@ class Server:
         return f"ws://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
-        command = [sys.executable, "-m", "backend.cli", "serve", "--port", str(self.port), "--data", str(self.data)]
+        command = [sys.executable, "-m", self.program, "serve", "--port", str(self.port), "--data", str(self.data)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self.options],

@@ -14,7 +14,8 @@ _SCHEMA = "#/components/schemas/{name}"
 _CODES = (
     "Close codes: 4401 not allowed (do not come back with the same credentials), 4404 no such thing, 4408 too slow "
     "(come back and take a new snapshot), 4409 replaced or taken back, 4429 too many, 1009 a frame too large, "
-    "1013 not now (come back later), 1012 the server restarts (come back after the `retryInMs` of the `drain` message)."
+    "1008 too many frames, 1013 not now (come back later), 1012 the server restarts (come back after the "
+    "`retryInMs` of the `drain` message)."
 )
 
 

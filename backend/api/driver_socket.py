@@ -30,6 +30,9 @@ Socket = WebSocket[Any, Any, Any]
 JSON_PROTOCOL, MSGPACK_PROTOCOL = "codriver.v1.json", "codriver.v1.msgpack"
 FRAMES_PER_S = 100.0  # on the average; a phone that comes back with hours of backlog sends some hundred at once
 FRAMES_AT_ONCE = 500.0
+AT_ONCE = 1024
+"""Frames of positions from all phones, and requests, that wait for the processor; beyond, ``ERR_OVERLOADED``. More than
+of requests alone: a socket sends its next frame only when this one is answered."""
 
 
 class Recorded(msgspec.Struct, frozen=True, tag_field="type", tag="ack", omit_defaults=True):
@@ -133,7 +136,8 @@ class Call:
         try:
             match frame:
                 case Positions(id, read):
-                    done = await field.record(self._desk, device, read.fixes, read.misfits)
+                    with self._desk.inflow.let_in(AT_ONCE):
+                        done = await field.record(self._desk, device, read.fixes, read.misfits)
                     return Recorded(done.accepted, done.duplicates, done.rejected, id)
                 case Actions(id, actions):
                     return Acted(await field.act(self._desk, device, actions), id)

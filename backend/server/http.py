@@ -9,6 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from backend.server.answers import problem
+from backend.server.gate import Gate
 
 HEAD_BYTES = 64 * 1024
 """Request line and headers together; beyond, 431."""
@@ -36,7 +37,8 @@ class HardenedHttp(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.gate = self.config.gate
+        config: Any = self.config
+        self.gate: Gate = config.gate
         self.stage = Stage.HEAD
         self.leaving = False  # nothing that arrives is looked at any more
         self.head_bytes = 0  # of the fields that are complete
@@ -124,7 +126,8 @@ class HardenedHttp(HttpToolsProtocol):
             self._turn_away()
             return
         if admitted:
-            self.scope["codriver.inflow"] = self.gate.inflow
+            scope: Any = self.scope
+            scope["codriver.inflow"] = self.gate.inflow
         self._enter(Stage.BODY)
         super().on_headers_complete()
 

@@ -11,11 +11,18 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from backend.server.gate import Gate
+
 MESSAGE_BYTES = 64 * 1024
 MESSAGE_BYTES_AT = {"/driver/v1/ws": 1024 * 1024}
 """A phone sends what it gathered over hours in one message; who watches sends subscriptions. Beyond, close 1009."""
 FRAGMENTS = 1024
 """In one message. Each costs memory beside its bytes."""
+FRAMES_AT_ONCE, FRAMES_A_SECOND = 3000.0, 500.0
+"""Of any kind, also pings, for which no application is asked. Beyond, close 1008: each costs some 10 µs to be read."""
+PIECE_BYTES = 16 * 1024
+"""What is read at once holds 40,000 of the smallest frames; parsed in pieces, too many are noticed before all are."""
+TRY_LATER = 1013
 BACKLOG_BYTES = 64 * 1024
 """Written and not yet taken by the peer: what more may be added by ``write``."""
 FLOOD_BYTES = 1024 * 1024
@@ -42,6 +49,10 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
         self.leaving = False  # our close frame is written; nothing that arrives is looked at any more
         self.idle = False  # the application waits for a message
         self.encode = msgspec.json.encode
+        config: Any = self.config
+        self.gate: Gate = config.gate
+        self.held = 0  # bytes of a message that is not whole
+        self.allowance, self.counted_at = FRAMES_AT_ONCE, self.loop.time()
 
     @property
     def busy(self) -> bool:
@@ -96,9 +107,12 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
             self._reject(HTTPStatus.SERVICE_UNAVAILABLE, "The server restarts.")
 
     def data_received(self, data: bytes) -> None:
-        if self.leaving:
-            return
-        super().data_received(data)
+        for start in range(0, len(data), PIECE_BYTES):
+            if self.leaving:
+                return
+            super().data_received(data[start : start + PIECE_BYTES])
+        if not self.leaving and (self.held or self.frames or self.conn.reader.buffer):
+            self._hold(len(self.conn.reader.buffer) + sum(map(len, self.frames)))
         if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.leaving:
             # uvicorn waits for more after a handshake that cannot be parsed
             self.handshake_initiated = True
@@ -106,6 +120,28 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
                 self._leave()
             else:
                 self._reject(HTTPStatus.BAD_REQUEST, "This is no websocket handshake.")
+
+    def handle_events(self) -> None:
+        if count := len(self.conn.events):
+            now = self.loop.time()
+            self.allowance = min(FRAMES_AT_ONCE, self.allowance + (now - self.counted_at) * FRAMES_A_SECOND) - count
+            self.counted_at = now
+            if self.allowance < 0:
+                self.conn.fail(1008, "too many frames")
+                self.handle_parser_exception()
+                return
+        super().handle_events()
+
+    def _hold(self, now: int) -> None:
+        """So many bytes are here of a message that is not whole."""
+        if now != self.held:
+            before, self.held = self.held, now
+            if not self.gate.hold(before, now):
+                self.close(TRY_LATER, "more is on its way than there is room for")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._hold(0)
+        super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:
         self.conn.max_message_size = MESSAGE_BYTES_AT.get(event.path.partition("?")[0], MESSAGE_BYTES)
@@ -181,6 +217,7 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
     def _leave(self) -> None:
         """Write what the connection has to say last, drop what still arrives, and cut it off after a while."""
         self.leaving = self.close_sent = True
+        self._hold(0)
         self.stop_keepalive()
         if self.transport.is_closing():
             return

@@ -1,5 +1,8 @@
 """How much of what phones send is in hand, and whether there is room for more."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from backend.domain.errors import Refusal
 from backend.service.tally import Tally
 from backend.store.journal import Journal
@@ -32,10 +35,16 @@ class Inflow:
             return False
         return (self.under_way >= most and self.under_way - journal.waiting >= most) or journal.crowded
 
-    def admit(self, most: int) -> None:
-        """Refuse with ``ERR_OVERLOADED`` where it is full."""
+    @contextmanager
+    def let_in(self, most: int) -> Iterator[None]:
+        """Counts what is done within; refuses with ``ERR_OVERLOADED`` where it is full."""
         if self.full(most):
             raise Refusal(CODE, TEXT)
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
 
     def turned_away(self) -> None:
         """One was refused before anything else was done with it."""
