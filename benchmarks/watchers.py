@@ -5,7 +5,9 @@
 * `frames`: the processor time of a frame, over that of a bare server that writes prebuilt bytes;
 * `delay`: from a phone's sending over the commit to the watchers, while every driver moves twice a second;
 * `boxes`: what watchers of small boxes cost, as the fleet around their boxes grows;
-* `memory`: of an idle watcher and of a phone's idle socket.
+* `memory`: of an idle watcher and of a phone's idle socket;
+* `slow`: whether watchers that read slowly or not at all are felt by the others;
+* `storm`: how long it takes until thousands are back after a restart.
 
 How each is measured is told by its file in `watching/`.
 """
@@ -14,11 +16,11 @@ import argparse
 import asyncio
 
 import uvloop
-from watching import boxes, delay, frames, memory
+from watching import boxes, delay, frames, memory, slow, storm
 from watching.served import served
 from watching.sockets import many_files
 
-PARTS = ("frames", "delay", "boxes", "memory")
+PARTS = ("frames", "delay", "boxes", "memory", "slow", "storm")
 
 
 def main() -> None:
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("--drivers", type=int, default=2000)
     parser.add_argument("--period", type=float, default=0.5, help="seconds between two fixes of a driver")
     parser.add_argument("--idle", type=int, default=1500, help="sockets whose memory is measured")
+    parser.add_argument("--returning", type=int, default=5000, help="watchers that come back after a restart")
     parser.add_argument("--seconds", type=float, default=8, help="of each measurement")
     parser.add_argument("--bare", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -57,6 +60,12 @@ def run(part: str, options: argparse.Namespace) -> None:
                 memory.of_watchers(server, options.idle)
             with served(memory.FIRST + options.idle) as server:
                 memory.of_phones(server)
+        case "slow":
+            with served(options.drivers) as server:
+                slow.slow(server, options.watchers, 50, options.period, options.seconds)
+        case "storm":
+            with served(options.drivers) as server:
+                storm.storm(server, options.returning)
         case _:
             raise SystemExit(f"there is no part {part}; there are {', '.join(PARTS)}")
 

@@ -22,11 +22,14 @@ FIRST = re.compile(rb'"timestamp":([0-9.]+)')
 class Group:
     """Watchers with the same wish."""
 
-    def __init__(self, name: str, count: int, wish: dict[str, Any], stuck: bool = False) -> None:
+    def __init__(
+        self, name: str, count: int, wish: dict[str, Any], stuck: bool = False, bytes_a_second: int = 0
+    ) -> None:
         self.name = name
         self.count = count
         self.wish = wish
         self.stuck = stuck
+        self.bytes_a_second = bytes_a_second
         self.clients: list[Client] = []
         self._told = 0
         self._all_told = asyncio.Event()
@@ -48,14 +51,23 @@ class Group:
             found = FIRST.search(peek)
             if found:
                 self.delays_ms.append(round((now - float(found[1])) * 1000, 2))
-        elif self.stuck:
-            client.transport.pause_reading()
 
     async def join(self, port: int, key: str) -> None:
-        self.clients = await connect(port, lambda: Client("/live", key, self.heard), 50, self.count, 60)
+        self.clients = await connect(
+            port,
+            lambda: Client("/live", key, self.heard, self.bytes_a_second),
+            50,
+            self.count,
+            60,
+            narrow=self.stuck or bool(self.bytes_a_second),
+        )
         for number, client in enumerate(self.clients):
             client.say(json.dumps({"type": "subscribe", "id": "a", **self._wish(number)}).encode())
-        await asyncio.wait_for(self._all_told.wait(), 60)
+        if self.stuck:
+            for client in self.clients:
+                client.transport.pause_reading()
+        elif not self.bytes_a_second:
+            await asyncio.wait_for(self._all_told.wait(), 60)
 
     def _wish(self, number: int) -> dict[str, Any]:
         """A wish may hold lists of which each watcher has its own."""

@@ -38,6 +38,10 @@ class Served:
         self.process.terminate()
         self.process.wait(20)
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
     def processor_s(self) -> float:
         return processor_s(self.process.pid)
 

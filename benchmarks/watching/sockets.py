@@ -1,6 +1,7 @@
 """Websocket clients that cost next to nothing: of each frame only the beginning is looked at."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -12,19 +13,24 @@ _BUFFER = memoryview(bytearray(1 << 20))  # of all clients of a process: each em
 class Client(asyncio.BufferedProtocol):
     """One socket. ``heard(client, peek, size)`` is called with each text frame once all of it has come."""
 
-    def __init__(self, path: str, token: str, heard: Callable[["Client", bytes, int], None]) -> None:
+    def __init__(
+        self, path: str, token: str, heard: Callable[["Client", bytes, int], None], bytes_a_second: int = 0
+    ) -> None:
         self._request = (
             f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
             f"Authorization: Bearer {token}\r\n\r\n"
         ).encode()
         self._heard = heard
+        self._slow = bytes_a_second  # no faster than this; 0 as fast as it comes
         self._head = b""
         self._left = 0  # of the frame at hand
         self._frame: tuple[int, bytes, int] = (0, b"", 0)
         self.frames = 0
         self.code: int | None = None  # how it was closed; 1006 without a word
-        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = self._loop.create_future()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -32,13 +38,17 @@ class Client(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.code = self.code or 1006
+        self.closed.set_result(None)
         if not self.opened.done():
             self.opened.set_exception(error or ConnectionError("closed"))
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _BUFFER
+        return _BUFFER[: self._slow] if self._slow else _BUFFER
 
     def buffer_updated(self, count: int) -> None:
+        if self._slow:
+            self.transport.pause_reading()
+            self._loop.call_later(count / self._slow, self._go_on)
         at = self._greeted(count) if not self.opened.done() else 0
         while at < count:
             if self._left:
@@ -51,6 +61,10 @@ class Client(asyncio.BufferedProtocol):
 
     def say(self, payload: bytes) -> None:
         self.transport.write(masked(payload))
+
+    def _go_on(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _greeted(self, count: int) -> int:
         """Where the frames begin."""
@@ -103,18 +117,33 @@ def masked(payload: bytes) -> bytes:
     return bytes((TEXT, 0x80 | 126)) + len(payload).to_bytes(2, "big") + bytes(4) + payload
 
 
-async def connect(port: int, make: Callable[[], Client], at_once: int, count: int, patience_s: float) -> list[Client]:
-    """Open so many, ``at_once`` at a time; raises where one is not taken."""
-    loop = asyncio.get_running_loop()
+async def connect(
+    port: int, make: Callable[[], Client], at_once: int, count: int, patience_s: float, narrow: bool = False
+) -> list[Client]:
+    """Open so many, ``at_once`` at a time; raises where one is not taken. ``narrow``: little can be on its way."""
     gate = asyncio.Semaphore(at_once)
 
     async def one() -> Client:
         async with gate:
-            _, client = await loop.create_connection(make, "127.0.0.1", port)
-            await asyncio.wait_for(client.opened, patience_s)
-            return client
+            return await open_one(port, make, patience_s, narrow)
 
     return list(await asyncio.gather(*(one() for _ in range(count))))
+
+
+async def open_one(port: int, make: Callable[[], Client], patience_s: float, narrow: bool = False) -> Client:
+    loop = asyncio.get_running_loop()
+    raw = socket.socket()
+    if narrow:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    try:
+        await loop.sock_connect(raw, ("127.0.0.1", port))
+        _, client = await loop.create_connection(make, sock=raw)
+    except OSError:
+        raw.close()
+        raise
+    await asyncio.wait_for(client.opened, patience_s)
+    return client
 
 
 def many_files() -> None:
