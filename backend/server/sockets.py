@@ -29,6 +29,8 @@ FLOOD_BYTES = 1024 * 1024
 """The same, of pongs: a peer that sends pings and reads nothing is cut off."""
 LINGER_SECONDS = 2.0
 """Between our close frame and the cut: to close at once would reset the connection under the close frame."""
+FAREWELL_SECONDS = 20.0
+"""The same for a peer that is behind, as long as it takes something: why it is sent away comes behind all the rest."""
 PING_SECONDS = 20.0
 """Between two pings; and for the answer to each."""
 RETRY_MS = (1000, 5000)
@@ -73,7 +75,7 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.conn.send_close(code, reason)
-        self._leave()
+        self._leave(FAREWELL_SECONDS)
 
     def ended(self) -> int:
         """The close code, whoever closed; 1006 without one, 403 where it was never opened."""
@@ -207,25 +209,36 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
         try:
             await super().run_asgi()
         finally:
-            self.loop.call_later(LINGER_SECONDS + 1, self.transport.abort)
+            if not self.leaving:
+                self.loop.call_later(LINGER_SECONDS + 1, self.transport.abort)
 
     def _reject(self, status: HTTPStatus, text: str) -> None:
         self.handshake_complete = self.close_sent = True
         self.conn.send_response(self.conn.reject(status, text))
         self._leave()
 
-    def _leave(self) -> None:
-        """Write what the connection has to say last, drop what still arrives, and cut it off after a while."""
+    def _leave(self, patience_s: float = 0.0) -> None:
+        """Write what the connection has to say last, drop what still arrives, and cut it off after a while; within
+        ``patience_s`` not while the peer takes what is on its way."""
         self.leaving = self.close_sent = True
         self._hold(0)
         self.stop_keepalive()
-        if self.transport.is_closing():
-            return
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        if not self.transport.is_closing():
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.transport.resume_reading()
+        self._linger(self.loop.time() + patience_s)
+
+    def _linger(self, until: float) -> None:
+        behind = self.transport.get_write_buffer_size()
+        self.close_timer = self.loop.call_later(LINGER_SECONDS, self._cut_off, behind, until)
+
+    def _cut_off(self, behind: int, until: float) -> None:
+        if self.transport.get_write_buffer_size() < behind and self.loop.time() < until:
+            self._linger(until)
+        else:
+            self.transport.abort()
 
 
 def _is_utf8(frames: list[bytes]) -> bool:

@@ -28,6 +28,8 @@ async def app(scope, receive, send) -> None:
             await flood(scope, receive, send)
         case "websocket", "/farewell":
             await farewell(scope, receive, send)
+        case "websocket", "/late":
+            await farewell(scope, receive, send, behind=True)
         case "websocket", _:
             await echo(scope, receive, send)
 
@@ -83,11 +85,13 @@ async def flood(scope, receive, send) -> None:
         print("flood over", flush=True)
 
 
-async def farewell(scope, receive, send) -> None:
-    """One frame and a close, neither of which is waited for."""
+async def farewell(scope, receive, send, behind: bool = False) -> None:
+    """One frame and a close, neither of which is waited for; ``behind``: as many frames as the peer lets be written."""
     await receive()
     await send({"type": "websocket.accept"})
     assert scope["extensions"]["codriver.write"](FRAME)
+    while behind and scope["extensions"]["codriver.write"](FRAME):
+        await asyncio.sleep(0)
     scope["extensions"]["codriver.close"](4408, "too slow")
     print(f"heard {(await receive())['code']}", flush=True)
 

@@ -1,6 +1,7 @@
 """Websockets whose peer stalls, floods or speaks nonsense."""
 
 import contextlib
+import time
 
 import msgspec
 import pytest
@@ -40,6 +41,19 @@ def test_an_application_writes_and_closes_without_waiting(serving: Serving) -> N
         assert len(one.recv(timeout=10)) == 32 * 1024
         assert closed(one) == 4408
     serving.says("heard 4408")
+
+
+def test_a_peer_that_reads_slowly_is_told_why_it_is_sent_away(serving: Serving) -> None:
+    """The close frame is behind all that was written before."""
+    with serving.connect(receive_buffer=4096) as one:
+        one.sendall(HANDSHAKE % (b"/late", b""))
+        serving.says("heard 4408")
+        data, began = b"", time.monotonic()
+        while chunk := one.recv(4096):
+            data = (data + chunk)[-32:]
+            time.sleep(0.04)
+    assert data.endswith(b"\x88\x0a" + (4408).to_bytes(2, "big") + b"too slow")
+    assert time.monotonic() - began > 1.0, "it did read slowly: longer than who reads nothing is waited for"
 
 
 def test_a_peer_that_vanished_is_noticed(serving: Serving) -> None:
