@@ -11,8 +11,8 @@ from backend.domain.drivers import Code, CodeKind, Driver, Vehicle
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
 from backend.service.desk import Desk
-from backend.service.locating import fresh_location
-from backend.store import codes, fleet, orders, people, routes
+from backend.service.locating import fresh_location, touch
+from backend.store import codes, fleet, people
 from backend.store.database import Connection
 
 T = TypeVar("T", Driver, Vehicle, Location)
@@ -60,7 +60,7 @@ async def declare(desk: Desk, caller: Office, document: Declared) -> Counts:
         vehicles = _declare_vehicles(conn, desk, account_id, document.vehicles)
         drivers = _declare_drivers(conn, desk, account_id, document.drivers)
         locations, changed = _declare_locations(conn, desk, caller, document.locations)
-        told = routes.touch(conn, account_id, orders.routes_to(conn, account_id, changed))
+        told = touch(conn, caller.account, desk.clock.now_ms(), changed)
         return Counts(skills, features, vehicles, drivers, locations), told
 
     counts, told = await desk.journal.transact(change)
@@ -159,8 +159,7 @@ async def change_location(desk: Desk, caller: Office, location_id: str, given: F
         found = _found(fleet.location(conn, caller.account.id, location_id), "location")
         changed = _placed(msgspec.structs.replace(found, **given), given)
         fleet.save_location(conn, caller.account.id, changed)
-        sent = orders.routes_to(conn, caller.account.id, [location_id])
-        return changed, routes.touch(conn, caller.account.id, sent)
+        return changed, touch(conn, caller.account, desk.clock.now_ms(), [location_id])
 
     changed, told = await desk.journal.transact(change)
     _tell(desk, caller.account.id, told)

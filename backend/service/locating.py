@@ -5,13 +5,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from backend.domain.accounts import Office
+from backend.domain.accounts import Account, Office
 from backend.domain.drafts import LocationDraft, Operation, OrderDraft, amend_location, geocoded, new_location
 from backend.domain.errors import Refusal
 from backend.domain.orders import Location
+from backend.domain.times import local_date
 from backend.service.desk import Desk
 from backend.store import orders as store
+from backend.store import routes
 from backend.store.database import Connection
+
+DAY_MS = 86_400_000
 
 
 class Places:
@@ -136,6 +140,18 @@ class Places:
             and not (given.location_no and place.location_no)
         ]
         return min(fitting, key=lambda place: (not place.valid, place != current), default=None)
+
+
+def touch(
+    conn: Connection, account: Account, now_ms: int, location_ids: Iterable[str], also: Iterable[str] = ()
+) -> list[tuple[str, str]]:
+    """Gives the routes that were sent to these places, which are different now, a higher version, and those named
+    by their ids; answers the date and the driver of each.
+
+    Days that are over are left alone: a shop of many years is on thousands of routes that nobody drives any more.
+    """
+    since = local_date(now_ms - DAY_MS, account.settings.time_zone)
+    return routes.touch(conn, account.id, store.routes_to(conn, account.id, location_ids, since) | set(also))
 
 
 def fresh_location(desk: Desk, office: Office) -> Location:

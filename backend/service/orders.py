@@ -28,7 +28,7 @@ from backend.domain.geocoding import Lookup
 from backend.domain.orders import BEGUN, Location, Order
 from backend.service import settle
 from backend.service.desk import Desk
-from backend.service.locating import Places, fresh_location
+from backend.service.locating import Places, fresh_location, touch
 from backend.store import codes, fleet, jobs, routes
 from backend.store import orders as store
 from backend.store.database import Connection
@@ -239,8 +239,8 @@ class _Ledger:
             )
             self.changed_routes = [(route.date, route.driver_id) for route in left]
             settle.refold(self._conn, self._office.account, self._left, self._left_routes)
-        told = self._told_routes | store.routes_to(self._conn, account_id, self._places.changed)
-        self.changed_routes += routes.touch(self._conn, account_id, told)
+        account, now_ms = self._office.account, self._desk.clock.now_ms()
+        self.changed_routes += touch(self._conn, account, now_ms, self._places.changed, self._told_routes)
 
     @property
     def _settings(self) -> Settings:

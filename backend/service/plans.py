@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from backend.planning.worker import Job
 
 LONGEST_DAYS = 35
+_TRIES = 3  # to begin with orders that nobody changes meanwhile, until all others have to wait
 _STOP_S = 12.0  # the planner ends a job that was asked to stop within ten seconds, by force if need be
 DRIVER_CHANGED = ("DRIVER_CHANGED", "The driver it was planned for has been changed in the meantime.")
 NOT_CHOSEN = ("NOT_CHOSEN", "It was not among the orders to be planned.")
@@ -44,19 +46,39 @@ class Sent(msgspec.Struct, frozen=True):
 
 async def start(desk: Desk, office: Office, request: PlanRequest) -> int:
     """Begins to plan and answers the job's id. Refuses as :class:`CannotPlan` what cannot be planned."""
-    draft = await desk.journal.transact(lambda conn: selection.prepare(conn, desk, office, request))
+    draft, job_id = await _begun(desk, office.account, request)
 
     async def done(job: "Job") -> None:
-        await _done(desk, office.account, draft, job)
+        await _done(desk, office.account, draft, job_id, job)
 
     try:
         job = desk.planner.submit(draft.problem, done)
     except RuntimeError as error:
         text = "The server is stopping."
-        await desk.journal.transact(lambda conn: jobs.end(conn, draft.job_id, "E", 0, text))
+        await desk.journal.transact(lambda conn: jobs.end(conn, job_id, "E", 0, text))
         raise CannotPlan("ERR_OPT_COULD_NOT_START", text) from error
-    leases.own(desk)[draft.job_id] = leases.Live(job)
-    return draft.job_id
+    leases.own(desk)[job_id] = leases.Live(job)
+    return job_id
+
+
+async def _begun(desk: Desk, account: Account, request: PlanRequest) -> tuple[Draft, int]:
+    """The problem, and the job in the table. Who changes something, of whatever company, waits for neither reading nor
+    building, but only for the last look whether the orders are still what they were."""
+    now_ms = desk.clock.now_ms()
+    for _ in range(_TRIES):
+        ground = await desk.database.read(lambda conn: selection.survey(conn, account, request))
+        draft = await asyncio.to_thread(selection.draft, account, request, ground)
+        job_id = await desk.journal.transact(partial(selection.put_down, account, request, draft, now_ms))
+        if job_id is not None:
+            return draft, job_id
+
+    def at_once(conn: Connection) -> tuple[Draft, int | None]:
+        draft = selection.draft(account, request, selection.survey(conn, account, request))
+        return draft, selection.put_down(account, request, draft, now_ms, conn)
+
+    draft, job_id = await desk.journal.transact(at_once)
+    assert job_id is not None, "what is read and looked at in one transaction is the same"
+    return draft, job_id
 
 
 async def status(desk: Desk, office: Office, job_id: int) -> Progress:
@@ -134,25 +156,27 @@ def _sent(record: Record) -> Record:
     return msgspec.structs.replace(record, active_route_id=record.planned_route_id, tracking=tracking)
 
 
-async def _done(desk: Desk, account: Account, draft: Draft, job: "Job") -> None:
+async def _done(desk: Desk, account: Account, draft: Draft, job_id: int, job: "Job") -> None:
     """The planner has ended a job: saves what it found, and whatever happens lets the job end."""
     try:
-        saved = await desk.journal.transact(lambda conn: _save(conn, desk, account, draft, job))
+        saved = await desk.journal.transact(lambda conn: _save(conn, desk, account, draft, job_id, job))
     except Exception:
         text = "The plan could not be saved."
-        await desk.journal.transact(lambda conn: jobs.end(conn, draft.job_id, "E", job.percent, text))
+        await desk.journal.transact(lambda conn: jobs.end(conn, job_id, "E", job.percent, text))
         raise
     finally:
-        live = leases.own(desk).pop(draft.job_id, None)
+        live = leases.own(desk).pop(job_id, None)
         if live is not None:
             live.ended.set()
     for date in {date for date, _ in saved}:
         desk.hub.tell_routes(account.id, date, [driver_id for day, driver_id in saved if day == date])
 
 
-def _save(conn: Connection, desk: Desk, account: Account, draft: Draft, job: "Job") -> list[tuple[str, str]]:
+def _save(
+    conn: Connection, desk: Desk, account: Account, draft: Draft, job_id: int, job: "Job"
+) -> list[tuple[str, str]]:
     """Saves a plan as far as it still holds; the dates and drivers whose planned route is another one now."""
-    if not jobs.end(conn, draft.job_id, job.status, job.percent, job.reason) or job.plan is None:
+    if not jobs.end(conn, job_id, job.status, job.percent, job.reason) or job.plan is None:
         return []
     first, last = draft.days.dates[0], draft.days.dates[-1]
     every = {record.order.id: record for record in orders.on_dates(conn, account.id, first, last)}

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from backend.domain.accounts import Account, Office
+from backend.domain.accounts import Account
 from backend.domain.drivers import Driver, DriverDay, Vehicle, loaded, on_date
-from backend.domain.orders import BEGUN, Status
+from backend.domain.orders import BEGUN, Location, Order, Status
 from backend.domain.plans import CannotPlan, PlanRequest, Scope
 from backend.domain.routes import Stop
 from backend.planning import problem
 from backend.service import workload
-from backend.service.desk import Desk
 from backend.service.workload import Calendar, Shift
 from backend.store import fleet, jobs, orders, routes
 from backend.store.database import Connection
@@ -25,20 +24,32 @@ MOST_DRIVERS = 10_000
 
 
 @dataclass(frozen=True)
+class Ground:
+    """All that a plan is made from, as it stood at one moment."""
+
+    days: Calendar
+    chosen: Sequence[tuple[Order, Location]]
+    others: Sequence[Order]  # of the same dates, neither chosen nor begun
+    drivers: Sequence[Driver]
+    vehicles: Sequence[Vehicle]
+    shifts: Sequence[Shift]
+    stamp: int
+
+
+@dataclass(frozen=True)
 class Draft:
     """What a job is started with; ``left_out`` are orders that cannot be planned, each with a code and a sentence."""
 
-    job_id: int
     days: Calendar
     shifts: tuple[Shift, ...]
     left_out: Mapping[str, tuple[str, str]]
     problem: problem.Problem
     scope: Scope
+    stamp: int  # of what was said of the orders and their places
 
 
-def prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) -> Draft:
-    """A new job in the table, with its problem. Refuses as :class:`CannotPlan` what cannot be planned."""
-    account = office.account
+def survey(conn: Connection, account: Account, request: PlanRequest) -> Ground:
+    """What there is to plan. Refuses as :class:`CannotPlan` what cannot be planned."""
     days = workload.calendar(account.settings, request.first, request.last)
     records = orders.on_dates(conn, account.id, request.first, request.last)
     drivers = _drivers(conn, account, request)
@@ -62,10 +73,30 @@ def prepare(conn: Connection, desk: Desk, office: Office, request: PlanRequest) 
     pairs = [(record.order, places[record.order.location_id]) for record in chosen]
     planned_now = {record.order.id for record in chosen}
     others = [each.order for each in records if each.order.id not in planned_now and each.status not in BEGUN]
-    stated, left_out = workload.build(account.settings, request, days, pairs, shifts, list(vehicles.values()), others)
-    scope = Scope(tuple(record.order.id for record in chosen), tuple(driver.id for driver in drivers))
-    job_id = jobs.add(conn, account.id, request.first, request.last, scope, desk.clock.now_ms())
-    return Draft(job_id, days, tuple(shifts), left_out, stated, scope)
+    stamp = _stamp(conn, account, request, planned_now)
+    return Ground(days, pairs, others, drivers, list(vehicles.values()), shifts, stamp)
+
+
+def draft(account: Account, request: PlanRequest, ground: Ground) -> Draft:
+    """The problem for the planner; takes its time, and touches nothing."""
+    stated, left_out = workload.build(
+        account.settings, request, ground.days, ground.chosen, ground.shifts, ground.vehicles, ground.others
+    )
+    scope = Scope(tuple(order.id for order, _ in ground.chosen), tuple(driver.id for driver in ground.drivers))
+    return Draft(ground.days, tuple(ground.shifts), left_out, stated, scope, ground.stamp)
+
+
+def put_down(account: Account, request: PlanRequest, begun: Draft, now_ms: int, conn: Connection) -> int | None:
+    """A new job in the table, from when on nobody may change its orders; None where somebody has in the meantime.
+
+    What became of drivers, vehicles and routes is looked at when the plan is there (:func:`overtaken`). Refuses as
+    :class:`CannotPlan` where a planning runs already.
+    """
+    wanted = set(begun.scope.order_ids)
+    _refuse_where_running(conn, account, request, wanted if request.orders else None)
+    if _stamp(conn, account, request, wanted) != begun.stamp:
+        return None
+    return jobs.add(conn, account.id, request.first, request.last, begun.scope, now_ms)
 
 
 def overtaken(conn: Connection, account: Account, draft: Draft) -> set[str]:
@@ -122,16 +153,7 @@ def _chosen(
 ) -> list[Record]:
     """The orders to plan; refuses what is named and cannot be planned, and a planning that runs already."""
     named = _named(request, records)
-    running = [
-        job for job in jobs.running(conn, account.id) if job.date <= request.last and job.last_date >= request.first
-    ]
-    for job in running:
-        if named is not None and named & set(job.scope.order_ids):
-            text = "Optimization is already running for one or more of these orders."
-            raise CannotPlan("ERR_OPT_RUNNING_FOR_ORDER", text, planning_id=job.id)
-    if running:
-        text = "Planning is already running for this date."
-        raise CannotPlan("ERR_OPT_RUNNING_FOR_DATE", text, planning_id=running[0].id)
+    _refuse_where_running(conn, account, request, named)
     if named is not None:
         places = orders.locations_by_ids(conn, {r.order.location_id for r in records if r.order.id in named})
         invalid = [r for r in records if r.order.id in named and not places[r.order.location_id].valid]
@@ -154,6 +176,25 @@ def _chosen(
         if wanted:
             chosen.append(record)
     return chosen
+
+
+def _refuse_where_running(conn: Connection, account: Account, request: PlanRequest, named: set[str] | None) -> None:
+    running = [
+        job for job in jobs.running(conn, account.id) if job.date <= request.last and job.last_date >= request.first
+    ]
+    for job in running:
+        if named is not None and named & set(job.scope.order_ids):
+            text = "Optimization is already running for one or more of these orders."
+            raise CannotPlan("ERR_OPT_RUNNING_FOR_ORDER", text, planning_id=job.id)
+    if running:
+        text = "Planning is already running for this date."
+        raise CannotPlan("ERR_OPT_RUNNING_FOR_DATE", text, planning_id=running[0].id)
+
+
+def _stamp(conn: Connection, account: Account, request: PlanRequest, order_ids: set[str]) -> int:
+    """The same as long as the shipper says the same of these orders and their places; good in this process alone."""
+    said = orders.said(conn, account.id, request.first, request.last)
+    return hash(tuple(row for row in said if row[0] in order_ids))
 
 
 def _named(request: PlanRequest, records: Sequence[Record]) -> set[str] | None:

@@ -162,8 +162,9 @@ class _Known:
         self.rows: list[facts.Row] = []
 
     def settle(self, action: Action, now_ms: int) -> Outcome:
+        route_of_day = self._route_of_day(action)  # what the database says of itself is no fault of the action
         try:
-            return self._settle(action, now_ms)
+            return self._settle(action, route_of_day, now_ms)
         except Refusal as refusal:
             return Outcome(action.id, success=False, code=refusal.code, message=refusal.text)
         except Exception:
@@ -172,14 +173,14 @@ class _Known:
                 action.id, success=False, code="ERR_INTERNAL", message="The server could not store this action."
             )
 
-    def _settle(self, action: Action, now_ms: int) -> Outcome:
+    def _settle(self, action: Action, route_of_day: str | None, now_ms: int) -> Outcome:
         content = digest(action)
         if earlier := self._seen.get(action.id):
             if earlier.digest != content:
                 raise Refusal("ERR_ACTION_ID_REUSED", "Another action with this id was received before.", "id")
             return Outcome(action.id, success=True, duplicate=True, status=earlier.status)
         order = self._order(action)
-        route_id = order.route_id if order else self._route_of_day(action)
+        route_id = order.route_id if order else route_of_day
         so_far = SoFar(self._device.driver_id, order.id if order else None, route_id)
         fact = decide(so_far, action, now_ms)
         self._own_attachments(action)

@@ -71,6 +71,19 @@ def on_dates(conn: Connection, account_id: str, first: str, last: str, customer:
     return [_record(row) for row in conn.execute(statement.order_by(orders.c.date, orders.c.id)).mappings()]
 
 
+def said(conn: Connection, account_id: str, first: str, last: str) -> list[tuple[Any, ...]]:
+    """What the shipper says of the orders of these dates and of where their places are, in the order of the orders'
+    ids, which come first. Undecoded, for whoever asks no more than whether it is still the same.
+    """
+    place = (locations.c.id, locations.c.latitude, locations.c.longitude, locations.c.valid, locations.c.check_in_min)
+    statement = (
+        select(orders.c.id, orders.c.document, *place)
+        .join(locations, locations.c.id == orders.c.location_id)
+        .where(orders.c.account_id == account_id, orders.c.date >= first, orders.c.date <= last)
+    )
+    return sorted(map(tuple, conn.execute(statement)))
+
+
 def search(
     conn: Connection, account_id: str, customer: str | None, date: str | None, words: str, after: str, limit: int
 ) -> list[Record]:
@@ -99,9 +112,9 @@ def on_routes(conn: Connection, account_id: str, route_ids: Iterable[str]) -> li
     return [_record(row) for row in conn.execute(statement).mappings()]
 
 
-def routes_to(conn: Connection, account_id: str, location_ids: Iterable[str]) -> set[str]:
-    """The routes that were sent on which orders for these places are."""
-    sent = (orders.c.account_id == account_id) & orders.c.active_route_id.is_not(None)
+def routes_to(conn: Connection, account_id: str, location_ids: Iterable[str], since: str) -> set[str]:
+    """The routes that were sent on which orders for these places are, of orders from a date on."""
+    sent = (orders.c.account_id == account_id) & orders.c.active_route_id.is_not(None) & (orders.c.date >= since)
     found: set[str] = set()
     for some in _batches(location_ids):
         rows = conn.execute(select(orders.c.active_route_id).where(sent, orders.c.location_id.in_(some)).distinct())

@@ -1,5 +1,6 @@
 """What the office changes of an order after its route was sent reaches the phone."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ from tests.api.days import DAY, route_of, sent_day
 from tests.api.test_driver_socket import hear, line
 from tests.serving import Company, Phone
 
+TODAY = datetime.now(UTC).date().isoformat()
 
-def stop_of(phone: Phone, order_id: str) -> dict[str, Any]:
-    route = route_of(phone)
+
+def stop_of(phone: Phone, order_id: str, date: str = DAY) -> dict[str, Any]:
+    route = route_of(phone, date)
     assert route is not None
     (stop,) = [each for each in route["stops"] if each["orderId"] == order_id]
     return stop
@@ -34,7 +37,7 @@ async def test_a_phone_is_told_what_became_different_and_nothing_where_nothing_d
 
 @pytest.mark.parametrize("way", ["the order", "the location by number", "the office", "the fleet"])
 def test_a_place_that_is_corrected_is_where_the_phone_goes(company: Company, phone: Phone, way: str) -> None:
-    sent = sent_day(company, phone)
+    sent = sent_day(company, phone, date=TODAY)
     order_id = sent["stops"][0]["orderId"]
     (read,) = company.v1("get_orders", {"orders": [{"id": order_id}]})["orders"]
     number, there = read["data"]["location"]["locationNo"], {"latitude": 45.9, "longitude": 16.1}
@@ -53,10 +56,19 @@ def test_a_place_that_is_corrected_is_where_the_phone_goes(company: Company, pho
         case "the fleet":
             document = {"locations": [{"locationNo": number, **there}]}
             assert company.client.put("/api/fleet", json=document).status_code == 200
-    stop = stop_of(phone, order_id)
+    stop = stop_of(phone, order_id, TODAY)
     assert (stop["latitude"], stop["longitude"]) == (45.9, 16.1)
-    route = route_of(phone)
+    route = route_of(phone, TODAY)
     assert route is not None and route["version"] == sent["version"] + 1
-    (shown,) = company.v1("get_routes", date=DAY)["routes"]
+    (shown,) = company.v1("get_routes", date=TODAY)["routes"]
     (office,) = [each for each in shown["stops"] if each["id"] == order_id]
     assert (office["latitude"], office["longitude"]) == (45.9, 16.1)
+
+
+def test_a_place_that_is_corrected_does_not_touch_the_routes_of_days_long_over(company: Company, phone: Phone) -> None:
+    """A shop of many years is on thousands of them, and nobody drives one any more."""
+    sent = sent_day(company, phone)
+    (place_id, *_) = [each["id"] for each in company.client.get("/api/locations").json()["items"]]
+    assert company.client.patch(f"/api/locations/{place_id}", json={"latitude": 45.9, "longitude": 16.1}).is_success
+    route = route_of(phone)
+    assert route is not None and route["version"] == sent["version"]

@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from backend.domain.accounts import Account, Office, Role
 from backend.domain.drafts import DriverName, LocationDraft, OrderDraft, OrderName
@@ -15,7 +17,7 @@ from backend.domain.errors import Refusal
 from backend.domain.orders import Status
 from backend.domain.plans import CannotPlan, PlanRequest
 from backend.planning.problem import Dropped, Plan, Problem, Route, Visit
-from backend.service import completions, days, leases, listing, orders, plans, removal, selection, shifts
+from backend.service import completions, days, leases, listing, orders, plans, removal, selection, shifts, workload
 from backend.service.completions import Asked
 from backend.service.desk import Clock
 from backend.store import fleet, jobs
@@ -386,3 +388,60 @@ async def test_two_plannings_of_different_days_run_side_by_side(company) -> None
     assert second > first
     with pytest.raises(CannotPlan, match="ERR_OPT_RUNNING_FOR_DATE"):
         await plans.start(desk, office, PlanRequest("2026-03-01", "2026-03-05"))
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+async def test_nobody_waits_while_a_problem_is_built(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is the turn taken to change something, nor a transaction open, which would hold back cleaning."""
+    desk, office, _ = company
+    await give(desk, office)
+    genuine, seen = workload.build, []
+    held = text(
+        "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())),"
+        " (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid()"
+        " AND xact_start IS NOT NULL AND application_name LIKE 'codriver %')"
+    )
+
+    def build(*given: Any) -> Any:
+        seen.append(tuple(desk.database.read_now(lambda conn: conn.execute(held).one())))
+        return genuine(*given)
+
+    monkeypatch.setattr(workload, "build", build)
+    await plans.start(desk, office, PlanRequest(DAY, DAY))
+    assert seen == [(0, 0)]
+
+
+@pytest.mark.parametrize("times", [1, 3, 9])
+async def test_what_is_changed_while_a_problem_is_built_is_in_the_problem(
+    company: Any, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """It is built anew, and at last while nobody can change anything."""
+    desk, office, _ = company
+    (order_id, *_) = await give(desk, office)
+    genuine, built = selection.draft, []
+
+    def draft(*given: Any) -> Any:
+        built.append(threading.current_thread().name)
+        if len(built) <= min(times, 3):
+            change = OrderDraft(id=order_id, duration_min=len(built) * 10)
+            asyncio.run_coroutine_threadsafe(orders.save(desk, office, [change]), loop).result(10)
+        return genuine(*given)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(selection, "draft", draft)
+    await plans.start(desk, office, PlanRequest(DAY, DAY))
+    problem = desk.planner.given[-1][0]
+    (stop,) = [each for each in problem.stops if each.key == order_id]
+    assert stop.service_s == min(times, 3) * 600
+    assert len(built) == min(times, 3) + 1 and built[-1].startswith("journal") == (times >= 3)
+
+
+async def test_of_two_plannings_that_begin_at_once_one_does(company: Any) -> None:
+    desk, office, _ = company
+    await give(desk, office)
+    told = await asyncio.gather(
+        *(plans.start(desk, office, PlanRequest(DAY, DAY)) for _ in range(4)), return_exceptions=True
+    )
+    refused = [each.code for each in told if isinstance(each, CannotPlan)]
+    assert refused == ["ERR_OPT_RUNNING_FOR_DATE"] * 3 and len(desk.planner.given) == 1
