@@ -51,9 +51,11 @@ soak: install system ## a simulated week on one server; its memory and open file
 load: install .make/load ## two minutes of the steady mix against a server of its own; SHAPE=storm, OPTIONS=… for others
 	@$(BIN)/python -m loadtests.run --locust .venv-load/bin/locust --shape $(or $(SHAPE),steady) $(OPTIONS)
 
-lock: .make/venv ## requirements.lock anew, from pyproject.toml and the newest releases
+lock: .make/venv ## the lock files anew, from pyproject.toml and the newest releases
 	@$(BIN)/uv pip compile pyproject.toml --group dev --extra scale --extra report --extra telemetry --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra scale --extra telemetry --constraint requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --output-file deploy/requirements.lock
 	@$(BIN)/uv pip compile --group load --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade --quiet --output-file loadtests/requirements.lock
 
