@@ -42,8 +42,8 @@ format: .make/venv ## mend what the linter can mend by itself
 bench: install ## the benchmarks: ratios measured in one run
 	@for program in $(wildcard benchmarks/[a-z]*.py); do echo "$$program"; $(BIN)/python "$$program"; done
 
-torture: install system ## 200 kills of a server while fleets drive, a store that ends or fails at every step, and nothing acknowledged lost; KILLS=20 for fewer
-	@$(BIN)/python -m pytest tests/whole_day/test_torture.py tests/store/test_faults.py --kills $(or $(KILLS),200) -s
+torture: install system ## 200 kills of a server while fleets drive, a store that fails at every step, and nothing acknowledged lost; KILLS=20 for fewer, DATABASE=postgresql for two processes
+	@$(BIN)/python -m pytest tests/whole_day/test_torture.py tests/store/test_faults.py --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite) -s
 
 soak: install system ## a simulated week on one server; its memory and open files and the simulator's come back to where they were; DAYS=3
 	@$(BIN)/python -m pytest tests/whole_day/test_soak.py --days $(or $(DAYS),7) -s

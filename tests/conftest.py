@@ -32,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills", type=int, default=3, help="how often the server is killed in tests/whole_day/test_torture"
     )
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="what tests/whole_day/test_torture tortures: one process, or two with Redis",
+    )
     parser.addoption("--days", type=int, default=2, help="how many days tests/whole_day/test_soak.py drives")
 
 

@@ -60,6 +60,16 @@ class Server:
         return f"ws://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
+        process = self.launch()
+        lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True).start()
+        line = lines.get(timeout=START_S)
+        assert line.startswith("Codriver serves on http://"), f"the server did not start: {line!r}\n{self.tail()}"
+        self.port = int(line.rsplit(":", 1)[1])
+        return self
+
+    def launch(self) -> "subprocess.Popen[str]":
+        """Begin to start, without waiting until it serves."""
         command = [sys.executable, "-m", self.program, "serve", "--port", str(self.port), "--data", str(self.data)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -71,12 +81,7 @@ class Server:
                 cwd=ROOT,
                 env={**os.environ, **self.environment},
             )
-        lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=_forward, args=(self.process.stdout, lines), daemon=True).start()
-        line = lines.get(timeout=START_S)
-        assert line.startswith("Codriver serves on http://"), f"the server did not start: {line!r}\n{self.tail()}"
-        self.port = int(line.rsplit(":", 1)[1])
-        return self
+        return self.process
 
     def kill(self) -> None:
         """Like a power cut: nothing is finished."""
