@@ -21,7 +21,7 @@ Unknowable = Annotated[float, Meta(ge=-1e9, le=1e9)]
 Doubt = Literal["null_island", "jump"]
 
 
-class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+class Position(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One fix. ``timestamp`` Unix seconds, degrees, metres, metres per second, ``battery`` 0 to 1.
 
     Known by driver and timestamp to the millisecond; ``id`` is the phone's own name for it.
@@ -162,13 +162,13 @@ def squeeze(fixes: Sequence[Position]) -> bytes:
     return SQUEEZED + squeezing.squeeze(_columns_of(fixes))
 
 
-def unpack(body: bytes) -> list[Position]:
-    """The fixes of ``pack`` or ``squeeze``, in the order they were given: times to the millisecond, all else to the
-    last bit.
+def unpack(body: bytes, last: int = 0) -> list[Position]:
+    """The fixes of ``pack`` or ``squeeze``, in the order they were given, or the ``last`` few of them: times to the
+    millisecond, all else to the last bit.
 
     ValueError where the format is not known.
     """
-    timestamps, *others = _columns(body)
+    timestamps, *others = (column[-last:] for column in _columns(body))  # from 0 on are all
     return list(map(Position, [round(timestamp * 1000) / 1000 for timestamp in timestamps], *others))
 
 

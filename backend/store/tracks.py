@@ -6,7 +6,6 @@ inside its ``first_ms`` and ``last_ms``. Chunks of one driver may overlap, as la
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ class Stored(NamedTuple):
 
 _INSERT_IDS = insert(position_ids)
 
+CHUNKS_AT_ONCE = 50  # read in one statement: two days of what is merged, or some minutes of what is not
 _SHELVES: dict[str, Any] = {"sqlite": sqlite_chunks, "postgresql": postgresql_chunks}
 
 
@@ -201,24 +201,28 @@ def _stored_times(conn: Connection, driver_id: str, given: list[Position]) -> se
             met.append(span)
     stored: set[int] = set()
     for some in parts(met):
-        for body in shelf.bodies(conn, driver_id, some):
+        for _, body in shelf.bodies(conn, driver_id, some):
             stored.update(positions.unpack_times_ms(body))
     return stored
 
 
 def _merged(conn: Connection, driver_id: str, from_ms: int, to_ms: int) -> Iterator[Position]:
-    """Fixes of overlapping chunks in one order: what lies before the next chunk's beginning can go out."""
+    """Fixes of chunks that may overlap in one order: what lies before the next chunk's beginning can go out."""
     # By millisecond, then by chunk: of two fixes at one moment the first stored comes first.
     waiting: list[tuple[int, int, Position]] = []
-    gone_ms = -1
     shelf = _shelf(conn)
-    for span in [*shelf.spans(conn, driver_id, from_ms, to_ms), None]:
-        while waiting and (span is None or waiting[0][0] < span.first_ms):
-            at_ms, _, fix = heappop(waiting)
-            if at_ms != gone_ms:
-                yield fix
-            gone_ms = at_ms
-        for body in shelf.bodies(conn, driver_id, [span]) if span else ():
-            for fix in positions.unpack(body):
-                if from_ms <= fix.at_ms < to_ms:
-                    heappush(waiting, (fix.at_ms, span.id, fix))
+    found = iter(shelf.spans(conn, driver_id, from_ms, to_ms))
+    while some := list(islice(found, CHUNKS_AT_ONCE)):
+        bodies = dict(shelf.bodies(conn, driver_id, some))
+        for span in some:
+            over = bisect_left(waiting, (span.first_ms,))
+            yield from (fix for _, _, fix in waiting[:over])
+            del waiting[:over]
+            timed = ((fix.at_ms, span.id, fix) for fix in positions.unpack(bodies[span.id]))
+            fixes = [each for each in timed if from_ms <= each[0] < to_ms]
+            waiting = _each_moment_once(sorted(waiting + fixes)) if waiting else fixes
+    yield from (fix for _, _, fix in waiting)
+
+
+def _each_moment_once(fixes: list[tuple[int, int, Position]]) -> list[tuple[int, int, Position]]:
+    return [fix for fix, before in zip(fixes, [None, *fixes], strict=False) if before is None or before[0] != fix[0]]

@@ -1,5 +1,6 @@
 import asyncio
 import itertools
+import random
 from dataclasses import dataclass, field
 
 import pytest
@@ -90,6 +91,27 @@ async def test_a_track_is_read_in_pages(journal: Journal, database: Database) ->
         pages += page
         after = page[-1].at_ms
     assert pages == drive(0, 105)
+
+
+async def test_chunks_that_all_overlap_are_read_in_order_and_page_by_page(
+    journal: Journal, database: Database, rng: random.Random
+) -> None:
+    fixes = drive(0, 600)
+    rng.shuffle(fixes)
+    for at in range(0, 600, 5):
+        await journal.append("ana", fixes[at : at + 5])
+    assert stored(database) == drive(0, 600)
+    assert stored(database, limit=333) == drive(0, 333)
+    assert stored(database, after_ms=fix(332).at_ms, limit=100) == drive(333, 100)
+
+
+async def test_the_end_of_a_track_is_that_of_all_its_chunks(journal: Journal, database: Database) -> None:
+    await journal.append("ana", [fix(0), fix(50), fix(100)])
+    for at in (60, 20, 90, 80, 70, 40, 30):
+        await journal.append("ana", [fix(at)])
+    [tail] = database.read_now(lambda conn: tracks._shelf(conn).tails(conn, ["ana"])).values()
+    assert tail.last_ms == fix(100).at_ms
+    assert list(tail.recent) == [fix(at) for at in (50, 60, 70, 80, 90, 100)]
 
 
 async def test_a_range_holds_its_beginning_and_not_its_end(journal: Journal, database: Database) -> None:

@@ -103,15 +103,16 @@ def spans(conn: Connection, driver_id: str, from_ms: int, to_ms: int) -> Sequenc
     ).all()
 
 
-def bodies(conn: Connection, driver_id: str, found: Sequence[Any]) -> Iterable[bytes]:
-    """What is packed in some of the chunks that ``spans`` found of this driver, in no promised order."""
+def bodies(conn: Connection, driver_id: str, found: Sequence[Any]) -> list[tuple[int, bytes]]:
+    """What is packed in some of the chunks that ``spans`` found of this driver, each with its id, in no order."""
     first_ms, last_ms = min(span.first_ms for span in found), max(span.first_ms for span in found)
-    return conn.scalars(
-        select(chunks.c.body)
+    rows = conn.execute(
+        select(chunks.c.id, chunks.c.body)
         .where(chunks.c.driver_id == driver_id, chunks.c.last_ms >= min(span.last_ms for span in found))
         .where(chunks.c.last_ms <= max(span.last_ms for span in found))
         .where(chunks.c.first_ms.between(first_ms, last_ms), chunks.c.id.in_([span.id for span in found]))
     )
+    return [(row.id, row.body) for row in rows]
 
 
 def forget(conn: Connection, driver_id: str, before_ms: int) -> None:

@@ -44,9 +44,10 @@ def spans(conn: Connection, driver_id: str, from_ms: int, to_ms: int) -> Sequenc
     ).all()
 
 
-def bodies(conn: Connection, driver_id: str, found: Sequence[Any]) -> Iterable[bytes]:
-    """What is packed in some of the chunks that ``spans`` found of this driver, in no promised order."""
-    return conn.scalars(select(chunks.c.body).where(chunks.c.id.in_([span.id for span in found])))
+def bodies(conn: Connection, driver_id: str, found: Sequence[Any]) -> list[tuple[int, bytes]]:
+    """What is packed in some of the chunks that ``spans`` found of this driver, each with its id, in no order."""
+    rows = conn.execute(select(chunks.c.id, chunks.c.body).where(chunks.c.id.in_([span.id for span in found])))
+    return [(row.id, row.body) for row in rows]
 
 
 def hold(conn: Connection, driver_ids: Iterable[str]) -> None:
@@ -67,16 +68,21 @@ def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
 
 
 def _tail(conn: Connection, driver_id: str) -> Tail:
+    """Of the newest chunk, and of as many before it as reach into the last few fixes: mostly of none."""
     newest = conn.execute(
         select(chunks.c.last_ms, chunks.c.body)
         .where(chunks.c.driver_id == driver_id)
         .order_by(chunks.c.last_ms.desc())
         .limit(RECENT)
-    ).all()
-    if not newest:
-        return NOTHING
-    fixes = sorted((fix for row in newest for fix in positions.unpack(row.body)[-RECENT:]), key=_time)
-    return Tail(newest[0].last_ms, tuple(fixes[-RECENT:]))
+    )
+    last_ms, fixes = -1, list[positions.Position]()
+    for row in newest:
+        if len(fixes) == RECENT and row.last_ms <= fixes[0].at_ms:
+            break
+        last_ms = max(last_ms, row.last_ms)
+        fixes = sorted([*positions.unpack(row.body, RECENT), *fixes], key=_time)[-RECENT:]
+    newest.close()
+    return Tail(last_ms, tuple(fixes)) if fixes else NOTHING
 
 
 def _time(fix: positions.Position) -> float:

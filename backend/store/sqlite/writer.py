@@ -15,10 +15,10 @@ from backend.store.sqlite.errors import refusal_of
 
 log = logging.getLogger(__name__)
 
-LOG_GROWTH_BYTES = 16 << 20  # written since the last checkpoint; then one is made, busy or not
+LOG_GROWTH_BYTES = 4 << 20  # written since the last checkpoint; then one is made, and all that comes waits for it
 LOG_FILE_BYTES = 64 << 20  # a log file that large is cut once it is empty
-TRANSACTION_BYTES = 16_384  # what a commit is counted as beside its changes
-DRIVERS_KNOWN = 20_000
+CHANGE_BYTES = 8_192  # what a change takes in the log beside its own size: each driver's place in the index is a page
+DRIVERS_KNOWN = 100_000  # of 1.5 KB each
 
 
 class Writer:
@@ -59,7 +59,7 @@ class Writer:
             self._known.update(changed)
             while len(self._known) > DRIVERS_KNOWN:
                 del self._known[next(iter(self._known))]
-        self._grown += sum(entry.size for entry in entries) + TRANSACTION_BYTES
+        self._grown += sum(entry.size for entry in entries) + len(entries) * CHANGE_BYTES
 
     def tend(self, *, idle: bool) -> None:
         if idle or self._grown > LOG_GROWTH_BYTES:
