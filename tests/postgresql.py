@@ -5,6 +5,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -22,9 +23,12 @@ _COMMON = ("listen_addresses=", "max_connections=200", "shared_buffers=32MB", "a
 
 
 class Cluster:
-    """A server that can be stopped, killed and started again; ``settings`` as in postgresql.conf."""
+    """A server that can be stopped, killed and started again; ``settings`` as in postgresql.conf.
 
-    def __init__(self, *settings: str) -> None:
+    With ``leader`` it is a standby of that one, from a copy of what it has now.
+    """
+
+    def __init__(self, *settings: str, leader: "Cluster | None" = None) -> None:
         self._programs = _programs()
         self._user = _unprivileged()
         self.folder = Path(tempfile.mkdtemp(prefix="codriver-pg-"))  # short: a socket's path has 107 characters
@@ -32,8 +36,13 @@ class Cluster:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
         self._settings = (*_COMMON, *settings, f"unix_socket_directories={self.folder}")
         self._names = itertools.count(1)
+        where = f"--pgdata={self.folder / 'data'}"
+        if leader is not None:
+            whose = (f"--host={leader.folder}", f"--username={OWNER}")
+            self._run("pg_basebackup", where, *whose, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+            return
         how = ("--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", f"--username={OWNER}")
-        self._run("initdb", f"--pgdata={self.folder / 'data'}", *how)
+        self._run("initdb", where, *how)
 
     def start(self) -> None:
         options = " ".join(f"-c {setting}" for setting in self._settings)
@@ -43,6 +52,17 @@ class Cluster:
     def stop(self, mode: str = "fast") -> None:
         """``immediate`` is like a crash."""
         self._run("pg_ctl", "stop", "-D", str(self.folder / "data"), "-m", mode, "-w", "-t", "60")
+
+    def kill(self) -> None:
+        """All of its processes at once, like a machine that loses its power."""
+        leader = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        for pid in (leader, *children(leader)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def promote(self) -> None:
+        """From now on it is the one that writes."""
+        self._run("pg_ctl", "promote", "-D", str(self.folder / "data"), "-w", "-t", "60")
 
     def restart(self, mode: str = "immediate") -> None:
         self.stop(mode)
@@ -68,11 +88,17 @@ class Cluster:
         return self._database("pattern")
 
     def drop(self, url: str) -> None:
-        self.execute(f'DROP DATABASE "{_name(url)}" WITH (FORCE)')
+        self.execute(f'DROP DATABASE "{name_of(url)}" WITH (FORCE)')
 
     def execute(self, statement: str, name: str = "postgres") -> None:
         with psycopg.connect(self.url(name), autocommit=True) as connection:
             connection.execute(statement)
+
+    def ask(self, question: str, name: str = "postgres") -> Any:
+        """The first value of the first row."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            row = connection.execute(question).fetchone()
+        return row and row[0]
 
     def _has(self, name: str) -> bool:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -112,7 +138,18 @@ def cluster(*settings: str) -> Iterator[Cluster]:
         made.remove()
 
 
-def _name(url: str) -> str:
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((place / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(place.name))
+    return sorted(found)
+
+
+def name_of(url: str) -> str:
+    """The database's."""
     return url.rpartition("?")[0].rpartition("/")[2]
 
 

@@ -5,9 +5,7 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -23,7 +21,7 @@ from backend.store.postgresql import chunks as postgresql_chunks
 from backend.store.postgresql import engine as engine_module
 from backend.store.postgresql.partitions import WEEK_MS, name_of, week_of
 from backend.store.tables import chunks, position_ids, skills, tails
-from tests.postgresql import Cluster, cluster
+from tests.postgresql import Cluster
 from tests.serving import ROOT
 from tests.store.builders import NOON, drive, fix
 from tests.store.severing import Severing, When
@@ -145,129 +143,8 @@ def _merged(group: compaction.Group, conn: Connection) -> Any:
     return compaction.merged(conn, group)
 
 
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[Cluster]:
-    """A server that the test may kill, which waits for the disk."""
-    yield from cluster()
-
-
-@pytest.mark.timeout(180)
-async def test_a_server_that_crashes_and_comes_back_loses_nothing_acknowledged(
-    own_cluster: Cluster, engine: str, rng: random.Random
-) -> None:
-    """Writers go on through it, their callers wait or are refused by name, and what they send again is stored once."""
-    url = own_cluster.fresh()
-    databases = [Database.open(url) for _ in range(2)]  # as two processes have them, who wait for each other's turns
-    journals = [Journal(database) for database in databases]
-    database = databases[0]
-    done = asyncio.Event()
-    sent: Counter[str] = Counter()
-    codes: list[str] = []
-    refused: Counter[str] = Counter()
-
-    async def insist(work: Callable[..., Any], *given: Any) -> Any:
-        while True:
-            try:
-                return await work(*given)
-            except Refusal as refusal:
-                refused[refusal.code] += 1
-                await asyncio.sleep(0.05)
-
-    async def phone(driver: str, journal: Journal) -> None:
-        while not done.is_set():
-            first = sent[driver]
-            appended = await insist(journal.append, driver, drive(first, 25))
-            assert (appended.accepted, appended.duplicates) == (25, 0)
-            sent[driver] += 25
-            code = f"{driver} {first}"
-            await insist(journal.transact, partial(_add, code))
-            codes.append(code)
-            await insist(database.read, lambda conn: conn.scalar(select(skills.c.id).limit(1)))
-
-    async def crash() -> None:
-        for pause_s in (0.0, 1.0):
-            before = sum(sent.values())
-            deadline = time.monotonic() + 30
-            while sum(sent.values()) < before + 500:
-                assert time.monotonic() < deadline, "the writers do not go on"
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(rng.random() * 0.2)
-            await asyncio.to_thread(own_cluster.stop, "immediate")
-            await asyncio.sleep(pause_s)
-            await asyncio.to_thread(own_cluster.start)
-        await asyncio.sleep(0.5)
-        done.set()
-
-    async with asyncio.timeout(120):
-        await asyncio.gather(*(phone(f"driver{n}", journals[n % 2]) for n in range(4)), crash())
-    assert refused.keys() <= {"ERR_UNAVAILABLE", "ERR_OVERLOADED"}
-    for driver, count in sent.items():
-        stored = database.read_now(lambda conn, driver=driver: times(conn, driver))
-        assert sorted(stored) == [NOON_MS + second * 1000 for second in range(count)]
-    kept = database.read_now(lambda conn: conn.scalars(select(skills.c.id)).all())
-    assert sorted(kept) == sorted(codes)
-    for journal, opened in zip(journals, databases, strict=True):
-        await journal.close()
-        opened.close()
-
-
 def _add(code: str, conn: Connection) -> None:
     conn.execute(insert(skills).values(id=code, account_id="a", code=code, name=""))
-
-
-@pytest.mark.timeout(60)
-async def test_a_server_that_stays_away_is_told_soon_and_found_when_it_is_back(
-    own_cluster: Cluster, engine: str
-) -> None:
-    database = Database.open(own_cluster.fresh())
-    journal = Journal(database)
-    await journal.append("ana", drive(0, 10))
-    own_cluster.stop("immediate")
-    work = [
-        journal.append("ana", drive(10, 10)),
-        journal.transact(lambda conn: None),
-        database.read(lambda conn: conn.scalar(text("SELECT 1"))),
-    ]
-    async with asyncio.timeout(20):
-        told = await asyncio.gather(*work, return_exceptions=True)
-    assert [getattr(refusal, "code", refusal) for refusal in told] == ["ERR_UNAVAILABLE"] * 3
-    started = time.monotonic()
-    with pytest.raises(Refusal, match="ERR_UNAVAILABLE"):
-        await journal.append("ana", drive(10, 10))
-    assert time.monotonic() - started < 2, "who comes later should not wait as long"
-    own_cluster.start()
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                assert (await journal.append("ana", drive(10, 10))).accepted == 10
-                assert len(await database.read(lambda conn: times(conn, "ana"))) == 20
-                break
-            except Refusal:
-                await asyncio.sleep(0.05)
-    await journal.close()
-    database.close()
-
-
-async def test_a_process_that_hangs_in_a_turn_holds_the_others_up_for_some_seconds_only(
-    database: Database, place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("backend.store.postgresql.connect.STUCK_S", 0.5)
-    other = Database.open(place)
-    hanging, journal = Journal(other), Journal(database)
-    stuck = asyncio.create_task(hanging.transact(lambda conn: time.sleep(2)))
-    await asyncio.sleep(0)
-    async with asyncio.timeout(10):
-        while not await database.read(
-            lambda conn: conn.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"))
-        ):
-            await asyncio.sleep(0.01)
-        started = time.monotonic()
-        await journal.transact(partial(_add, "next"))
-    assert time.monotonic() - started < 1.8
-    stuck.cancel()
-    await journal.close()
-    await hanging.close()
-    other.close()
 
 
 async def test_old_partitions_are_dropped_and_others_wait_for_nothing(journal: Journal, database: Database) -> None:
@@ -329,34 +206,6 @@ async def test_readers_go_on_while_partitions_come_and_go(journal: Journal, data
     async with asyncio.timeout(10):
         assert min(await asyncio.gather(*reading)) > 0
     assert await database.read(partitions) == {name_of(week)}
-
-
-async def test_a_server_that_only_reads_is_away_for_those_who_write(own_cluster: Cluster, engine: str) -> None:
-    """As a standby is until it takes over, behind an address that leads to either."""
-    database = Database.open(own_cluster.fresh())
-    journal = Journal(database)
-    await journal.transact(partial(_add, "before"))
-    own_cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on")
-    own_cluster.execute("SELECT pg_reload_conf()")
-    try:
-        with pytest.raises(Refusal, match="ERR_UNAVAILABLE"):
-            async with asyncio.timeout(20):
-                while True:  # until the server has heard of it
-                    await journal.transact(lambda conn: None)
-                    await asyncio.sleep(0.01)
-        assert await database.read(lambda conn: conn.scalars(select(skills.c.id)).all()) == ["before"]
-    finally:
-        own_cluster.execute("ALTER SYSTEM RESET default_transaction_read_only")
-        own_cluster.execute("SELECT pg_reload_conf()")
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await journal.transact(partial(_add, "after"))
-                break
-            except Refusal:
-                await asyncio.sleep(0.05)
-    await journal.close()
-    database.close()
 
 
 def _clear(before_ms: int, conn: Connection) -> None:

@@ -1,5 +1,6 @@
 """Connections to the server: what every one of them is told before it is used."""
 
+import re
 import time
 from typing import Any
 
@@ -19,6 +20,7 @@ _WIRE = {
     "tcp_user_timeout": 15_000,
 }
 DEADLINE = "deadline"  # in a reading connection's info: of the read that it is used for
+ATTRIBUTES = "target_session_attrs"
 READ_S = 5.0  # a read, and any statement of it; a longer one holds back the cleaning of what is no longer needed
 WRITE_S = 40.0  # a statement that writes, waiting for its turn included
 TURN_S = 20.0  # for a lock
@@ -33,15 +35,30 @@ class _Text(StrDumperUnknown):
 
 
 def url_of(where: str) -> URL:
-    """The URL with the driver that is used. Refuses one that cannot be read, without repeating it."""
+    """The URL with the driver that is used; of several hosts, with the one that writes.
+
+    Refuses one that cannot be read, without repeating it.
+    """
     try:
-        given = make_url(where)
+        given = make_url(_with_hosts(where))
         if given.get_backend_name() not in ("postgresql", "postgres"):
             raise ValueError
     except (ArgumentError, ValueError):
         text = "The address of the database cannot be read; it is postgresql://user:password@host:port/name."
         raise Refusal("ERR_STORAGE_UNKNOWN", text) from None
+    hosts = given.query.get("host", ())
+    if len(hosts.split(",") if isinstance(hosts, str) else hosts) > 1 and ATTRIBUTES not in given.query:
+        given = given.update_query_dict({ATTRIBUTES: "read-write"})
     return given.set(drivername="postgresql+psycopg")
+
+
+def _with_hosts(where: str) -> str:
+    """Several hosts, as the server's own programs take them (``host1:5432,host2:5432``), said as SQLAlchemy does."""
+    said = re.fullmatch(r"(\w+://)((?:.*@)?)([^/?@]*,[^/?@]*)([^?]*)\??(.*)", where, re.DOTALL)
+    if said is None:
+        return where
+    scheme, user, hosts, name, query = said.groups()
+    return f"{scheme}{user}{name}?" + "&".join([*(f"host={host}" for host in hosts.split(",")), *filter(None, [query])])
 
 
 def readers(url: URL, count: int) -> Engine:
