@@ -38,6 +38,7 @@ STATUSES = {
     "ERR_UPLOAD_TAKEN": 423,
     "ERR_TOO_MANY_GUESSES": 429,
     "ERR_CHUNK_CHECKSUM": 460,
+    "ERR_CUT_OFF": 499,  # nobody hears it; it is in the log
     "ERR_OVERLOADED": 503,
     "ERR_UNAVAILABLE": 503,
     "ERR_STORAGE": 503,
@@ -63,6 +64,7 @@ _TITLES = {
     423: "Taken by another request",
     429: "Too many requests",
     460: "The checksum does not fit",
+    499: "The client is gone",
     500: "An error on our side",
     503: "Not now",
     507: "No room",
@@ -109,7 +111,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
             return on_refusal(request, Refusal("ERR_TOO_LARGE", "The body is larger than this address takes."))
         case InternalServerException(detail="client disconnected prematurely"):
             # The framework calls it an error of ours when a phone goes out of reach amid a body. Nobody hears this
-            return answer(Refusal("ERR_MALFORMED", "The request broke off."))
+            return answer(Refusal("ERR_CUT_OFF", "The request broke off."))
         case ClientException():
             return on_refusal(request, Refusal("ERR_MALFORMED", "The request could not be read."))
         case _ if error.status_code < 500:

@@ -43,7 +43,7 @@ async def _body(receive: Receive) -> bytes:
     while more:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
-            raise Refusal("ERR_MALFORMED", "The request broke off.")
+            raise Refusal("ERR_CUT_OFF", "The request broke off.")
         piece = message.get("body", b"")
         size += len(piece)
         if size > body.JSON_LIMIT:
