@@ -57,7 +57,8 @@ class Arrivals(User):
         due = time.monotonic() + random.uniform(-1, 0) * self._apart()
         while True:
             due += self._apart()
-            gevent.sleep(max(0.0, due - time.monotonic()))
+            if (ahead := due - time.monotonic()) > 0:  # who is late does not wait for a turn between two of them
+                gevent.sleep(ahead)
             if self.pool.full():
                 fire("OPEN", ARRIVING, due, RuntimeError(f"{OPEN_AT_ONCE} requests of a lane are open already"))
                 continue

@@ -38,10 +38,11 @@ class Own:
         due = clock()
         self._since = due, time.process_time()
         while (number := step()) is not None:
-            due += TICK_S
-            sleep(max(0.0, due - clock()))
+            sleep(max(0.0, due + TICK_S - clock()))
             now = clock()
-            self.late[number].add(max(0.0, now - due) * 1000)
+            while due + TICK_S <= now:
+                due += TICK_S
+                self.late[number].add((now - due) * 1000)
             if now - self._since[0] >= BUSY_AFTER_S:
                 spent = time.process_time()
                 self.busiest = max(self.busiest, (spent - self._since[1]) / (now - self._since[0]))

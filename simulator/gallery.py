@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import reduce
 from random import Random
+from typing import NamedTuple
 
 from simulator.account import Account
 from simulator.histogram import Histogram
-from simulator.recipients import Recipient
-from simulator.truth import Truth
-from simulator.watch import Watch
-from simulator.wire import Message
+from simulator.recipients import FINISHED, Recipient
+from simulator.truth import Diary, Truth
+from simulator.verify import EventKey
+from simulator.watch import Done, Watch
+from simulator.wire import Message, iso
 
 EXAMPLES = 10
 
@@ -34,13 +37,14 @@ class Gallery:
         up = await asyncio.gather(*(watch.start() for watch in self._maps))
         if self._count:
             by_order = {
-                stop.orderId: diary.phone.driver_id
+                str(stop.orderId): (stop, diary.phone.driver_id)
                 for diary in truth.diaries.values()
                 if diary.phone.route
                 for stop in diary.phone.route.stops
+                if stop.orderId
             }
             known = [
-                (code, order, by_order[order])
+                (code, *by_order[order])
                 for order, code in sorted((await account.trackings(truth.run.date)).items())
                 if order in by_order
             ]
@@ -59,26 +63,29 @@ class Gallery:
         for each in self._everybody:
             each.noticed(driver_id, message)
 
-    async def differences(self, truth: Truth, every_event: bool) -> list[str]:
-        """What was shown otherwise than it was, or never: an old position after a newer one, too few events, a last
-        position or status that is not the last.
+    async def differences(self, truth: Truth, every_event: bool, within_s: float = 5.0) -> list[str]:
+        """What was shown otherwise than it was, or never: an old position after a newer one, one elsewhere, a last
+        position or status that is not the last; where everything was heard, events that are missing or too many. What
+        is missing is waited for.
         """
-        done = sum(acknowledged for diary in truth.diaries.values() for _, acknowledged in diary.actions())
+        done = [
+            Done(diary.phone.named, action, acknowledged)
+            for diary in truth.diaries.values()
+            for action, acknowledged in diary.actions()
+        ]
         newest = {driver: at_ms for driver, diary in truth.diaries.items() if (at_ms := diary.newest_ms())}
-        drivers = {diary.phone.named for diary in truth.diaries.values()}
         found = []
         for number, watch in enumerate(self._maps):
             named = f"map {number}" if number else "the map"
-            if every_event and not await watch.seen(done, drivers):
-                found.append(f"{named} got {watch.heard(drivers)} events of {done}")
-            if behind := await watch.behind(newest):
+            if every_event:
+                found += [f"{named} {each}" for each in await _events(watch, done, within_s)]
+            if behind := await watch.behind(newest, within_s):
                 found.append(f"{named} does not show the last position of {', '.join(behind[:EXAMPLES])}")
-            if watch.arrivals.older_after_newer:
-                count = watch.arrivals.older_after_newer
-                found.append(f"{count} times {named} got an older position after a newer one")
-        statuses = {order: status for diary in truth.diaries.values() for order, status in diary.statuses().items()}
+            found += [f"{named} {what}, {count} times" for what, count in watch.arrivals.wrong.items()]
+        expected = {order: each for diary in truth.diaries.values() for order, each in outcomes(diary).items()}
         for recipient in self._recipients:
-            found += await _page(recipient, statuses[recipient.order_id])
+            named = f"the page of order {recipient.order_id}"
+            found += [f"{named} {each}" for each in await _page(recipient, expected[recipient.order_id], within_s)]
         return found
 
     def latencies(self) -> Histogram:
@@ -96,12 +103,53 @@ class Gallery:
         }
 
 
-async def _page(recipient: Recipient, status: str) -> list[str]:
+class Outcome(NamedTuple):
+    """How an order ended, when (Unix seconds; None where it did not), and every status that it may have had."""
+
+    status: str
+    finished_s: float | None
+    had: frozenset[str]
+
+
+def outcomes(diary: Diary) -> dict[str, Outcome]:
+    """Of every order of a driver's route, as what was acknowledged makes it."""
+    done = {action.id: (action, acknowledged) for action, acknowledged in diary.actions()}
+    had: dict[str, set[str]] = {}
+    ended: dict[str, float] = {}
+    for order, status, action_id in diary.expectations:
+        if action_id not in done:
+            continue
+        action, acknowledged = done[action_id]
+        had.setdefault(order, set()).add(status)
+        if acknowledged and status in FINISHED:
+            ended[order] = action.timestamp
+    return {
+        order: Outcome(status, ended.get(order), frozenset({"scheduled", "on_route", *had.get(order, ())}))
+        for order, status in diary.statuses().items()
+    }
+
+
+async def _events(watch: Watch, done: list[Done], within_s: float) -> list[str]:
+    missing, more = await watch.missed(done, within_s)
+    found = [f"was not told of {_told(missing)}"] if missing else []
+    return [*found, f"was told of {_told(more)} more often than it was done"] if more else found
+
+
+def _told(what: Sequence[Done] | Sequence[EventKey]) -> str:
+    """How many, and the first of them."""
+    first = what[0]
+    driver, kind, order = (
+        (first.driver, first.action.action, first.action.orderId) if isinstance(first, Done) else first[:3]
+    )
+    return f"{len(what)} events, the first {kind} of {driver}{f' for order {order}' if order else ''}"
+
+
+async def _page(recipient: Recipient, expected: Outcome, within_s: float) -> list[str]:
     found = []
-    if not await recipient.shows(status):
-        found.append(f"the page of order {recipient.order_id} shows {recipient.status}, should be {status}")
-    if recipient.arrivals.older_after_newer:
-        found.append(f"the page of order {recipient.order_id} got an older position after a newer one")
-    if times := recipient.seen_wrongly:
-        found.append(f"the page of order {recipient.order_id} showed a driver on another way, {times} times")
-    return found
+    if not await recipient.shows(expected.status, expected.finished_s, within_s):
+        shown = f"{recipient.status}, finished at {recipient.state.finishedAt if recipient.state else None}"
+        wanted = iso(expected.finished_s) if expected.finished_s is not None else None
+        found.append(f"shows {shown}, should be {expected.status}, finished at {wanted}")
+    if never := recipient.shown - expected.had:
+        found.append(f"showed {', '.join(sorted(never))}, which the order never was")
+    return found + [f"{what}, {count} times" for what, count in (recipient.wrong + recipient.arrivals.wrong).items()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from random import Random
 from time import monotonic
 
@@ -13,10 +15,29 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from simulator.transport import near, websocket_url
 from simulator.watch import Arrivals, Fix
-from simulator.wire import Message
+from simulator.wire import Message, Stop, unix
 
 ON_THE_WAY = frozenset({"on_route", "servicing"})
 """The statuses in which a recipient may see the driver."""
+FINISHED = frozenset({"success", "failed", "rejected"})
+SAME_PLACE_DEG = 1e-5
+ETA_OFF_S = 4 * 3600.0
+"""An estimate is the plan moved by what is late, and never in the past: no day of a scenario is later than this."""
+CLOCKS_S = 60.0
+
+
+class Place(Struct, frozen=True):
+    """Where the parcel goes."""
+
+    latitude: float
+    longitude: float
+
+
+class Promise(Struct, frozen=True, rename={"begins": "from", "ends": "to"}):
+    """When it was promised to come."""
+
+    begins: str
+    ends: str
 
 
 class State(Struct, frozen=True):
@@ -24,26 +45,39 @@ class State(Struct, frozen=True):
 
     type: str
     status: str | None = None
+    orderNo: str | None = None
+    destination: Place | None = None
+    window: Promise | None = None
+    eta: str | None = None
     driver: Fix | None = None
+    finishedAt: str | None = None
+    now: float | None = None
 
 
 _decode = msgspec.json.Decoder(State).decode
 
 
 class Recipient:
-    """Has the page of one order open. ``status`` is what it shows; ``seen_wrongly`` counts the frames that showed the
-    driver when nobody was on the way to this stop.
+    """Has the page of one order open, which is for a stop of a driver's route. ``state`` is what it shows; ``wrong``
+    counts what no frame may show.
     """
 
-    def __init__(self, base_url: str, tracking: str, order_id: str, driver_id: str) -> None:
+    def __init__(self, base_url: str, tracking: str, stop: Stop, driver_id: str) -> None:
         self._url = websocket_url(base_url, f"/t/{tracking}/live")
-        self._driver_id = driver_id
+        self._stop, self._driver_id = stop, driver_id
         self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.order_id = order_id
+        self.order_id = str(stop.orderId)
         self.arrivals = Arrivals()
-        self.status: str | None = None
-        self.frames = self.seen_wrongly = 0
+        self.state: State | None = None
+        self.shown: set[str] = set()
+        self.wrong: Counter[str] = Counter()
+        self.frames = 0
+
+    @property
+    def status(self) -> str | None:
+        """What the page shows now."""
+        return self.state.status if self.state else None
 
     def start(self) -> None:
         """Open the page, and again whenever the connection breaks."""
@@ -60,11 +94,20 @@ class Recipient:
         if driver_id == self._driver_id and self.status in ON_THE_WAY:
             self.arrivals.noticed(driver_id, message)
 
-    async def shows(self, status: str, within_s: float = 5.0) -> bool:
-        """Whether it shows this status, at once or after a while."""
+    async def shows(self, status: str, finished_s: float | None, within_s: float) -> bool:
+        """Whether it shows this status, and the second in which the order was finished, at once or after a while."""
+        return await self._once(lambda: self.status == status and self._finished(finished_s), within_s)
+
+    def _finished(self, finished_s: float | None) -> bool:
+        told = self.state.finishedAt if self.state else None
+        if finished_s is None or told is None:
+            return finished_s is told
+        return abs(unix(told) - finished_s) <= 1.0
+
+    async def _once(self, true: Callable[[], bool], within_s: float) -> bool:
         try:
             async with asyncio.timeout(within_s):
-                while self.status != status:
+                while not true():
                     self._heard.clear()
                     await self._heard.wait()
         except TimeoutError:
@@ -87,8 +130,38 @@ class Recipient:
         if frame.type != "state":
             return
         self.frames += 1
-        self.status = frame.status
+        self.wrong.update(flaws(frame, self._stop))
+        if self.status in FINISHED and frame.status not in FINISHED:
+            self.wrong["went back to an open status"] += 1
+        self.state = frame
+        self.shown.add(str(frame.status))
         if frame.driver is not None:
-            self.seen_wrongly += frame.status not in ON_THE_WAY
-            self.arrivals.arrived(self._driver_id, round(frame.driver.timestamp * 1000), arrived)
+            self.arrivals.arrived(self._driver_id, frame.driver, arrived)
         self._heard.set()
+
+
+def flaws(frame: State, stop: Stop) -> list[str]:
+    """What a page may not show for a stop, whatever happened: another order or place, a driver on another way, a
+    promise that is not the plan's, an estimate where there is nothing to wait for, in the past, or far from the plan.
+    """
+    found = []
+    if (frame.orderNo or None) != (stop.orderNo or None):
+        found.append("showed another order")
+    there = frame.destination
+    if there is not None and stop.latitude is not None and stop.longitude is not None:
+        off = max(abs(there.latitude - stop.latitude), abs(there.longitude - stop.longitude))
+        found += ["showed another place"] if off > SAME_PLACE_DEG else []
+    if frame.driver is not None and frame.status not in ON_THE_WAY:
+        found.append("showed a driver on another way")
+    if frame.window and stop.scheduledAt:
+        promised = unix(frame.window.begins) <= unix(stop.scheduledAt) <= unix(frame.window.ends)
+        found += [] if promised else ["promised another time than was planned"]
+    if frame.eta is not None and frame.now is not None and stop.scheduledAt:
+        eta, planned = unix(frame.eta), unix(stop.scheduledAt)
+        if frame.status == "servicing" or frame.status in FINISHED:
+            found.append("estimated when what has begun will begin")
+        if eta < frame.now - CLOCKS_S:
+            found.append("estimated a time in the past")
+        if not planned - ETA_OFF_S <= eta <= max(planned, frame.now) + ETA_OFF_S:
+            found.append("estimated a time far from the plan")
+    return found

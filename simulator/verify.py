@@ -30,6 +30,7 @@ SAME_PLACE_DEG = 1.5e-7
 """Stored coordinates may be rounded to seven decimals, about a centimetre."""
 SAME_VALUE = {"accuracy": 0.06, "speed": 0.006, "heading": 0.06, "altitude": 0.06, "battery": 0.006}
 AT_ONCE = 4
+EventKey = tuple[str, str, str | None, int]
 
 
 class Tally(Struct):
@@ -187,14 +188,19 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
     """
     drivers = {diary.phone.named for diary in truth.diaries.values()}
     mine = [event for event in events if event_driver(event) in drivers]
-    held = Counter(_event_key(event) for event in mine)
-    early = Counter(_event_key(event) for event in before)
-    positions = {_event_key(event): event.get("position") for event in mine}
+    held = Counter(event_key(event) for event in mine)
+    early = Counter(event_key(event) for event in before)
+    positions = {event_key(event): event.get("position") for event in mine}
     for diary in truth.diaries.values():
         for action, acknowledged in diary.actions():
             tally.sent += 1
             tally.acknowledged += acknowledged
-            key = (diary.phone.named, action.action, action.orderId, _second(action, diary.phone.named, held, early))
+            key = (
+                diary.phone.named,
+                action.action,
+                action.orderId,
+                told_second(action, diary.phone.named, held, early),
+            )
             if held[key]:
                 tally.stored += 1
                 held[key] -= 1
@@ -211,7 +217,7 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
             tally.fault("duplicated" if key[:3] in done else "wrong", f"{key}: {count} more than were done", count)
 
 
-def _second(action: Action, driver: str, held: Counter[Any], early: Counter[Any]) -> int:
+def told_second(action: Action, driver: str, held: Counter[Any], early: Counter[Any]) -> int:
     """The whole second that the event of an action carries: rounded down, or to the nearest."""
     down = int(action.timestamp)
     near = (driver, action.action, action.orderId, down + 1)
@@ -221,7 +227,8 @@ def _second(action: Action, driver: str, held: Counter[Any], early: Counter[Any]
     return down
 
 
-def _event_key(event: dict[str, Any]) -> tuple[str, str, str | None, int]:
+def event_key(event: dict[str, Any]) -> EventKey:
+    """What tells an event from others: driver, kind, order and whole second."""
     return event_driver(event), event["event"], event.get("orderId"), int(event["unixTimestamp"])
 
 

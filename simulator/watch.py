@@ -1,15 +1,15 @@
 """Map watchers of the simulator's own: how long a position takes from its phone to the map, whether an older one ever
-follows a newer one, and whether what is shown in the end is what was done.
+follows a newer one or one is shown elsewhere than it was, and whether what is shown in the end is what was done.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -19,16 +19,18 @@ from websockets.typing import Subprotocol
 
 from simulator.histogram import Histogram
 from simulator.transport import near, websocket_url
-from simulator.verify import event_driver
-from simulator.wire import Message, Positions
+from simulator.verify import SAME_PLACE_DEG, EventKey, event_key, told_second
+from simulator.wire import Action, Message, Position, Positions
 
-SUBSCRIBE = b'{"type":"subscribe","id":"sim","drivers":"all","events":true,"maxHz":10}'.decode()
+SUBSCRIBE = {"type": "subscribe", "id": "sim", "drivers": "all", "events": True, "maxHz": 10}
 
 
 class Fix(Struct, frozen=True):
     """The last position of a driver, as far as this watcher reads it."""
 
     timestamp: float
+    latitude: float
+    longitude: float
 
 
 class Seen(Struct, frozen=True):
@@ -36,7 +38,16 @@ class Seen(Struct, frozen=True):
 
     driverId: str
     timestamp: float | None = None
+    latitude: float | None = None
+    longitude: float | None = None
     position: Fix | None = None
+
+    @property
+    def fix(self) -> Fix | None:
+        """Where it is, in either kind of frame."""
+        if self.timestamp is None or self.latitude is None or self.longitude is None:
+            return self.position
+        return Fix(self.timestamp, self.latitude, self.longitude)
 
 
 class LiveFrame(Struct, frozen=True):
@@ -58,30 +69,72 @@ class Arrivals:
     """When positions left their phones and when they arrived at a watcher; what it was shown last of each driver."""
 
     def __init__(self) -> None:
-        self._sent: dict[str, list[tuple[int, float]]] = {}
+        self._sent: dict[str, list[tuple[Position, float]]] = {}
+        self._newest: dict[str, Position] = {}
         self.shown: dict[str, int] = {}
         self.latencies = Histogram()
-        self.older_after_newer = 0
+        self.wrong: Counter[str] = Counter()
 
     def noticed(self, driver_id: str, message: Message) -> None:
         """A phone is sending fixes; the newest of them is what is going to be shown."""
         if isinstance(message, Positions):
-            newest = max(fix.at_ms for fix in message.positions)
-            if newest > self.shown.get(driver_id, 0):
+            newest = max(message.positions, key=_at_ms)
+            if newest.at_ms > self.shown.get(driver_id, 0):
                 self._sent.setdefault(driver_id, []).append((newest, monotonic()))
+            self._newest[driver_id] = max(newest, self._newest.get(driver_id, newest), key=_at_ms)
 
-    def arrived(self, driver_id: str, at_ms: int, moment: float) -> None:
-        """A driver's position of this time is shown."""
+    def arrived(self, driver_id: str, fix: Fix, moment: float) -> None:
+        """A driver's position is shown; ``wrong`` counts what cannot be."""
+        at_ms = round(fix.timestamp * 1000)
         if at_ms < self.shown.get(driver_id, 0):
-            self.older_after_newer += 1
+            self.wrong["got an older position after a newer one"] += 1
             return
+        newest = self._newest.get(driver_id)
+        if newest is not None and at_ms > max(newest.at_ms, self.shown.get(driver_id, 0)):
+            self.wrong["got a position that nobody sent"] += 1
         self.shown[driver_id] = at_ms
         waiting = self._sent.get(driver_id, [])
-        for sent_ms, sent in waiting:
-            if sent_ms == at_ms:
-                self.latencies.add((moment - sent) * 1000)
+        for sent, left in waiting:
+            if sent.at_ms == at_ms:
+                self.latencies.add((moment - left) * 1000)
                 break
-        self._sent[driver_id] = [item for item in waiting if item[0] > at_ms]
+        self._sent[driver_id] = [item for item in waiting if item[0].at_ms > at_ms]
+        known = next((sent for sent, _ in waiting if sent.at_ms == at_ms), newest)
+        if known is not None and known.at_ms == at_ms and not _there(known, fix):
+            self.wrong["got a position elsewhere than it was"] += 1
+
+
+def _at_ms(fix: Position) -> int:
+    return fix.at_ms
+
+
+def _there(sent: Position, shown: Fix) -> bool:
+    return (
+        abs(sent.latitude - shown.latitude) <= SAME_PLACE_DEG
+        and abs(sent.longitude - shown.longitude) <= SAME_PLACE_DEG
+    )
+
+
+class Done(NamedTuple):
+    """An action that was sent: by whom (as events name the driver), and whether it was acknowledged."""
+
+    driver: str
+    action: Action
+    acknowledged: bool
+
+
+def compare(events: Counter[EventKey], done: Sequence[Done]) -> tuple[list[Done], list[EventKey]]:
+    """What was done, acknowledged and not told; what was told of these drivers and not done (so often)."""
+    left, missing = Counter(events), []
+    for each in done:
+        driver, action = each.driver, each.action
+        key = (driver, action.action, action.orderId, told_second(action, driver, left, Counter()))
+        if left[key]:
+            left[key] -= 1
+        elif each.acknowledged:
+            missing.append(each)
+    drivers = {each.driver for each in done}
+    return missing, [key for key, count in left.items() if count > 0 and key[0] in drivers]
 
 
 class Watch:
@@ -95,7 +148,8 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self.arrivals = Arrivals()
         self.frames = self.reconnects = 0
-        self.events: Counter[str] = Counter()
+        self.events: Counter[EventKey] = Counter()
+        self.sequence: int | None = None
         self.server_clock: tuple[float, float] | None = None
         self.trouble: str | None = None
 
@@ -110,17 +164,14 @@ class Watch:
             self.trouble = self.trouble or f"no snapshot within {within_s:.0f} s"
             return False
 
-    async def seen(self, events: int, drivers: Collection[str], within_s: float = 5.0) -> bool:
-        """Whether so many events of these drivers came, waiting a while for the last; a connection that broke may have
-        missed some.
+    async def missed(self, done: Sequence[Done], within_s: float) -> tuple[list[Done], list[EventKey]]:
+        """The acknowledged actions whose events did not come after a while, and what came more often than it was
+        done.
         """
-        return await self._once(lambda: bool(self.reconnects) or self.heard(drivers) >= events, within_s)
+        await self._once(lambda: not compare(self.events, done)[0], within_s)
+        return compare(self.events, done)
 
-    def heard(self, drivers: Collection[str]) -> int:
-        """How many events of these drivers came."""
-        return sum(self.events[driver] for driver in drivers)
-
-    async def behind(self, newest: Mapping[str, int], within_s: float = 5.0) -> list[str]:
+    async def behind(self, newest: Mapping[str, int], within_s: float) -> list[str]:
         """The drivers of whom it does not show the newest position (Unix milliseconds) after a while."""
         shown = self.arrivals.shown
         await self._once(lambda: all(shown.get(driver, 0) >= at_ms for driver, at_ms in newest.items()), within_s)
@@ -160,7 +211,7 @@ class Watch:
                     proxy=None if near(self._url) else True,
                     max_size=64 * 2**20,
                 ) as socket:
-                    await socket.send(SUBSCRIBE)
+                    await socket.send(self._subscription())
                     async for data in socket:
                         self._read(data)
             except InvalidStatus as refused:
@@ -170,6 +221,11 @@ class Watch:
             self.reconnects += 1
             await asyncio.sleep(spread.uniform(0.5, 2.0))
 
+    def _subscription(self) -> str:
+        """Who comes back names the last event that came, and misses none."""
+        after = {} if self.sequence is None else {"after": self.sequence}
+        return msgspec.json.encode(SUBSCRIBE | after).decode()
+
     def _read(self, data: str | bytes) -> None:
         arrived = monotonic()
         frame = _decode(data)
@@ -178,17 +234,19 @@ class Watch:
             case "snapshot":
                 if frame.now is not None and frame.clockSpeed not in (None, 1, 1.0):
                     self.server_clock = (frame.now, float(frame.clockSpeed or 1.0))
-                for seen in frame.drivers:
-                    if seen.position is not None:
-                        self.arrivals.arrived(seen.driverId, round(seen.position.timestamp * 1000), arrived)
+                self._show(frame, arrived)
                 self.trouble = None
                 self._up.set()
             case "positions":
-                for seen in frame.drivers:
-                    if seen.timestamp is not None:
-                        self.arrivals.arrived(seen.driverId, round(seen.timestamp * 1000), arrived)
-            case "event":
-                self.events[event_driver(frame.event or {})] += 1
+                self._show(frame, arrived)
+            case "event" if frame.event is not None:
+                self.events[event_key(frame.event)] += 1
+                self.sequence = frame.event.get("sequence", self.sequence)
             case "error":
                 self.trouble = f"{frame.code}: {frame.message}"
         self._heard.set()
+
+    def _show(self, frame: LiveFrame, arrived: float) -> None:
+        for seen in frame.drivers:
+            if (fix := seen.fix) is not None:
+                self.arrivals.arrived(seen.driverId, fix, arrived)

@@ -20,7 +20,6 @@ from simulator.steps import Send
 from simulator.transport import Unreachable, phone_client
 from simulator.truth import Phone as Paired
 from simulator.truth import Run, Truth
-from simulator.watch import Watch
 from simulator.websocket import Socket
 from simulator.wire import Actions, Position, Positions
 from tests.simulator.days import DATE, LEAVES, WHO, route
@@ -106,56 +105,3 @@ async def test_nobody_there_is_unreachable():
     socket = Socket(lambda: phone_client(NOBODY), NOBODY, "token", False)
     with pytest.raises(Unreachable):
         await socket.deliver(FIX)
-
-
-class Map:
-    """A stand-in for /live that sends what it is told to."""
-
-    def __init__(self, frames: list[dict[str, Any]]) -> None:
-        self.frames = frames
-        self.go = asyncio.Event()
-        self.told = asyncio.Event()
-        self.asked: list[dict[str, Any]] = []
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
-        async with serve(self.talk, "127.0.0.1", 0, subprotocols=[Subprotocol("codriver.v1.json")]) as server:
-            yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-
-    async def talk(self, socket: ServerConnection) -> None:
-        self.asked.append(json.loads(await socket.recv()))
-        await socket.send(json.dumps({"type": "snapshot", "id": "sim", "drivers": [], "now": LEAVES, "clockSpeed": 40}))
-        await self.go.wait()
-        for frame in self.frames:
-            await socket.send(json.dumps(frame))
-        self.told.set()
-        await socket.wait_closed()
-
-
-def seen(timestamp: float) -> dict[str, Any]:
-    return {"type": "positions", "id": "sim", "drivers": [{"driverId": "D1", "timestamp": timestamp}]}
-
-
-async def test_the_watcher_measures_from_sending_to_the_map_and_sees_an_older_after_a_newer():
-    map_ = Map([seen(LEAVES), {"type": "event", "id": "sim", "event": {"event": "on_duty"}}, seen(LEAVES - 5)])
-    async with map_.running() as url:
-        watch = Watch(url, "key")
-        assert await watch.start()
-        assert watch.server_clock == (LEAVES, 40.0)
-        assert map_.asked[0]["drivers"] == "all" and map_.asked[0]["events"] is True
-        watch.noticed("D1", FIX)
-        await asyncio.sleep(0.02)
-        map_.go.set()
-        async with asyncio.timeout(5):
-            while not watch.arrivals.older_after_newer:
-                await asyncio.sleep(0.01)
-        await watch.stop()
-    assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 20
-    assert watch.events.total() == 1 and watch.arrivals.older_after_newer == 1
-
-
-async def test_a_map_that_cannot_be_watched_is_told():
-    watch = Watch(NOBODY, "key")
-    assert not await watch.start(within_s=0.3)
-    assert watch.trouble
-    await watch.stop()

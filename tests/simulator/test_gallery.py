@@ -1,0 +1,255 @@
+"""Who looks on: a faithful map and faithful pages are clean, and every fault that is planted into them is named."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from websockets.asyncio.server import ServerConnection, serve
+
+from simulator.gallery import Gallery, outcomes
+from simulator.steps import Send
+from simulator.truth import ACKNOWLEDGED, SENT, Phone, Run, Truth
+from simulator.watch import Watch
+from simulator.wire import Actions, Message, Position, Positions, iso
+from tests.simulator.days import DATE, LEAVES, route
+from tests.simulator.test_verify import told
+
+NOBODY = "http://127.0.0.1:9"
+ORDER = "order-3"
+PLANNED = LEAVES + 1800
+Frame = dict[str, Any]
+
+
+@dataclass
+class Present:
+    """A stand-in for the two sockets that show what is. ``live`` is sent after the snapshot, ``page`` at once; where
+    ``cut`` is given, the map's first line breaks after so many frames.
+    """
+
+    live: list[Frame] = field(default_factory=list)
+    page: list[Frame] = field(default_factory=list)
+    cut: int | None = None
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: list[Frame] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[str]:
+        async with serve(
+            self.talk, "127.0.0.1", 0, select_subprotocol=lambda _, asked: next(iter(asked), None)
+        ) as server:
+            yield f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+    async def talk(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        if socket.request.path.startswith("/t/"):
+            await self.go.wait()
+            for frame in self.page:
+                await socket.send(json.dumps(frame))
+            await socket.wait_closed()
+            return
+        self.asked.append(json.loads(await socket.recv()))
+        await socket.send(json.dumps({"type": "snapshot", "id": "sim", "drivers": [], "now": LEAVES, "clockSpeed": 40}))
+        await self.go.wait()
+        cut, self.cut = self.cut, None
+        after = self.asked[-1].get("after", 0)
+        left = [frame for frame in self.live if frame.get("event", {}).get("sequence", after + 1) > after]
+        for frame in left[:cut]:
+            await socket.send(json.dumps(frame))
+        if cut is None:
+            await socket.wait_closed()
+
+
+class Office:
+    """As much of the account as a gallery asks."""
+
+    async def trackings(self, date: str) -> dict[str, str]:
+        return {ORDER: "abc"}
+
+
+@pytest.fixture
+def truth() -> Truth:
+    """A quiet day of one driver, everything acknowledged, each stop planned for half past seven."""
+    planned = route(8)
+    planned = replace(planned, stops=tuple(replace(stop, scheduledAt=iso(PLANNED)) for stop in planned.stops))
+    made = Truth.begin(Run("http://x", DATE, 7, "http", "", None, 8), None)
+    diary = made.paired(Phone("D1", "DRV001", "DRV001", "token", planned))
+    for message in messages(made):
+        diary.known(message.n, ACKNOWLEDGED | SENT)
+    diary.recall()
+    assert outcomes(diary)[ORDER].status == "success"
+    return made
+
+
+def messages(truth: Truth) -> list[Message]:
+    return [step.message for step in truth.diaries["D1"].steps() if isinstance(step, Send)]
+
+
+def shown(fix: Position) -> Frame:
+    driver = {"driverId": "D1", "timestamp": fix.timestamp, "latitude": fix.latitude, "longitude": fix.longitude}
+    return {"type": "positions", "id": "sim", "drivers": [driver]}
+
+
+def faithful(truth: Truth) -> Present:
+    """All that a server without fault would show of the day."""
+    diary = truth.diaries["D1"]
+    live: list[Frame] = []
+    events = [{**event, "sequence": n} for n, event in enumerate(told(diary), 1)]
+    for message in messages(truth):
+        if isinstance(message, Positions):
+            live.append(shown(max(message.positions, key=lambda fix: fix.at_ms)))
+        elif isinstance(message, Actions):
+            live += [{"type": "event", "id": "sim", "event": events.pop(0)} for _ in message.actions]
+    finished = outcomes(diary)[ORDER].finished_s
+    assert finished is not None and not events
+    where = next(stop for stop in route(8).stops if stop.orderId == ORDER)
+    page: Frame = {
+        "type": "state",
+        "status": "scheduled",
+        "orderNo": where.orderNo,
+        "destination": {"latitude": where.latitude, "longitude": where.longitude},
+        "window": {"from": iso(PLANNED - 1800), "to": iso(PLANNED + 1800)},
+        "eta": iso(PLANNED),
+        "now": LEAVES,
+    }
+    done = {name: value for name, value in page.items() if name not in ("eta", "window")}
+    van = {"latitude": 45.8, "longitude": 16.0, "timestamp": LEAVES + 60}
+    pages = [
+        page,
+        {**page, "status": "on_route", "driver": van},
+        {**done, "status": "servicing", "driver": {**van, "timestamp": LEAVES + 70}},
+        {**done, "status": "success", "finishedAt": iso(finished)},
+    ]
+    return Present(live, pages)
+
+
+async def looked_at(present: Present, truth: Truth, within_s: float) -> list[str]:
+    async with present.running() as url:
+        gallery = Gallery(url, "key", 1)
+        try:
+            assert await gallery.start(Office(), truth) == []  # type: ignore[arg-type]
+            for message in messages(truth):
+                gallery.noticed("D1", message)
+            present.go.set()
+            return await gallery.differences(truth, every_event=True, within_s=within_s)
+        finally:
+            await gallery.stop()
+
+
+async def test_faithful_maps_and_pages_are_clean(truth: Truth):
+    assert await looked_at(faithful(truth), truth, within_s=20) == []
+
+
+async def test_a_map_whose_line_broke_names_the_last_event_it_has_and_misses_none(truth: Truth):
+    present = faithful(truth)
+    present.cut = next(n for n, frame in enumerate(present.live) if frame["type"] == "event") + 1
+    assert await looked_at(present, truth, within_s=20) == []
+    assert {asked.get("after") for asked in present.asked} == {None, 1}
+
+
+def positions(present: Present) -> list[int]:
+    return [n for n, frame in enumerate(present.live) if frame["type"] == "positions"]
+
+
+def events(present: Present) -> list[int]:
+    return [n for n, frame in enumerate(present.live) if frame["type"] == "event"]
+
+
+def late_update(present: Present) -> None:
+    at = positions(present)
+    present.live[at[4]], present.live[at[5]] = present.live[at[5]], present.live[at[4]]
+
+
+def elsewhere(present: Present) -> None:
+    present.live[positions(present)[7]]["drivers"][0]["latitude"] += 0.0001
+
+
+def invented(present: Present) -> None:
+    last = present.live[positions(present)[-1]]["drivers"][0]
+    frame = {"type": "positions", "drivers": [{**last, "timestamp": last["timestamp"] + 5}]}
+    present.live.insert(positions(present)[-1], frame)
+
+
+def no_last_update(present: Present) -> None:
+    del present.live[positions(present)[-1]]
+
+
+def no_event(present: Present) -> None:
+    del present.live[events(present)[2]]
+
+
+def doubled_event(present: Present) -> None:
+    at = events(present)[2]
+    present.live.insert(at, present.live[at])
+
+
+@pytest.mark.parametrize(
+    "fault, named",
+    [
+        (late_update, "the map got an older position after a newer one, 1 times"),
+        (elsewhere, "the map got a position elsewhere than it was, 1 times"),
+        (invented, "the map got a position that nobody sent, 1 times"),
+        (no_last_update, "the map does not show the last position of D1"),
+        (no_event, "the map was not told of 1 events, the first"),
+        (doubled_event, "the map was told of 1 events, the first"),
+    ],
+)
+async def test_a_fault_of_the_map_is_named_by_each_watcher(truth: Truth, fault: Callable[[Present], None], named: str):
+    present = faithful(truth)
+    fault(present)
+    found = await looked_at(present, truth, within_s=2)
+    assert any(named in each for each in found), found
+    assert any(each.startswith("map 1 ") for each in found) and len(found) >= 2, found
+
+
+@pytest.mark.parametrize(
+    "frame, change, named",
+    [
+        (0, {"orderNo": "ZG001"}, "showed another order"),
+        (0, {"destination": {"latitude": 45.9, "longitude": 16.0}}, "showed another place"),
+        (0, {"driver": {"latitude": 45.8, "longitude": 16.0, "timestamp": LEAVES}}, "showed a driver on another way"),
+        (0, {"window": {"from": iso(PLANNED + 3600), "to": iso(PLANNED + 7200)}}, "promised another time"),
+        (0, {"eta": iso(LEAVES - 3600)}, "estimated a time in the past"),
+        (1, {"eta": iso(PLANNED + 86_400)}, "estimated a time far from the plan"),
+        (2, {"eta": iso(PLANNED)}, "estimated when what has begun will begin"),
+        (1, {"driver": {"latitude": 45.8, "longitude": 16.0, "timestamp": LEAVES + 90}}, "got an older position"),
+        (1, {"status": "rejected"}, "showed rejected, which the order never was"),
+        (2, {"status": "success"}, "went back to an open status"),
+        (3, {"status": "servicing"}, "shows servicing, finished at"),
+        (3, {"finishedAt": iso(LEAVES)}, "shows success, finished at"),
+    ],
+)
+async def test_a_fault_of_a_page_is_named(truth: Truth, frame: int, change: Frame, named: str):
+    present = faithful(truth)
+    present.page[frame] = {**present.page[frame], **change}
+    if named == "went back to an open status":
+        present.page.insert(3, {**present.page[1]})
+    found = await looked_at(present, truth, within_s=2)
+    assert any(named in each and f"the page of order {ORDER}" in each for each in found), found
+
+
+async def test_the_watcher_measures_from_sending_to_the_map():
+    fix = Position(LEAVES, 45.8, 16.0)
+    present = Present([shown(fix)])
+    async with present.running() as url:
+        watch = Watch(url, "key")
+        assert await watch.start()
+        assert watch.server_clock == (LEAVES, 40.0)
+        assert present.asked[0]["drivers"] == "all" and present.asked[0]["events"] is True
+        watch.noticed("D1", Positions(1, (fix,)))
+        await asyncio.sleep(0.02)
+        present.go.set()
+        assert await watch.behind({"D1": fix.at_ms}, within_s=5) == []
+        await watch.stop()
+    assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 20
+
+
+async def test_a_map_that_cannot_be_watched_is_told():
+    watch = Watch(NOBODY, "key")
+    assert not await watch.start(within_s=0.3)
+    assert watch.trouble
+    await watch.stop()
