@@ -99,6 +99,7 @@ def own(desk: Desk) -> list[Figure]:
         Figure("codriver_commit_seconds", True, "Commits, each of all changes that waited", _spread(journal.took)),
         Figure("codriver_changes_waiting", False, "Changes that wait for a commit or are in one", journal.waiting),
         Figure("codriver_reads_waiting", False, "Reads that wait for the database or are in it", desk.database.waiting),
+        Figure("codriver_log_bytes", False, "SQLite's log of what is not in its place yet", desk.database.log_bytes),
         Figure("codriver_watchers", False, "Websockets on the live map or a delivery", hub.watching),
         Figure("codriver_watchers_dropped", True, "Watchers closed for being too slow", hub.dropped),
         Figure("codriver_phones", False, "Websockets of phones", hub.listening),

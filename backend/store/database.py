@@ -28,6 +28,10 @@ class Engine(Protocol):
     alone: bool
     """No other process uses it."""
 
+    @property
+    def log_bytes(self) -> int:
+        """How long the log is of what is not in its place yet; 0 where the engine looks after that itself."""
+
     def read(self, fn: Callable[[Connection], T]) -> T:
         """What ``fn`` finds in one consistent snapshot. It may be run again where the connection was lost."""
 
@@ -82,6 +86,11 @@ class Database:
     def alone(self) -> bool:
         """No other process uses it."""
         return self.engine.alone
+
+    @property
+    def log_bytes(self) -> int:
+        """How long the log is of what is not in its place yet; 0 where the engine looks after that itself."""
+        return self.engine.log_bytes
 
     async def leads(self) -> bool:
         """Whether this is the process that does what one alone should do: one at a time, until it ends."""

@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -9,9 +10,13 @@ from sqlalchemy import create_engine, text
 
 from backend.domain.drivers import CodeKind
 from backend.domain.errors import Refusal
-from backend.store import codes
+from backend.store import codes, tracks
 from backend.store.database import FILE, Database
+from backend.store.journal import Journal
 from backend.store.migrations import migrate
+from backend.store.sqlite import engine as engine_module
+from backend.store.sqlite import writer as sqlite_writer
+from tests.store.builders import drive
 
 ROOT = Path(__file__).parents[2]
 only_sqlite = pytest.mark.parametrize("engine", ["sqlite"])
@@ -130,3 +135,67 @@ def test_what_a_killed_first_start_left_behind_is_no_hindrance(tmp_path: Path) -
     (tmp_path / (FILE + ".new")).write_bytes(b"half a database")
     Database.open(tmp_path).close()
     assert (tmp_path / FILE).exists()
+
+
+async def test_reads_that_follow_one_another_without_a_gap_do_not_keep_the_log_from_being_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "LOG_GROWTH_BYTES", 100_000)
+    monkeypatch.setattr(sqlite_writer, "LOG_FILE_BYTES", 400_000)
+    database = Database.open(tmp_path)
+    journal = Journal(database)
+    await journal.append("ana", drive(0, 5_000))
+    written, ended = 0, False
+
+    async def read() -> int:
+        count = 0
+        while not ended:
+            await database.read(lambda conn: tracks.track(conn, "ana", 0, 1 << 50))
+            count += 1
+        return count
+
+    reading = [asyncio.create_task(read()) for _ in range(8)]
+    largest = 0
+    async with asyncio.timeout(60):
+        for number in range(60):
+            written += (await journal.append("ivo", drive(number * 1_000, 1_000))).accepted
+            largest = max(largest, database.log_bytes)
+        ended = True
+        counts = await asyncio.gather(*reading)
+    assert written == 60_000 and min(counts) > 0
+    assert largest < 2_000_000, "the log of 3 MB was never cut"
+    await journal.close()
+    database.close()
+
+
+def test_a_read_of_many_short_statements_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "PATIENCE_S", 0.2)
+    database = Database.open(tmp_path)
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        database.read_now(lambda conn: [conn.exec_driver_sql("SELECT 1").all() for _ in range(10_000_000)])
+    assert database.read_now(lambda conn: conn.exec_driver_sql("SELECT 1").scalar()) == 1
+    database.close()
+
+
+async def test_a_program_that_reads_for_long_is_warned_of_and_the_log_is_cut_when_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Beside the server; our own reads end within seconds."""
+    monkeypatch.setattr(sqlite_writer, "LOG_GROWTH_BYTES", 200_000)
+    monkeypatch.setattr(sqlite_writer, "LOG_FILE_BYTES", 400_000)
+    database = Database.open(tmp_path)
+    journal = Journal(database)
+    path = tmp_path / FILE
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        before = other.execute("SELECT count(*) FROM chunks").fetchone()
+        for number in range(40):
+            await journal.append("ana", drive(number * 1_000, 1_000))
+        assert other.execute("SELECT count(*) FROM chunks").fetchone() == before
+        assert database.log_bytes > 1_000_000 and "a long read holds back the log" in caplog.text
+    for number in range(40, 50):
+        await journal.append("ana", drive(number * 1_000, 1_000))
+    assert database.log_bytes < 1_000_000
+    assert await database.read(lambda conn: len(tracks.track(conn, "ana", 0, 1 << 50))) == 50_000
+    await journal.close()
+    database.close()

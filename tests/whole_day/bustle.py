@@ -34,7 +34,7 @@ class Bustle:
         self._rng = random.Random(seed)
         self._moments = itertools.count()
         self._ended = threading.Event()
-        self._trouble: BaseException | None = None
+        self.trouble: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -42,8 +42,13 @@ class Bustle:
         self._ended.set()
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), f"{self.doing} did not end"
-        if self._trouble is not None:
-            raise self._trouble
+        self.reaches(lambda: True)
+
+    def reaches(self, moment: Callable[[], Any]) -> None:
+        """Wait for a moment; raises what troubled the bustle, if it came to an end by itself."""
+        eventually(lambda: self.trouble or moment(), within_s=60, what="a moment to kill at")
+        if self.trouble is not None:
+            raise self.trouble
 
     def check(self) -> str:
         """Everything that was acknowledged is there once: what is sent again is known. In a line, how much it was."""
@@ -70,7 +75,7 @@ class Bustle:
                 self.doing = work.__name__
                 work()
         except BaseException as trouble:
-            self._trouble = trouble
+            self.trouble = trouble
 
     def positions(self) -> None:
         """Now and then so many that they fill the log, spread over a day that is over."""

@@ -87,11 +87,11 @@ class OnSqlite:
             case "change" | "amid a change" if self._machine is not None:
                 process = self.server.process
                 self._machine.orders(die_at=self._rng.randint(1, 300), torn=int(kind != "change"))
-                eventually(lambda: process and process.poll() is not None, within_s=60, what="the end at a change")
+                bustle.reaches(lambda: process and process.poll() is not None)
                 self._machine.orders()
             case "upload" | "plan":
                 wanted = ("by_form", "in_parts") if kind == "upload" else ("plan",)
-                eventually(lambda: bustle.doing in wanted, within_s=60, what=kind)
+                bustle.reaches(lambda: bustle.doing in wanted)
                 time.sleep(self._rng.uniform(0, 0.1))
             case "start":
                 self.server.kill()
@@ -146,7 +146,7 @@ class OnPostgresql:
                 self._redis.start()
             case "upload" | "plan":
                 wanted = ("by_form", "in_parts") if kind == "upload" else ("plan",)
-                eventually(lambda: bustle.doing in wanted, within_s=60, what=kind)
+                bustle.reaches(lambda: bustle.doing in wanted)
         if kind in ("postgresql", "redis"):
             return 0.0
         workers = eventually(self.server.workers, within_s=30, what="workers")

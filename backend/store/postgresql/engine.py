@@ -37,6 +37,7 @@ class Postgresql:
 
     readers = 8
     alone = False
+    log_bytes = 0
 
     def __init__(self, url: URL) -> None:
         self._url = url

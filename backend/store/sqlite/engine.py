@@ -18,6 +18,7 @@ from backend.domain.errors import Refusal
 from backend.store.migrations import migrate
 from backend.store.sqlite import statistics
 from backend.store.sqlite.errors import refusal_of
+from backend.store.sqlite.gate import Gate
 from backend.store.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FILE = "codriver.db"
 PATIENCE_S = 5.0  # a read holds back the log's checkpoints for as long as it lasts
+DEADLINE = "deadline"  # in a reading connection's info: of the read that it is used for
 LOOK_FOR_DAMAGE_S = 1.0  # at start; a larger database is looked through in part
 STEPS_BETWEEN_LOOKS = 20_000  # of SQLite's virtual machine: a few milliseconds
 STATEMENTS_KEPT = 300  # ready to be run again: there is one for each number of batches that are stored together
@@ -42,6 +44,9 @@ class Sqlite:
         self.writer: Connection = _engine(path, "IMMEDIATE", "rw").connect()
         self._lock = lock
         self._readers = _engine(path, "DEFERRED", "ro")
+        self._gate = Gate()
+        self._log_file = path.with_name(path.name + "-wal")
+        event.listen(self._readers, "before_cursor_execute", _look)
 
     @classmethod
     def open(cls, path: Path) -> "Sqlite":
@@ -76,11 +81,12 @@ class Sqlite:
 
     def read(self, fn: Callable[[Connection], T]) -> T:
         """What ``fn`` finds in one consistent snapshot."""
-        deadline = time.monotonic() + PATIENCE_S
         try:
-            with self._readers.connect() as connection, connection.begin():
+            with self._gate.passing(), self._readers.connect() as connection:
+                deadline = connection.info[DEADLINE] = time.monotonic() + PATIENCE_S
                 _driver(connection).set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
-                return fn(connection)
+                with connection.begin():
+                    return fn(connection)
         except DBAPIError as error:
             if refusal := refusal_of(error):
                 raise refusal from error
@@ -88,8 +94,15 @@ class Sqlite:
 
     def writers(self) -> tuple[Writer, Writer]:
         """Who commits positions, and who commits all other changes: here one and the same."""
-        writer = Writer(self.writer, self.path.with_name(self.path.name + "-wal"))
+        writer = Writer(self.writer, self._log_file, self._gate)
         return writer, writer
+
+    @property
+    def log_bytes(self) -> int:
+        try:
+            return self._log_file.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def leads(self) -> bool:
         return True
@@ -134,6 +147,12 @@ def _engine(path: Path, begin: str, mode: str) -> Engine:
         )
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(f"BEGIN {begin}"))
     return engine
+
+
+def _look(connection: Connection, *_: object) -> None:
+    """A read of many short statements ends in time as well."""
+    if time.monotonic() > connection.info[DEADLINE]:
+        raise Refusal("ERR_OVERLOADED", "The database took too long to answer; try again in a moment.")
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:

@@ -12,11 +12,15 @@ from backend.store.batches import Batch, Tail
 from backend.store.changes import Entry, attempt
 from backend.store.sqlite import chunks
 from backend.store.sqlite.errors import refusal_of
+from backend.store.sqlite.gate import Gate
 
 log = logging.getLogger(__name__)
 
 LOG_GROWTH_BYTES = 4 << 20  # written since the last checkpoint; then one is made, and all that comes waits for it
-LOG_FILE_BYTES = 64 << 20  # a log file that large is cut once it is empty
+LOG_FILE_BYTES = 64 << 20  # a log file that large is cut once it is empty, and new reads wait for that
+PATIENCE_S = 0.1  # how long commits and new reads wait for running reads to end, for each LOG_FILE_BYTES of the log
+MOST_PATIENCE_S = 2.0
+BUSY_MS = 2000
 CHANGE_BYTES = 8_192  # what a change takes in the log beside its own size: each driver's place in the index is a page
 DRIVERS_KNOWN = 100_000  # of 1.5 KB each
 
@@ -26,9 +30,10 @@ class Writer:
 
     most = 1_000
 
-    def __init__(self, connection: Connection, log_file: Path) -> None:
+    def __init__(self, connection: Connection, log_file: Path, gate: Gate) -> None:
         self._connection = connection
         self._log_file = log_file
+        self._gate = gate
         self._known: dict[str, Tail] = {}
         self._grown = 0
 
@@ -121,17 +126,28 @@ class Writer:
         return driver
 
     def _checkpoint(self) -> None:
-        """Move the log into the database as far as no reader needs it; never waits for one."""
+        """Move the log into the database as far as no reader needs it; waits for readers only where it has grown too
+        large, and the longer the larger it is.
+        """
         try:
-            driver = self._driver()
-            _, frames, moved = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _, frames, moved = self._driver().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._grown = 0
-            if frames == moved and self._log_file.stat().st_size > LOG_FILE_BYTES:
-                driver.execute("PRAGMA busy_timeout=0")
-                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                driver.execute("PRAGMA busy_timeout=2000")
-            elif frames != moved and frames * 4096 > LOG_FILE_BYTES:
-                log.warning("a long read holds back the log, which is at %d MiB", frames * 4096 >> 20)
+            if frames == moved:
+                if self._log_file.stat().st_size > LOG_FILE_BYTES:
+                    self._cut()
+            elif frames * 4096 > LOG_FILE_BYTES:
+                with self._gate.shut(min(MOST_PATIENCE_S, PATIENCE_S * frames * 4096 / LOG_FILE_BYTES)):
+                    cut = self._cut()
+                if not cut:
+                    log.warning("a long read holds back the log, which is at %d MiB", frames * 4096 >> 20)
         except Exception as error:
             self._grown = LOG_GROWTH_BYTES // 2  # tried again when idle, or when as much more has come
             log.error("a checkpoint failed: %s", error)
+
+    def _cut(self) -> bool:
+        """All of the log into the database, and its file to nothing; False where somebody still reads."""
+        driver = self._driver()
+        driver.execute("PRAGMA busy_timeout=0")
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        return not busy
