@@ -160,7 +160,7 @@ def prepare(folder: Path, drivers: int) -> list[str]:
     conn = database.engine.writer
     now_ms = FIRST_S * 1000
     ids = [driver_id(number) for number in range(drivers)]
-    tokens = [f"token-of-phone-{number:06d}-which-is-as-long" for number in range(drivers)]
+    tokens = tokens_of(drivers)
     with conn.begin():
         people.add_account(conn, account, now_ms)
         people.add_key(conn, Office("b" * 32, account, Role.TENANT), "Office", digest(KEY), now_ms)
@@ -170,6 +170,10 @@ def prepare(folder: Path, drivers: int) -> list[str]:
             people.add_device(conn, device, digest(token), platform="", model="", app_version="", now_ms=now_ms)
     database.close()
     return tokens
+
+
+def tokens_of(drivers: int) -> list[str]:
+    return [f"token-of-phone-{number:06d}-which-is-as-long" for number in range(drivers)]
 
 
 def driver_id(number: int) -> str:
