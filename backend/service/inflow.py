@@ -14,8 +14,8 @@ TEXT = "Too much waits to be stored; try again in a moment."
 class Inflow:
     """Counts what was let in and is not yet answered; whoever lets in counts up, and down.
 
-    Two things may be short: the disk, for which the journal has bounds of its own, and the event loop. What waits for
-    the disk costs the loop nothing, so a slow disk alone fills the journal's bounds and not those given here.
+    Two things may be short: the event loop, and the disk. What waits for the disk costs the loop nothing and does not
+    count, up to as many as the disk takes soon.
     """
 
     __slots__ = ("_journal", "_tally", "under_way")
@@ -29,11 +29,15 @@ class Inflow:
         self._journal, self._tally = journal, tally
 
     def full(self, most: int) -> bool:
-        """Whether one more would make it more than ``most`` that wait for the event loop, or join too long a queue."""
+        """Whether one more would be more than ``most`` that wait for the loop, or for longer than soon for the disk; or
+        the journal is half full.
+        """
         journal = self._journal
         if journal is None:
             return False
-        return (self.under_way >= most and self.under_way - journal.waiting >= most) or journal.crowded
+        if self.under_way >= most and self.under_way - min(journal.waiting, journal.room) >= most:
+            return True
+        return journal.crowded
 
     @contextmanager
     def let_in(self, most: int) -> Iterator[None]:

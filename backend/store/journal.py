@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 20_000
 MOST_WAITING_BYTES = 64 << 20
 IDLE_S = 0.5
+FEW = 256  # there is room for so many, however slow the disk is
+LONG_S = 0.25  # and for as many as are committed within so long at the pace of the last commits
+STALLED_S = 1.0  # unless the one at hand takes so long
 CHANGE_BYTES = 16_384  # what a change that is not positions is counted as
 SLOW_S = 1.0
 
@@ -67,6 +70,11 @@ class Journal:
     def crowded(self) -> bool:
         """Whether so much waits already that what is only about to be read had better come back later."""
         return any(lane.waiting >= MOST_WAITING // 2 or lane.bytes >= MOST_WAITING_BYTES // 2 for lane in self._lanes)
+
+    @property
+    def room(self) -> int:
+        """How many batches of positions may wait so that none of them waits for long."""
+        return self._positions.room
 
     async def transact(self, fn: Callable[[Connection], T]) -> T:
         """Run ``fn`` on a writer's thread and return what it returned, once that is on the disk.
@@ -115,10 +123,18 @@ class _Lane:
         self._pending: deque[Entry] = deque()
         self._busy = False  # a list is with the thread, or is about to go
         self._emptied: asyncio.Event | None = None
+        self._handed_at = 0.0
+        self._spent_s = self._done = 0.0  # in the last commits and on the ways there and back; older ones weigh less
         # Written by the thread, for whoever asks:
         self.took = Durations(COMMIT_BOUNDS_S)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    @property
+    def room(self) -> int:
+        if not self._spent_s or (self._busy and time.monotonic() - self._handed_at > STALLED_S):
+            return FEW
+        return max(FEW, int(LONG_S * self._done / self._spent_s))
 
     def enter(self, work: Callable[[Connection], Any] | Batch, size: int) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
@@ -128,6 +144,7 @@ class _Lane:
         self._pending.append(entry)
         if not self._busy:
             self._busy = True
+            self._handed_at = time.monotonic()
             loop.call_soon(self._hand_over)  # with what else this turn of the loop brings
         return entry.future  # a caller who is cancelled leaves the entry behind: it is committed all the same
 
@@ -142,10 +159,13 @@ class _Lane:
         pending = self._pending
         self._busy = bool(pending)
         if pending:
+            self._handed_at = time.monotonic()
             self._queue.put([pending.popleft() for _ in range(min(len(pending), self._writer.most))])
 
     def _told(self, entries: list[Entry], began: float, took_s: float) -> None:
         """Back on the event loop: first let the thread go on, then wake the callers."""
+        self._spent_s = 0.8 * self._spent_s + time.monotonic() - self._handed_at
+        self._done = 0.8 * self._done + len(entries)
         self._hand_over()
         for entry in entries:
             self.waiting -= 1

@@ -72,6 +72,34 @@ async def test_half_a_queue_is_a_crowd_until_it_is_committed(journal: Journal, m
     field.admit(SimpleNamespace(journal=journal))
 
 
+async def test_there_is_room_for_what_the_disk_takes_soon(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "FEW", 2)
+    monkeypatch.setattr(journal_module, "LONG_S", 60.0)
+    assert journal.room == 2, "nobody knows the disk yet"
+    for n in range(20):
+        await journal.append("driver", drive(n, 1))
+    quick = journal.room
+    assert quick > 20
+    monkeypatch.setattr(journal_module, "STALLED_S", 0.1)
+    gate = threading.Event()
+    stuck = asyncio.create_task(journal.append("driver", drive(99, 1)))
+    monkeypatch.setattr(journal._positions._writer, "commit", _held(journal._positions._writer.commit, gate))
+    async with asyncio.timeout(5):
+        while journal.room > 2:
+            await asyncio.sleep(0.01)
+    gate.set()
+    await stuck
+    assert 2 < journal.room < quick, "and what was slow is remembered for a while"
+
+
+def _held(commit: Any, gate: threading.Event) -> Any:
+    def held(entries: list[Any]) -> None:
+        gate.wait(10)
+        commit(entries)
+
+    return held
+
+
 async def test_what_waits_shares_a_commit(journal: Journal) -> None:
     gate = threading.Event()
     first = asyncio.create_task(journal.transact(lambda conn: gate.wait(10)))

@@ -1,0 +1,88 @@
+"""Many times more than can be done, from phones that do not listen when they are told to come later."""
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.domain.accounts import Account, Device, Settings
+from backend.domain.drivers import Driver
+from backend.service.identity import digest
+from backend.store import fleet, people
+from backend.store.database import Database
+from tests.attacks.wires import Vitals, allow_many_files
+from tests.serving import ROOT, Server, bearer
+
+PHONES, SIZE = 600, 10
+TOKENS = [f"token-of-phone-{number:06d}-which-is-as-long" for number in range(PHONES)]
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Iterator[Server]:
+    """A server that knows so many phones."""
+    allow_many_files()
+    database = Database.open(tmp_path / "data")
+    account = Account("a" * 32, "Many", Settings())
+    with database.engine.writer.begin():
+        conn = database.engine.writer
+        people.add_account(conn, account, 0)
+        fleet.add_drivers(conn, account.id, [Driver(f"{number:032x}", "Driver") for number in range(PHONES)])
+        for number, token in enumerate(TOKENS):
+            device = Device(f"{number:032x}", account, f"{number:032x}")
+            people.add_device(conn, device, digest(token), platform="", model="", app_version="", now_ms=0)
+    database.close()
+    running = Server(tmp_path / "data").start()
+    yield running
+    running.kill()
+
+
+def figure(server: Server, name: str) -> int:
+    found = re.search(rf"^{re.escape(name)} (\d+)", httpx.get(f"{server.url}/metrics").text, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+@pytest.mark.timeout(120)
+def test_phones_are_taken_or_told_to_come_back_and_nothing_else_and_their_actions_go_first(loaded: Server) -> None:
+    vitals, over, others = Vitals(loaded), threading.Event(), list[tuple[str, int]]()
+
+    def meanwhile() -> None:
+        phone = httpx.Client(base_url=loaded.url, headers=bearer(TOKENS[0]), timeout=20)
+        while not over.wait(0.1):
+            action = {"id": str(uuid.uuid4()), "action": "on_duty", "timestamp": 1_772_000_000}
+            others.append(("act", phone.post("/driver/v1/actions", json={"actions": [action]}).status_code))
+            others.append(("live", httpx.get(f"{loaded.url}/healthz", timeout=20).status_code))
+
+    asking = threading.Thread(target=meanwhile)
+    asking.start()
+    asked = {"port": loaded.port, "tokens": TOKENS, "size": SIZE, "rate": 50_000, "seconds": 3.0, "moment": 0}
+    try:
+        told = offer(asked)
+    finally:
+        over.set()
+        asking.join()
+    statuses = told["statuses"]
+    assert set(statuses) == {"200", "503"}, told
+    assert told["without_retry_after"] == told["broken"] == told["unanswered"] == 0, told
+    assert len(others) > 2 and {status for _, status in others} == {200}, others
+    stored = figure(loaded, "codriver_positions_total") + figure(loaded, "codriver_position_duplicates_total")
+    assert stored == SIZE * statuses["200"]
+    assert figure(loaded, 'codriver_refusals_total{code="ERR_OVERLOADED"}') == statuses["503"]
+    assert loaded.log.read_text().count("\n") < 2000, "a line for each refusal would be work, too"
+    calm = offer({**asked, "tokens": TOKENS[:2], "rate": 20, "seconds": 1.0, "moment": told["moment"]})
+    assert set(calm["statuses"]) == {"200"}, "as soon as it is over all are taken again"
+    vitals.check(grown_mb=80)
+
+
+def offer(asked: dict[str, Any]) -> dict[str, Any]:
+    program = [sys.executable, str(ROOT / "benchmarks" / "_offering.py")]
+    done = subprocess.run(program, input=json.dumps(asked), capture_output=True, text=True, timeout=60, check=True)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
