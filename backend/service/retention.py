@@ -15,6 +15,7 @@ log = logging.getLogger("codriver.retention")
 EVERY_S = 3600.0
 LOOK_S = 60.0  # between two looks at whether it falls to us: of several processes one does it
 DAY_MS = 86_400_000
+AT_ONCE = 20  # drivers of one transaction
 
 
 async def keep_forgetting(desk: Desk) -> None:
@@ -42,9 +43,15 @@ async def sweep(desk: Desk) -> None:
     for company in await desk.database.read(people.accounts_that_forget):
         before_ms = now_ms - company.settings.driver_position_retention_days * DAY_MS
         drivers = await desk.database.read(partial(_with_older, account_id=company.id, before_ms=before_ms))
-        for driver_id in drivers:  # one by one, so that nobody waits for all of them
-            await desk.journal.transact(partial(tracks.delete_before, driver_id=driver_id, before_ms=before_ms))
+        for at in range(0, len(drivers), AT_ONCE):  # not all in one, so that nobody waits for all of them
+            some = drivers[at : at + AT_ONCE]
+            await desk.journal.transact(partial(_delete_before, driver_ids=some, before_ms=before_ms))
 
 
 def _with_older(conn: Connection, account_id: str, before_ms: int) -> list[str]:
-    return tracks.with_older(conn, fleet.driver_ids(conn, account_id), before_ms)
+    return tracks.with_older(conn, sorted(fleet.driver_ids(conn, account_id)), before_ms)
+
+
+def _delete_before(conn: Connection, driver_ids: list[str], before_ms: int) -> None:
+    for driver_id in driver_ids:
+        tracks.delete_before(conn, driver_id, before_ms)

@@ -204,3 +204,17 @@ def test_whatever_is_sent_however_often_is_stored_once(
             await journal.close()
 
     asyncio.run(run_and_close())
+
+
+async def test_only_drivers_with_older_positions_are_named(journal: Journal, database: Database) -> None:
+    await journal.append("ivo", [fix(0), fix(20)])
+    await journal.append("ana", [fix(5)])
+    await journal.append("mia", [fix(10)])
+
+    def older(before_s: float) -> list[str]:
+        before_ms = NOON_MS + round(before_s * 1000)
+        return database.read_now(lambda conn: tracks.with_older(conn, ["ana", "ivo", "mia", "nobody"], before_ms))
+
+    assert [older(each) for each in (0, 0.001, 6, 11)] == [[], ["ivo"], ["ana", "ivo"], ["ana", "ivo", "mia"]]
+    await journal.transact(lambda conn: [tracks.delete_before(conn, each, NOON_MS + 8_000) for each in older(8)])
+    assert older(8) == [] and older(11) == ["mia"]

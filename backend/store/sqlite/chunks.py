@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from backend.domain import positions
 from backend.store.batches import NOTHING, RECENT, Row, Tail
+from backend.store.parts import parts
 from backend.store.tables import chunks
 
 ROWS_AT_ONCE = 150
@@ -59,8 +60,12 @@ def forget(conn: Connection, driver_id: str, before_ms: int) -> None:
 
 
 def with_older(conn: Connection, driver_ids: Iterable[str], before_ms: int) -> list[str]:
-    """All of them: to look is as much work as to delete."""
-    return list(driver_ids)
+    """Those of these drivers of whom anything is kept from before a moment, in the order of their ids."""
+    older = (
+        select(chunks.c.driver_id).where(chunks.c.driver_id.in_(some), chunks.c.first_ms < before_ms).distinct()
+        for some in parts(driver_ids)
+    )
+    return sorted(driver_id for statement in older for driver_id in conn.scalars(statement))
 
 
 def clear(conn: Connection, before_ms: int | None, now_ms: int) -> None:
