@@ -28,10 +28,12 @@ class Cluster:
     With ``leader`` it is a standby of that one, from a copy of what it has now.
     """
 
-    def __init__(self, *settings: str, leader: "Cluster | None" = None) -> None:
+    def __init__(self, *settings: str, leader: "Cluster | None" = None, place: Path | None = None) -> None:
         self._programs = _programs()
         self._user = _unprivileged()
-        self.folder = Path(tempfile.mkdtemp(prefix="codriver-pg-"))  # short: a socket's path has 107 characters
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="codriver-pg-", dir=place)
+        )  # short: a socket's path has 107 characters
         if self._user is not None:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
         self._settings = (*_COMMON, *settings, f"unix_socket_directories={self.folder}")
@@ -59,6 +61,12 @@ class Cluster:
         for pid in (leader, *children(leader)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def runs(self) -> bool:
+        try:
+            return bool(self.ask("SELECT true"))
+        except psycopg.OperationalError:
+            return False
 
     def promote(self) -> None:
         """From now on it is the one that writes."""
@@ -128,9 +136,9 @@ class Cluster:
         assert ended.returncode == 0, f"{program}: {(self.folder / 'said').read_text()[-2000:]}"
 
 
-def cluster(*settings: str) -> Iterator[Cluster]:
-    """A running server, gone when it is over. For a fixture."""
-    made = Cluster(*settings)
+def cluster(*settings: str, place: Path | None = None) -> Iterator[Cluster]:
+    """A running server, gone when it is over. For a fixture. ``place`` is the folder to make its own in."""
+    made = Cluster(*settings, place=place)
     try:
         made.start()
         yield made

@@ -1,13 +1,20 @@
 """What becomes of what waits, and of what was acknowledged, when PostgreSQL has troubles."""
 
 import asyncio
+import contextlib
 import random
+import shutil
+import subprocess
+import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, insert, select, text
 
@@ -15,6 +22,7 @@ from backend.domain.errors import Refusal
 from backend.store.database import Database
 from backend.store.journal import Journal
 from backend.store.postgresql import connect
+from backend.store.postgresql.writers import TURN
 from backend.store.tables import skills
 from tests.postgresql import Cluster, cluster, name_of
 from tests.serving import eventually
@@ -235,6 +243,174 @@ async def test_a_server_that_only_reads_is_away_for_those_who_write(own_cluster:
                 break
             except Refusal:
                 await asyncio.sleep(0.05)
+    await journal.close()
+    database.close()
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "57P01", "57P03", "53300", "08006"])
+async def test_what_passes_is_done_again_and_once(
+    journal: Journal, database: Database, state: str, engine: str
+) -> None:
+    """Serialization failures, deadlocks, and a server that says that it cannot just now."""
+    runs = []
+
+    def change(conn: Connection) -> None:
+        _add(f"tried {len(runs)}", conn)
+        runs.append(state)
+        if len(runs) == 1:
+            conn.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
+
+    neighbour = partial(_add, "neighbour")
+    await asyncio.gather(journal.transact(change), journal.transact(neighbour))
+    found = select(skills.c.id).order_by(skills.c.id)
+    assert await database.read(lambda conn: conn.scalars(found).all()) == ["neighbour", "tried 1"]
+
+
+async def test_of_two_that_wait_for_each_other_ours_is_undone_and_done_again(
+    journal: Journal, database: Database, place: str, engine: str
+) -> None:
+    await journal.transact(lambda conn: [_add(code, conn) for code in ("a", "b")])
+    theirs, runs = threading.Event(), []
+
+    def change(conn: Connection) -> None:
+        runs.append(1)
+        conn.execute(text("UPDATE skills SET name = name || '1' WHERE id = 'b'"))
+        theirs.set()
+        conn.execute(text("UPDATE skills SET name = name || '2' WHERE id = 'a'"))
+
+    def other() -> None:
+        with psycopg.connect(place) as connection:
+            connection.execute("UPDATE skills SET name = 'x' WHERE id = 'a'")
+            held.set()
+            theirs.wait(10)
+            time.sleep(0.4)  # so that ours has waited longer, and finds it out
+            connection.execute("UPDATE skills SET name = 'y' WHERE id = 'b'")
+
+    held = threading.Event()
+    waiting = asyncio.create_task(asyncio.to_thread(other))
+    await asyncio.to_thread(held.wait, 10)
+    async with asyncio.timeout(20):
+        await journal.transact(change)
+        await waiting
+    named = select(skills.c.name).order_by(skills.c.id)
+    assert len(runs) == 2 and await database.read(lambda conn: conn.scalars(named).all()) == ["x2", "y1"]
+
+
+async def test_what_takes_too_long_is_refused_alone_and_holds_nobody_up(
+    place: str, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """A statement without end, a turn that somebody keeps, and more slow reads than there are readers."""
+    monkeypatch.setattr(connect, "WRITE_S", 1.5)
+    monkeypatch.setattr(connect, "TURN_S", 0.7)
+    monkeypatch.setattr(connect, "READ_S", 1.0)
+    database = Database.open(place)
+    journal = Journal(database)
+
+    async def refused(work: Any) -> None:
+        with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+            await work
+
+    async with asyncio.timeout(30):
+        slow = [refused(database.read(lambda conn: conn.execute(text("SELECT pg_sleep(60)")))) for _ in range(20)]
+        endless = refused(journal.transact(lambda conn: conn.execute(text("SELECT pg_sleep(60)"))))
+        beside = journal.transact(partial(_add, "beside"))
+        appended = journal.append("ana", drive(0, 10))
+        await asyncio.gather(*slow, endless, beside, appended)
+        assert await database.read(lambda conn: conn.scalar(select(skills.c.id))) == "beside"
+        with psycopg.connect(place) as holding:
+            holding.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
+            await refused(journal.transact(partial(_add, "waited")))
+            assert (await journal.append("ana", drive(10, 10))).accepted == 10
+        await journal.transact(partial(_add, "after"))
+    await journal.close()
+    database.close()
+
+
+async def test_who_may_have_few_connections_only_is_slower_and_loses_nothing(
+    postgresql: Cluster, place: str, engine: str
+) -> None:
+    """Two for those who write, and one or two for eight readers."""
+    postgresql.execute("CREATE ROLE few LOGIN IN ROLE codriver CONNECTION LIMIT 4")
+    database = Database.open(place.replace("codriver@", "few@"))
+    journal = Journal(database)
+    refused: Counter[str] = Counter()
+
+    async def insist(work: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return await work()
+            except Refusal as refusal:
+                refused[refusal.code] += 1
+                await asyncio.sleep(0.05)
+
+    def slowly(conn: Connection) -> int:
+        return int(conn.scalar(text("SELECT 7 FROM pg_sleep(0.01)")) or 0)
+
+    async with asyncio.timeout(60):
+        reads = [insist(partial(database.read, slowly)) for _ in range(150)]
+        writes = [insist(partial(journal.append, f"d{n}", drive(n, 5))) for n in range(50)]
+        changes = [insist(partial(journal.transact, partial(_add, f"c{n}"))) for n in range(50)]
+        told = await asyncio.gather(*reads, *writes, *changes)
+    assert told[:150] == [7] * 150 and all(each.accepted == 5 for each in told[150:200])
+    assert refused.keys() <= {"ERR_UNAVAILABLE", "ERR_OVERLOADED"}
+    assert await database.read(lambda conn: len(conn.scalars(select(skills.c.id)).all())) == 50
+    await journal.close()
+    database.close()
+
+
+@pytest.fixture
+def cramped() -> Iterator[tuple[Cluster, Path]]:
+    """A server on a disk of its own, of 160 MB, and where that is. Skips where nobody lets us mount one."""
+    folder = Path(tempfile.mkdtemp(prefix="codriver-disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160m,mode=777", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        folder.rmdir()
+        pytest.skip("a small disk cannot be mounted here: that takes root's rights")
+    try:
+        for server in cluster("max_wal_size=64MB", place=folder):
+            yield server, folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
+
+
+async def test_a_full_disk_of_the_server_is_told_and_nothing_acknowledged_is_lost(
+    cramped: tuple[Cluster, Path], engine: str
+) -> None:
+    """Positions are refused while nothing can be written, and it heals when there is room again."""
+    server, folder = cramped
+    database = Database.open(server.fresh())
+    journal = Journal(database)
+    refused: Counter[str] = Counter()
+    sent = 0
+
+    async def go_on(until: Callable[[], bool]) -> None:
+        nonlocal sent
+        async with asyncio.timeout(60):
+            while not until():
+                try:
+                    appended = await journal.append("ana", drive(sent, 100))
+                    assert appended.accepted + appended.duplicates == 100
+                    sent += 100
+                except Refusal as refusal:
+                    refused[refusal.code] += 1
+                    await asyncio.sleep(0.02)
+
+    await go_on(lambda: sent >= 2_000)
+    ballast = folder / "ballast"
+    with ballast.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 16))
+            file.flush()
+    await go_on(lambda: refused.total() >= 5)
+    assert refused.keys() <= {"ERR_STORAGE_FULL", "ERR_UNAVAILABLE"}, refused
+    ballast.unlink()
+    if not server.runs():
+        server.start()  # it gives up where the log of what was committed cannot be written
+    before = sent
+    await go_on(lambda: sent >= before + 1_000)
+    stored = database.read_now(lambda conn: times(conn, "ana"))
+    assert sorted(stored) == [NOON_MS + second * 1000 for second in range(sent)]
     await journal.close()
     database.close()
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from backend.domain.errors import Refusal
 from backend.store.migrations import migrate
 from backend.store.postgresql import connect
-from backend.store.postgresql.errors import is_lost, passes, refusal_of, said, state_of
+from backend.store.postgresql.errors import is_full, is_lost, passes, refusal_of, said, state_of
+from backend.store.postgresql.places import Places
 from backend.store.postgresql.session import Session
 from backend.store.postgresql.writers import TURN, Changes, Positions
 from backend.store.tables import writers
@@ -42,6 +43,7 @@ class Postgresql:
     def __init__(self, url: URL) -> None:
         self._url = url
         self._readers = connect.readers(url, self.readers)
+        self._places = Places(self.readers)
         self._sessions: list[Session] = []
         self._away_until = 0.0
         self._lead: Connection | None = None
@@ -75,16 +77,23 @@ class Postgresql:
             if time.monotonic() < self._away_until:
                 raise Refusal("ERR_UNAVAILABLE", "The database cannot be reached; try again in a moment.")
             try:
-                with self._readers.connect() as connection, connection.begin():
+                with (
+                    self._places.one(connect.READ_S),
+                    self._readers.connect() as connection,
+                    connection.begin(),
+                ):
                     connection.info[connect.DEADLINE] = time.monotonic() + connect.READ_S
                     return fn(connection)
             except (DBAPIError, PendingRollbackError) as error:
+                if is_full(error):
+                    self._make_room()
                 if not passes(error):
                     if refusal := refusal_of(error):
                         raise refusal from error
                     raise
                 if time.monotonic() + pause_s > deadline:
-                    self._away_until = time.monotonic() + AWAY_S  # whoever waits behind us need not find out again
+                    if not is_full(error):
+                        self._away_until = time.monotonic() + AWAY_S  # whoever waits behind us need not find out again
                     raise refusal_of(error) or error from error
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.3)
@@ -92,10 +101,16 @@ class Postgresql:
     def writers(self) -> tuple[Positions, Changes]:
         """Who commits positions, and who commits all other changes."""
         process = uuid.uuid4().hex[:24]
-        positions = Session(self._url, f"{process}p", "positions")
-        changes = Session(self._url, f"{process}c", "changes")
+        positions = Session(self._url, f"{process}p", "positions", self._make_room)
+        changes = Session(self._url, f"{process}c", "changes", self._make_room)
         self._sessions += [positions, changes]
         return Positions(positions), Changes(changes)
+
+    def _make_room(self) -> None:
+        """The server has no connection left: those of readers that are idle are given back, and one fewer is taken."""
+        self._places.fewer()
+        self._readers.pool.dispose()
+        log.warning("PostgreSQL gives no more connections: %d read at once for now", self._places.now)
 
     def leads(self) -> bool:
         """A lock of a connection that is kept for it: the server gives it to another when the connection ends."""

@@ -15,6 +15,8 @@ _AWAY = (
     "25P03",  # it ended a transaction in which nothing happened
     "53300",  # it has no connection left
 )
+# Before there is a connection, its driver passes the server's words on, and no code.
+_FULL = ("too many connections", "too many clients", "remaining connection slots")
 STANDBY = "25006"  # it only reads; a writer that meets it looks for the server anew
 NO_PARTITION = "23514"
 
@@ -35,6 +37,11 @@ def is_lost(error: BaseException) -> bool:
     origin = error.orig if isinstance(error, DBAPIError) else error
     unsaid = state == "" and isinstance(origin, psycopg.OperationalError | psycopg.InterfaceError)
     return unsaid or (state is not None and (state in _AWAY or state.startswith("08")))
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the server has no connection left for us."""
+    return state_of(error) == "53300" or (state_of(error) == "" and any(words in str(error) for words in _FULL))
 
 
 def passes(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection, delete, insert, select, update
 
 from backend.store.postgresql import connect
-from backend.store.postgresql.errors import STANDBY, is_lost, passes, said, state_of
+from backend.store.postgresql.errors import STANDBY, is_full, is_lost, passes, said, state_of
 from backend.store.tables import writers
 
 T = TypeVar("T")
@@ -26,8 +26,10 @@ class Session:
     word on a transaction's number does not, as a crash lets a number that was never written be given out again.
     """
 
-    def __init__(self, url: URL, id: str, name: str) -> None:
+    def __init__(self, url: URL, id: str, name: str, make_room: Callable[[], None] = lambda: None) -> None:
+        """``make_room`` is called where the server has no connection left for it."""
         self.id = id
+        self._make_room = make_room
         self._engine = connect.writer(url, name)
         self._connection: Connection | None = None
         self._number = 0
@@ -50,6 +52,8 @@ class Session:
                 standby = state_of(error) == STANDBY
                 if standby:
                     self._drop()
+                elif is_full(error):
+                    self._make_room()
                 if not standby and not passes(error):
                     raise
                 if time.monotonic() + pause_s > deadline:
