@@ -3,8 +3,8 @@
 The store is filled through the store's own functions, as life would: a fleet drives twelve hours a day, a fix every
 five seconds, a batch a minute; the drivers' batches alternate, and what is an hour old is compacted before the next
 hour comes. Then two servers, both real processes, one on that store and one on an empty one, get the same batches in
-turn, and the ratio is of what they acknowledged. A day of 8,640 positions of one driver is read as JSON over HTTP:
-warm, the same day again; cold, a day that was not read before, with the database's file dropped from the system's cache.
+turn, and the ratio is of what they acknowledged. A day of 8,640 positions of one driver is read as JSON over HTTP;
+warm: the same day again; cold: a day that was not read before, while the system's cache holds nothing of the file.
 For the empty store there is one such day for each driver that is asked for.
 
     python benchmarks/stored.py [--positions 20000000] [--data FOLDER] [--seconds 1.5] [--rounds 5] [--reads 100]
