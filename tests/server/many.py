@@ -33,6 +33,7 @@ def hurry() -> None:
     logging.basicConfig(level=logging.INFO)
     workers.HUNG_S = 5.0
     workers.PAUSE_S = (0.1, 1.0)
+    workers.STOP_S = 4.0
 
 
 PORT = int(os.environ.get("PORT", "0"))

@@ -88,6 +88,16 @@ def test_one_that_hangs_is_killed_and_replaced(many: Serving) -> None:
     eventually(lambda: len(_answering(many) - before) == 1, within_s=30)
 
 
+def test_one_that_hangs_does_not_hold_up_the_end(many: Serving) -> None:
+    everybody = pids(many)
+    with socket.create_connection(("127.0.0.1", many.port)) as one:
+        one.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+        code, seconds = many.stop()
+    assert code == 1 and seconds < 10, "it tells that not all ended in order"
+    many.says("does not end and is killed")
+    assert not any(lives(pid) for pid in everybody)
+
+
 def test_all_may_be_stopped_for_a_while_and_go_on(many: Serving) -> None:
     everybody = [many.process.pid, *(before := pids(many))]
     for pid in everybody:
