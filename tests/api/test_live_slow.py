@@ -3,12 +3,14 @@
 import asyncio
 import time
 import uuid
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.watching import Watching, narrow, watching
+from tests.attacks.wires import text, websocket
 from tests.serving import Company, Phone, Server, bearer
 
 DRIVERS = 200
@@ -88,13 +90,37 @@ async def test_a_slow_watcher_gets_fewer_newer_positions_and_every_event(traffic
         assert len(slow.of("positions")) < len(fast.of("positions"))
 
 
+class Dripping:
+    """A watcher that reads a kilobyte a second."""
+
+    def __init__(self, company: Company) -> None:
+        self.socket = websocket(company.server, "/live", company.key, receive_buffer=4096)
+        self.socket.sendall(text('{"type": "subscribe", "id": "a", "events": true, "maxHz": 10}'))
+        self.socket.setblocking(False)
+        self.read = b""
+        self.ended = False
+
+    async def run(self) -> None:
+        try:
+            while piece := await asyncio.get_running_loop().sock_recv(self.socket, 1024):
+                self.read += piece
+                await asyncio.sleep(1)
+        except ConnectionError:
+            pass
+        self.ended = True
+
+
 @pytest.mark.timeout(120)
-async def test_a_watcher_that_never_reads_is_sent_away_and_nobody_else_is_slowed(traffic: Traffic) -> None:
+async def test_watchers_that_read_hardly_or_not_are_sent_away_and_nobody_else_is_slowed(traffic: Traffic) -> None:
     company = traffic.company
-    async with watching(company) as fast, watching(company, **narrow(company)) as stuck:
-        for watcher in (fast, stuck):
+    async with AsyncExitStack() as open_:
+        *others, fast = [await open_.enter_async_context(watching(company)) for _ in range(8)]
+        stuck = await open_.enter_async_context(watching(company, **narrow(company)))
+        for watcher in (*others, fast, stuck):
             await watcher.subscribe(events=True, maxHz=10)
         stuck.pause()
+        dripping = Dripping(company)
+        drip = asyncio.create_task(dripping.run())
         traffic.slowest_s = 0.0
         moving = asyncio.create_task(traffic.run())
         began, gaps, seen, at = time.monotonic(), [0.0], 0, time.monotonic()
@@ -108,4 +134,12 @@ async def test_a_watcher_that_never_reads_is_sent_away_and_nobody_else_is_slowed
         code: Any = await stuck.code(within_s=15)
         assert code in (4408, 1006), "cut off, with the reason where it could still be read"
         assert max(gaps) < 5 and traffic.slowest_s < 5, (max(gaps), traffic.slowest_s)
-        in_order(fast, traffic)
+        newest = fast.trail(traffic.ids[0])[-1]
+        for watcher in (*others, fast):
+            await watcher.until(lambda watcher=watcher: watcher.trail(traffic.ids[0])[-1] >= newest)
+            assert len(watcher.of("positions")) > 0.8 * seen
+            in_order(watcher, traffic)
+        assert "codriver_watchers 8" in httpx.get(f"{company.server.url}/metrics").text, "nothing waits for the others"
+        drip.cancel()
+        dripping.socket.close()
+        assert len(dripping.read) < 64 * 1024

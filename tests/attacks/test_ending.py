@@ -1,4 +1,4 @@
-"""A server is told to end while phones send and maps are watched: in order, in time, and what was acknowledged stays."""
+"""A server is told to end while phones send and maps are watched: in order, in time, and all it acknowledged stays."""
 
 import contextlib
 import json
