@@ -68,7 +68,7 @@ class LoggedRequests:
             _tell("WEBSOCKET", scope, status, time.perf_counter() - began, worth=ours)
 
 
-_OUR_REFUSALS = (1002, 1003, 1007, 1008, 1009, 1011)
+_OUR_REFUSALS = (1003, 1007, 1008, 1009)  # 1002 and 1011 are how phones and proxies vanish
 
 
 def _tell(method: str, scope: Any, status: int, seconds: float, *, worth: bool) -> None:
