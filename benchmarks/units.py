@@ -308,14 +308,14 @@ async def on_sqlite(folder: Path, tokens: list[str], options: Any) -> None:
     with serving(folder) as served, ExitStack() as stack:
         gauges = [processor("processor", served.pid), commits(served.port)]
         gauges.append(Gauge("disk", lambda: pages(folder), "{:.0f} bytes"))
+        await idle(served.port, tokens, {"server": served.pid}, None)  # first: later there is room left by others
         await measure("SQLite", served.port, gauges, tokens, options)
-        await idle(served.port, tokens, {"server": served.pid}, None)
         if shutil.which("caddy"):
             proxy = stack.enter_context(proxied(served.port, folder))
             await asyncio.sleep(3)
             gauges = [processor("processor of the server", served.pid), processor("of the proxy", proxy.pid)]
+            await idle(proxy.port, tokens, {"proxy": proxy.pid}, unchecked())
             await measure("SQLite behind Caddy with TLS", proxy.port, gauges, tokens, options, unchecked())
-            await idle(proxy.port, tokens, {"server": served.pid, "proxy": proxy.pid}, unchecked())
 
 
 def live_bytes(url: str) -> float:
