@@ -1,5 +1,9 @@
-"""A driver's stored positions as JSON, CSV, GeoJSON (RFC 7946) and GPX 1.1."""
+"""A driver's stored positions as JSON, CSV, GeoJSON (RFC 7946) and GPX 1.1.
 
+Texts are written on a thread: a page takes tens of milliseconds, which phones would else wait for.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from xml.sax.saxutils import escape
@@ -63,8 +67,12 @@ async def _json(request: Call, caller: Office, driver_id: str, from_ms: int, to_
 async def _csv(pages: Pages, name: str) -> AsyncIterator[bytes]:
     yield (",".join(COLUMNS) + "\n").encode()
     async for page in pages:
-        rows = (",".join(_number(getattr(fix, column)) for column in COLUMNS) for fix in page)
-        yield ("\n".join(rows) + "\n").encode()
+        yield await asyncio.to_thread(_rows, page)
+
+
+def _rows(page: list[Position]) -> bytes:
+    rows = (",".join(_number(getattr(fix, column)) for column in COLUMNS) for fix in page)
+    return ("\n".join(rows) + "\n").encode()
 
 
 async def _geojson(pages: Pages, name: str) -> AsyncIterator[bytes]:
@@ -73,9 +81,9 @@ async def _geojson(pages: Pages, name: str) -> AsyncIterator[bytes]:
     yield b'{"type":"Feature","geometry":'
     last: bytes | None = None
     async for page in pages:
-        points = [msgspec.json.encode((fix.longitude, fix.latitude)) for fix in page]
+        points, moments = await asyncio.to_thread(_points, page)
         yield (b'{"type":"LineString","coordinates":[' if last is None else b",") + b",".join(points)
-        times.extend(iso(fix.at_ms) for fix in page)
+        times.extend(moments)
         last = points[-1]
     if last is None:
         yield b"null"
@@ -87,6 +95,10 @@ async def _geojson(pages: Pages, name: str) -> AsyncIterator[bytes]:
     yield b',"properties":' + msgspec.json.encode({"name": name, "coordinateProperties": {"times": times}}) + b"}"
 
 
+def _points(page: list[Position]) -> tuple[list[bytes], list[str]]:
+    return [msgspec.json.encode((fix.longitude, fix.latitude)) for fix in page], [iso(fix.at_ms) for fix in page]
+
+
 async def _gpx(pages: Pages, name: str) -> AsyncIterator[bytes]:
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -94,8 +106,12 @@ async def _gpx(pages: Pages, name: str) -> AsyncIterator[bytes]:
         f"<trk><name>{escape(_xml_text(name))}</name><trkseg>\n"
     ).encode()
     async for page in pages:
-        yield "".join(_trackpoint(fix) for fix in page).encode()
+        yield await asyncio.to_thread(_trackpoints, page)
     yield b"</trkseg></trk></gpx>\n"
+
+
+def _trackpoints(page: list[Position]) -> bytes:
+    return "".join(_trackpoint(fix) for fix in page).encode()
 
 
 def _trackpoint(fix: Position) -> str:
