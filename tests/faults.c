@@ -129,7 +129,7 @@ static ssize_t put(int fd, const void *data, size_t length, off_t at) {
         return at < 0 ? syscall(SYS_write, fd, data, length) : syscall(SYS_pwrite64, fd, data, length, at);
     int64_t number = count(path);
     if (fails(number, &orders->writes, orders->fail_write, orders->fail_writes)) return -1;
-    int torn = number && number == orders->die_at;
+    int torn = number && orders->torn && orders->die_at && number >= orders->die_at;
     size_t some = torn ? (length + 1) / 2 : length;
     ssize_t written = at < 0 ? syscall(SYS_write, fd, data, some) : syscall(SYS_pwrite64, fd, data, some, at);
     if (torn) die();

@@ -34,8 +34,8 @@ class Machine:
 
     ``only``: files whose path holds this text are counted and failed, by default all; ``spared``: those whose path
     ends with this are not;
-    ``die_at``, ``die_after``: SIGKILL instead of the n-th change of a file (``torn=1``: in the middle of it, where it
-    is a write), or right after it; ``die_sync``: right after the n-th fsync;
+    ``die_at``, ``die_after``: SIGKILL instead of the n-th change of a file (``torn=1``: in the middle of the first
+    write from there on), or right after it; ``die_sync``: right after the n-th fsync;
     ``fail_write`` and ``fail_writes``, ``fail_sync`` and ``fail_syncs``: the first that fails with ``error``, and how
     many from there on;
     ``sync_ms``: how long each fsync takes; ``clock_ms``: how far the clock of the day is set forward.

@@ -46,7 +46,7 @@ class Bustle:
 
     def reaches(self, moment: Callable[[], Any]) -> None:
         """Wait for a moment; raises what troubled the bustle, if it came to an end by itself."""
-        eventually(lambda: self.trouble or moment(), within_s=60, what="a moment to kill at")
+        eventually(lambda: self.trouble or moment(), within_s=60, what=f"a moment to kill at, amid {self.doing},")
         if self.trouble is not None:
             raise self.trouble
 
