@@ -61,7 +61,7 @@ def run(part: str, options: argparse.Namespace) -> None:
             with served(memory.FIRST + options.idle) as server:
                 memory.of_phones(server)
         case "slow":
-            with served(options.drivers) as server:
+            with served(200) as server:
                 slow.slow(server, options.watchers, 50, options.period, options.seconds)
         case "storm":
             with served(options.drivers) as server:

@@ -1,7 +1,7 @@
 """A process full of watchers that come back whenever they are cut off, at once or when the server asked them to.
 
-Takes its orders from the standard input: first what to do, as JSON, then `begin` and `end`, which waits until all have a
-snapshot and tells when each had it (Unix seconds), how many tries were in vain and why, and how many had a hint.
+Takes its orders from the standard input: first what to do, as JSON, then `begin` and `end`, which waits until all have
+a snapshot and tells when each had it (Unix seconds), how many tries were in vain and why, and how many had a hint.
 """
 
 import asyncio

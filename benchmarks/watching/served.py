@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,13 @@ class Served:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+    def metric(self, name: str) -> float:
+        """What `/metrics` says."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            found = re.search(rf"^{name}(?:_total)?(?:{{.*}})? ([0-9.]+)", answer.read().decode(), re.MULTILINE)
+        assert found, name
+        return float(found[1])
 
     def processor_s(self) -> float:
         return processor_s(self.process.pid)
