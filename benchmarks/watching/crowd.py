@@ -1,11 +1,13 @@
 """A process full of watchers. Takes its orders from the standard input, a line each, and answers with lines of JSON.
 
-`begin` forgets what was heard, `end` tells it. Of each frame of positions the first driver's fix is looked at: how long
-ago its phone had sent it when the whole frame was here.
+`begin` forgets what was heard, `end` tells it. Of each frame of positions is noted when all of it was here, and how
+long before that the phones had sent the fixes in it: some watchers read it to the end, and stand for the others who got
+the same frame, of which these look at the first driver alone.
 """
 
 import asyncio
 import json
+import random
 import re
 import sys
 import time
@@ -16,7 +18,9 @@ import uvloop
 
 from watching.sockets import Client, connect, many_files
 
-FIRST = re.compile(rb'"timestamp":([0-9.]+)')
+SENT = re.compile(rb'"timestamp":([0-9.]+)')
+THOROUGH = 20  # of a group
+FIXES = 10  # of a frame that are taken for the delays of each who got it
 
 
 class Group:
@@ -37,20 +41,22 @@ class Group:
 
     def forget(self) -> None:
         self.frames = self.bytes = 0
-        self.delays_ms: list[float] = []
+        self._here: list[tuple[str, int, float]] = []  # its first fix and size, and when
+        self._fixes: dict[tuple[str, int], list[float]] = {}  # of frames that were read to their end
 
-    def heard(self, client: Client, peek: bytes, size: int) -> None:
+    def heard(self, client: Client, seen: bytes, size: int) -> None:
         if client.frames == 1:
             self._told += 1
             if self._told == self.count:
                 self._all_told.set()
-        if peek.startswith(b'{"type":"positions"'):
+        if seen.startswith(b'{"type":"positions"'):
             now = time.time()
             self.frames += 1
             self.bytes += size
-            found = FIRST.search(peek)
-            if found:
-                self.delays_ms.append(round((now - float(found[1])) * 1000, 2))
+            sent = [float(each) for each in SENT.findall(seen)]
+            self._here.append((str(sent[0]), size, now))
+            if client.thorough:
+                self._fixes[str(sent[0]), size] = sent
 
     async def join(self, port: int, key: str) -> None:
         self.clients = await connect(
@@ -62,6 +68,7 @@ class Group:
             narrow=self.stuck or bool(self.bytes_a_second),
         )
         for number, client in enumerate(self.clients):
+            client.thorough = number % max(1, self.count // THOROUGH) == 0
             client.say(json.dumps({"type": "subscribe", "id": "a", **self._wish(number)}).encode())
         if self.stuck:
             for client in self.clients:
@@ -75,7 +82,14 @@ class Group:
 
     def report(self) -> dict[str, Any]:
         codes = [client.code for client in self.clients if client.code]
-        return {"frames": self.frames, "bytes": self.bytes, "delaysMs": self.delays_ms, "codes": codes}
+        return {"frames": self.frames, "bytes": self.bytes, "delaysMs": self._delays_ms(), "codes": codes}
+
+    def _delays_ms(self) -> list[float]:
+        chance, found = random.Random(1), []
+        for first, size, here_at in self._here:
+            sent = self._fixes.get((first, size), [float(first)])
+            found += [round((here_at - at) * 1000, 1) for at in chance.sample(sent, min(FIXES, len(sent)))]
+        return found
 
 
 async def main() -> None:

@@ -6,6 +6,7 @@ Takes its orders from the standard input: first what to do, as JSON, then `begin
 import asyncio
 import json
 import math
+import random
 import sys
 import time
 from collections import deque
@@ -60,13 +61,16 @@ class Fleet:
             self.refused += 1
 
     async def drive(self, period_s: float) -> None:
-        """Each phone sends once a period, all of them evenly over it."""
-        phones = list(self.phones.values())
+        """Each phone sends once a period, in another order each time: frames come at the same pace, and one who always
+        sent just before the frame would look quick."""
+        phones, chance = list(self.phones.values()), random.Random(1)
         began, done = time.monotonic(), 0
         while True:
             due = int((time.monotonic() - began) / period_s * len(phones))
             self.late_s = max(self.late_s, (due - done) * period_s / len(phones))
             while done < due:
+                if done % len(phones) == 0:
+                    chance.shuffle(phones)
                 phones[done % len(phones)].send()
                 done += 1
                 self.sent += 1

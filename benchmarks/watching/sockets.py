@@ -11,7 +11,8 @@ _BUFFER = memoryview(bytearray(1 << 20))  # of all clients of a process: each em
 
 
 class Client(asyncio.BufferedProtocol):
-    """One socket. ``heard(client, peek, size)`` is called with each text frame once all of it has come."""
+    """One socket. ``heard(client, seen, size)`` is called with each text frame once all of it has come, and with its
+    beginning, or with all of it where the client is ``thorough``."""
 
     def __init__(
         self, path: str, token: str, heard: Callable[["Client", bytes, int], None], bytes_a_second: int = 0
@@ -25,6 +26,8 @@ class Client(asyncio.BufferedProtocol):
         self._slow = bytes_a_second  # no faster than this; 0 as fast as it comes
         self._head = b""
         self._left = 0  # of the frame at hand
+        self.thorough = False
+        self._parts: list[bytes] = []
         self._frame: tuple[int, bytes, int] = (0, b"", 0)
         self.frames = 0
         self.code: int | None = None  # how it was closed; 1006 without a word
@@ -53,6 +56,8 @@ class Client(asyncio.BufferedProtocol):
         while at < count:
             if self._left:
                 taken = min(self._left, count - at)
+                if self.thorough:
+                    self._parts.append(bytes(_BUFFER[at : at + taken]))
                 at, self._left = at + taken, self._left - taken
                 if not self._left:
                     self._end()
@@ -101,9 +106,10 @@ class Client(asyncio.BufferedProtocol):
 
     def _end(self) -> None:
         kind, peek, size = self._frame
+        parts, self._parts = self._parts, []
         if kind == TEXT:
             self.frames += 1
-            self._heard(self, peek, size)
+            self._heard(self, b"".join([peek, *parts]), size)
         elif kind == CLOSE:
             self.code = int.from_bytes(peek[:2], "big") if size >= 2 else 1005
         elif kind == PING:
