@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -88,7 +89,7 @@ async def open_desk(
         journal = Journal(database, tracing.of_change if tracing else None)
         uploads, alone = settings.data_dir / "uploads", database.alone
         media = await Media.open(settings.blob_url or settings.data_dir / "media", uploads, alone)
-        hub, calls = _live(settings)
+        hub, calls = _live(settings, f"{socket.gethostname()} {public_url} {one_of.number if one_of else 0}")
         cores = share_of_cores(one_of.processes if one_of else 1)
         planner = Planner(cores, trace=tracing.of_plan if tracing else None)
         geocoder = geocoders.choose(settings.geocoder, settings.public_url, partial(calls.place, "geocoder", 1))
@@ -131,8 +132,9 @@ async def open_desk(
         database.close()
 
 
-def _live(settings: Settings) -> tuple[Hub, Calls]:
-    """Joined with those of other processes, where there is a Redis to join them."""
+def _live(settings: Settings, place: str) -> tuple[Hub, Calls]:
+    """Joined with those of other processes, where there is a Redis to join them. ``place`` is what a process has in
+    common with the one that begins again after it."""
     if not settings.redis_url:
         return Hub(), Calls()
     try:
@@ -142,7 +144,7 @@ def _live(settings: Settings) -> tuple[Hub, Calls]:
         text = 'CODRIVER_REDIS_URL needs the library redis, which is not installed: pip install "codriver[scale]".'
         raise Refusal("ERR_SETTING_INVALID", text, "CODRIVER_REDIS_URL") from error
     mark = hmac.new(settings.secret(), b"live", hashlib.sha256).hexdigest()[:16]
-    return JoinedHub(settings.redis_url, mark), SharedCalls(settings.redis_url)
+    return JoinedHub(settings.redis_url, mark, place), SharedCalls(settings.redis_url)
 
 
 CHORES = (leases.keep_watch, retention.keep_forgetting, compaction.keep_compacting, figures.keep_posting)

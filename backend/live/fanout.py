@@ -7,7 +7,8 @@ and whoever may have missed one reads the store:
 * each process hears its own letters too, at least one in ``BEAT_S``. While it does not, it does not hear the others
   either, and looks in the store every ``LOOK_S`` for all who watch;
 * each letter has a number, so that a gap is seen; also a letter that could not be sent leaves one;
-* who falls silent without a farewell may be at work and cut off from Redis: the store is looked into for a while;
+* who falls silent without a farewell may be at work and cut off from Redis: the store is looked into for a while, ever
+  less often, or once where another process has taken its place;
 * a letter that cannot be read, or is of another form, is counted and passed over, and the store is read.
 """
 
@@ -18,7 +19,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from redis.asyncio import Redis
@@ -43,6 +44,7 @@ PAUSE_S = 0.02  # between two letters, for what else comes meanwhile
 SPREAD_S = 0.5  # for a letter to come back to us
 AGAIN_S = 0.5  # before Redis is tried again
 LOOK_S = 2.5  # between two looks in the store, while the bond is broken
+SELDOM_S = 10.0  # the same at most, where others are heard and one is silent for long
 DOUBT_S = 15.0  # what was told so long before we last heard ourselves has come
 FORGET_S = 300.0  # a process that says nothing for so long is gone
 
@@ -77,17 +79,26 @@ def prefix(redis: Redis) -> str:
     return f"codriver:{redis.connection_pool.connection_kwargs.get('db') or 0}"
 
 
-class JoinedHub(Hub):
-    """A hub whose verbs reach the watchers of every process. ``mark`` is the installation's, the same in each."""
+class Sender(NamedTuple):
+    """Another process, as its letters show it: the number of the last, when it came, and when the first did."""
 
-    def __init__(self, url: str, mark: str) -> None:
+    number: int
+    heard_at: float
+    since: float
+
+
+class JoinedHub(Hub):
+    """A hub whose verbs reach the watchers of every process. ``mark`` is the installation's, the same in each;
+    ``place`` is the process's own, which its successor has again, where one is to be known by it."""
+
+    def __init__(self, url: str, mark: str, place: str = "") -> None:
         super().__init__()
         self._url = url
         self._redis = client(url)
         self._channel = f"{prefix(self._redis)}:live"
         self._mark = mark
-        self._box = Box(mark, f"{os.getpid()}-{secrets.token_hex(6)}")
-        self._heard: dict[str, tuple[int, float]] = {}  # by sender the last letter's number, and when it came
+        self._box = Box(mark, f"{place or os.getpid()}#{secrets.token_hex(6)}")
+        self._heard: dict[str, Sender] = {}
         self._echoed = 0  # the number of the last letter of ours that we heard
         self._echo = asyncio.Event()  # set with the next
         self._echo_at = 0.0  # monotonic: when we last heard ourselves
@@ -148,7 +159,7 @@ class JoinedHub(Hub):
         self._box.note(topic, text)
 
     async def spread(self) -> None:
-        number = self._box.number + 1
+        number = self._box.last_number()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SPREAD_S):
                 while self.sound and self._echoed < number:
@@ -209,18 +220,37 @@ class JoinedHub(Hub):
         """Was one missed before this one?"""
         now = time.monotonic()
         known = self._heard.get(letter.sender)
-        number = known[0] if known is not None else 0
+        number = known.number if known is not None else 0
         if letter.number != number + 1:
             self.missed += known is not None  # of a sender that is new to us, or was forgotten, nobody can tell
             self._miss()
-        self._heard[letter.sender] = (letter.number, now)
+        self._heard[letter.sender] = Sender(letter.number, now, known.since if known is not None else now)
         if letter.farewell:
             del self._heard[letter.sender]
 
-    def _somebody_is_silent(self) -> bool:
+    def _silent_s(self) -> float | None:
+        """For how long the process that fell silent last has said nothing; None where nobody is silent.
+
+        One whose place another process took afterwards has died: what it did not come to tell is read once.
+        """
         now = time.monotonic()
-        self._heard = {each: known for each, known in self._heard.items() if now - known[1] < FORGET_S}
-        return any(now - heard_at > SILENCE_S for _, heard_at in self._heard.values())
+        silent: list[float] = []
+        for name, sender in tuple(self._heard.items()):
+            silent_s = now - sender.heard_at
+            if silent_s > SILENCE_S and self._has_successor(name, sender):
+                del self._heard[name]
+                self._miss()
+            elif silent_s >= FORGET_S:
+                del self._heard[name]
+            elif silent_s > SILENCE_S:
+                silent.append(silent_s)
+        return min(silent, default=None)
+
+    def _has_successor(self, name: str, sender: Sender) -> bool:
+        place = name.rpartition("#")[0]
+        return any(
+            other.since > sender.heard_at and each.rpartition("#")[0] == place for each, other in self._heard.items()
+        )
 
     def _cannot_read(self, why: str) -> None:
         self.unreadable += 1
@@ -282,10 +312,11 @@ class JoinedHub(Hub):
     async def _heal(self) -> None:
         """Read the store where something was missed; while the bond is broken, again and again."""
         while True:
+            silent_s = self._silent_s() if self.sound else None
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(min(SELDOM_S, max(LOOK_S, (silent_s or 0.0) / 4))):
                     await self._doubt.wait()
-            if self.sound and not self._doubt.is_set() and not self._somebody_is_silent():
+            if self.sound and not self._doubt.is_set() and self._silent_s() is None:
                 continue
             self._doubt.clear()
             began = time.monotonic()

@@ -139,7 +139,7 @@ class Hub:
         self._heeding[topic].append(act)
 
     async def spread(self) -> None:
-        """Until what was told so far has gone to every process, or for a moment where that cannot be."""
+        """Until what was told so far, but for positions, is known to every process; or for a moment."""
 
     # Who watches
 

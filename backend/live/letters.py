@@ -5,6 +5,7 @@ everything else that something changed, once. What it says may come late or twic
 """
 
 import asyncio
+import math
 from collections.abc import Iterable
 from itertools import islice
 from typing import TypeVar
@@ -100,6 +101,11 @@ class Box:
 
     def note(self, topic: str, text: str) -> None:
         self._put(self._notes, (topic, text), None)
+
+    def last_number(self) -> int:
+        """The number of the letter with which all is out that waits now, but for positions."""
+        most = max(len(each) for each in self._waiting if each is not self._positions)
+        return self.number + max(1, math.ceil(most / MOST_IN_LETTER))
 
     def take(self, farewell: bool = False) -> Letter:
         """The next letter, which may be empty: a sign of life."""

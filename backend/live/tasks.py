@@ -11,6 +11,7 @@ from backend.domain.errors import Refusal
 T = TypeVar("T")
 log = logging.getLogger("codriver.live")
 
+AGAIN_S = 0.5
 TURN_S = 0.002  # of work before others may run: phones are answered by the same loop
 
 
@@ -40,10 +41,13 @@ class Tasks:
         return task
 
     async def close(self) -> None:
-        running = tuple(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """End them all. Asked again where one goes on: ``asyncio.wait_for`` of Python 3.11, which the client of Redis
+        uses, forgets that it was cancelled where what it waits for ends in the same moment."""
+        running = set(self._running)
+        while running:
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=AGAIN_S)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

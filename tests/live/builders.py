@@ -102,7 +102,13 @@ async def arrived(hub: Any) -> None:
     """What was told has come to where it is watched."""
     if isinstance(hub, Apart):
         box = hub.told._box
-        await until(lambda: not box.filled.is_set() and hub.watched._heard.get(box.sender, (0,))[0] == box.number)
+        await until(lambda: not box.filled.is_set() and _number(hub.watched, box.sender) == box.number)
+
+
+def _number(hub: JoinedHub, sender: str) -> int:
+    """Of the last letter that was heard."""
+    heard = hub._heard.get(sender)
+    return heard.number if heard else 0
 
 
 class Socket:

@@ -163,7 +163,50 @@ async def test_who_took_leave_is_not_waited_for(hub: Apart, shelf: Shelf, monkey
     await until(lambda: hub.told._box.sender in hub.watched._heard)
     await hub.told.close()
     await until(lambda: not hub.watched._heard)
-    assert not hub.watched._somebody_is_silent() and hub.watched.missed == 0
+    assert hub.watched._silent_s() is None and hub.watched.missed == 0
+
+
+async def test_who_was_killed_is_not_waited_for_once_another_has_its_place(
+    hub: Apart, shelf: Shelf, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had not told any more is read once, and not for minutes."""
+    monkeypatch.setattr(fanout, "SILENCE_S", 1.5)
+    first, second = (JoinedHub(own_redis.url, "test", "machine 1") for _ in range(2))
+    first.start(shelf)
+    await until(lambda: first._box.sender in hub.watched._heard)
+    kill(first)
+    try:
+        await until(lambda: hub.watched._silent_s() is not None, HEALED_S)
+        second.start(shelf)
+        await until(lambda: second._box.sender in hub.watched._heard, HEALED_S)
+        doubts: list[str] = []
+        hub.watched.heed("doubt", doubts.append)
+        await until(lambda: doubts and hub.watched._silent_s() is None and hub.watched.whole, HEALED_S)
+        assert first._box.sender not in hub.watched._heard and second._box.sender in hub.watched._heard
+        assert len(doubts) == 1, "the store is read once more, for what the dead one did not tell"
+    finally:
+        await second.close()
+
+
+def kill(hub: JoinedHub) -> None:
+    """It says nothing from now on, and no farewell."""
+    for task in hub._tasks._running:
+        task.cancel()
+
+
+async def test_a_hub_ends_at_any_moment_of_its_talk_with_redis(shelf: Shelf, own_redis: RedisServer) -> None:
+    """Also one that is just writing, where the library of Redis loses the cancellation."""
+    own_redis.freeze()
+
+    async def live_shortly(turns: int) -> None:
+        hub = JoinedHub(own_redis.url, "test")
+        hub.start(shelf)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await hub.close()
+
+    async with asyncio.timeout(10 * fanout.PATIENCE_S):
+        await asyncio.gather(*(live_shortly(turns) for turns in range(40)))
 
 
 @pytest.mark.parametrize(
@@ -236,6 +279,15 @@ async def test_who_waits_until_it_has_spread_finds_it_everywhere(hub: Apart) -> 
         hub.told.note("account", str(number))
         await hub.told.spread()
         assert await soon(lambda number=number: noted[-1:] == [str(number)])
+
+
+async def test_who_waits_until_it_has_spread_waits_for_as_many_letters_as_it_takes(hub: Apart) -> None:
+    noted: set[str] = set()
+    hub.watched.heed("account", noted.add)
+    for number in range(3 * letters.MOST_IN_LETTER):
+        hub.told.note("account", str(number))
+    await hub.told.spread()
+    assert await soon(lambda: len(noted) == 3 * letters.MOST_IN_LETTER)
 
 
 async def test_nobody_waits_long_for_what_cannot_spread(hub: Apart, own_redis: RedisServer) -> None:
