@@ -13,9 +13,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
-from backend.store.database import Database
+from backend.domain.drivers import CodeKind
+from backend.store import codes
+from backend.store.database import FILE, Database
 from backend.store.media import Media
+from backend.store.migrations import migrate
 from tests.faults import FOREVER, Machine
 from tests.store.power import Disk, read_log
 from tests.store.under_faults import DRIVERS, stored
@@ -135,6 +139,36 @@ def told_in(place: Path) -> list[str]:
     """Whole lines only."""
     path = place / "told"
     return path.read_text().rpartition("\n")[0].splitlines() if path.exists() else []
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the first version, to be brought to this one."""
+    place = tmp_path_factory.mktemp("old")
+    engine = create_engine(f"sqlite:///{place / FILE}")
+    with engine.connect() as conn:
+        conn.exec_driver_sql("PRAGMA journal_mode=WAL")
+        migrate(conn, "0001")
+        conn.execute(text("INSERT INTO vehicle_features VALUES ('a', 'FR', 'Freezer')"))
+        conn.commit()
+    engine.dispose()
+    return place
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("how", ["before", "amid"])
+async def test_a_migration_that_ends_at_any_change_of_a_file_is_made_whole_by_the_next_start(
+    lives: Lives, old: Path, how: str, seed: int, rng: random.Random, request: pytest.FixtureRequest
+) -> None:
+    lives.one(f"old-{how}", seed, old)
+    for number in spread(rng, 90, 9, request):
+        place, ended = lives.one(f"old-{how}-{number}", seed, old, die_at=number, torn=int(how == "amid"))
+        assert ended == -9, lives.said()
+        await all_is_there(place, told_in(place))
+        database = Database.open(place)
+        kept = database.read_now(lambda conn: codes.names(conn, "a", CodeKind.VEHICLE_FEATURE))
+        database.close()
+        assert kept == {"FR": "Freezer"}
 
 
 @pytest.mark.timeout(1800)

@@ -30,9 +30,9 @@ LOG = "codriver.db-wal"
 class Failing:
     """A server and its machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.machine = Machine(folder / "data", folder / "machine")
-        self.server = Server(folder / "data", environment=self.machine.environment).start()
+        self.server = Server(folder / "data", environment=self.machine.environment | settings).start()
 
     def dead(self) -> bool:
         process = self.server.process
@@ -51,6 +51,22 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failing]:
         yield made
     finally:
         made.server.kill()
+
+
+@pytest.fixture
+def at_any_time(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Failing]:
+    """A server whose clock may jump, on each engine."""
+    if engine == "sqlite":
+        yield request.getfixturevalue("failing")
+        return
+    postgresql = request.getfixturevalue("postgresql")
+    url = postgresql.fresh()
+    made = Failing(tmp_path, CODRIVER_DATABASE_URL=url)
+    try:
+        yield made
+    finally:
+        made.server.kill()
+        postgresql.drop(url)
 
 
 @pytest.fixture(autouse=True)
@@ -226,9 +242,11 @@ async def refused_by_socket(phone: Phone, fixes: list[dict[str, Any]]) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("jump_s", [-3600, 86_400], ids=["an hour back", "a day forward"])
 async def test_a_clock_that_jumps_closes_no_socket_refuses_no_phone_and_forgets_nothing(
-    failing: Failing, company: Company, phone: Phone, jump_s: int
+    at_any_time: Failing, jump_s: int
 ) -> None:
     """The phones' clocks are right all the time."""
+    failing, company = at_any_time, at_any_time.server.account()
+    phone = company.driver("Ana")
     company.client.patch("/api/settings", json={"driverPositionRetentionDays": 1})
     sent = [fix(time.time() - 82_000 + n) for n in range(5)]
     assert post(phone, *sent).json()["accepted"] == 5
