@@ -1,4 +1,8 @@
-"""Several processes behind one address, with deadlines short enough for tests. Run as a program, with their number."""
+"""Several processes behind one address, with pauses short enough for tests.
+
+Run as a program, with their number, and for how many seconds one may give no sign of life: long, but where a test is
+about that, as on a machine that is busy with other things nobody gives one for seconds.
+"""
 
 import logging
 import os
@@ -24,22 +28,26 @@ async def app(scope, receive, send) -> None:
 
 def work(number: int, pulse: server.Pulse) -> None:
     hurry()
-    if number in BROKEN:
+    if number in BROKEN or (SPOILT and os.path.exists(SPOILT)):
         sys.exit(7)
     server.run(app, server.bind("127.0.0.1", PORT, shared=True), pulse=pulse)
 
 
 def hurry() -> None:
     logging.basicConfig(level=logging.INFO)
-    workers.HUNG_S = 5.0
+    workers.HUNG_S = HUNG_S
     workers.PAUSE_S = (0.1, 1.0)
     workers.STOP_S = 4.0
 
 
 PORT = int(os.environ.get("PORT", "0"))
+HUNG_S = float(os.environ.get("HUNG_S", "60"))
+SPOILT = os.environ.get("SPOILT")  # a file; while it is there, no process comes up
 BROKEN = [int(number) for number in os.environ.get("BROKEN", "").split()]
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        HUNG_S = float(os.environ.setdefault("HUNG_S", sys.argv[2]))
     hurry()
     signal.alarm(90)  # whatever becomes of the test that started it
     with server.bind("127.0.0.1", 0, shared=True) as reserved:
