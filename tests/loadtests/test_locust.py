@@ -13,7 +13,7 @@ import pytest
 from tests.serving import ROOT, Server, eventually
 
 LOCUST = ROOT / ".venv-load" / "bin" / "locust"
-SECONDS = 14
+SECONDS = 10
 STALL_S = 2.0
 
 
