@@ -17,7 +17,9 @@ LATE_MS = 500.0
 REFUSED_SHARE = 0.01
 """or one of a hundred is refused,"""
 SENT_SHARE = 0.9
-"""or the requests that were due could not even be sent. Two such steps in a row are the end: one may be a hiccup."""
+"""or the requests that were due could not even be sent."""
+ENOUGH, ENOUGH_OF_LATE = 2, 4
+"""So many such steps in a row are the end, for one may be a hiccup; more where the generator was late itself."""
 
 
 class Steps:
@@ -61,9 +63,13 @@ class Steps:
             why.append("refused")
         return why
 
-    def passed(self, number: int, scale: float = 1.0) -> bool:
-        """Whether a step and the one before it are beyond the limit."""
-        return number > 0 and bool(self.beyond(number, scale)) and bool(self.beyond(number - 1, scale))
+    def passed(self, number: int, own: Own, scale: float = 1.0) -> bool:
+        """Whether the limit was passed for good with this step."""
+        row = 0
+        while row <= number and self.beyond(number - row, scale):
+            row += 1
+        late = any(own.late_ms(each) > GENERATOR_LATE_MS for each in range(number - ENOUGH + 1, number + 1))
+        return row >= (ENOUGH_OF_LATE if late else ENOUGH)
 
     def knee(self, until: int, own: Own, scale: float = 1.0) -> dict[str, Any]:
         """All steps before ``until``, the last that was held before the limit was passed, and what made it the last:
@@ -81,7 +87,7 @@ class Steps:
             }
             for number in range(until)
         ]
-        end = next((number for number in range(until) if self.passed(number, scale)), None)
+        end = next((number for number in range(until) if self.passed(number, own, scale)), None)
         held = [number for number in range(until if end is None else end) if not self.beyond(number, scale)]
         rate = round(step_rate(held[-1]) * scale, 1) if held else 0.0
         late = any(own.late_ms(number) > GENERATOR_LATE_MS for number in range((held or [-1])[-1] + 1, (end or -1) + 1))

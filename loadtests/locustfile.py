@@ -36,7 +36,7 @@ class Chosen(LoadTestShape):
         shape = SHAPES[options.shape]
         if t > min(shape.seconds, options.seconds or shape.seconds):
             return None
-        if options.shape == "limit" and environment.steps.passed(step(t) - 2, options.scale):
+        if options.shape == "limit" and environment.steps.passed(step(t) - 2, environment.own, options.scale):
             return None
         kinds = [HttpPhone, SocketPhone, Map, Recipient, Office, Arrivals]
         if options.shape == "proofs":

@@ -32,7 +32,7 @@ def generator(late_ms: dict[int, float]) -> Own:
 
 def test_the_limit_is_the_last_step_that_was_held_before_two_that_were_not(tmp_path):
     steps = counted({0: (20, 0), 1: (900, 0), 2: (30, 0), 3: (900, 0), 4: (900, 0), 5: (20, 0)})
-    assert [steps.passed(number) for number in range(6)] == [False, False, False, False, True, False]
+    assert [steps.passed(number, generator({})) for number in range(6)] == [False, False, False, False, True, False]
     told = steps.knee(6, generator({}))
     said = write_knee({**machine("http://x"), **told}, tmp_path / "limit.json")
     written = json.loads((tmp_path / "limit.json").read_text())
@@ -44,9 +44,11 @@ def test_the_limit_is_the_last_step_that_was_held_before_two_that_were_not(tmp_p
 
 
 def test_a_limit_that_the_generator_set_is_not_the_servers(tmp_path):
-    steps = counted({0: (20, 0), 1: (900, 0), 2: (900, 0)})
+    steps = counted({0: (20, 0), 1: (900, 0), 2: (900, 0), 3: (900, 0), 4: (900, 0)})
     assert steps.knee(3, generator({0: 300, 1: 20, 2: 20}))["endedBy"] == "server"
-    told = steps.knee(3, generator({0: 5, 1: 20, 2: 300}))
+    late = generator({0: 5, 1: 20, 2: 300, 3: 300, 4: 300})
+    assert [steps.passed(number, late) for number in range(5)] == [False, False, False, False, True]
+    told = steps.knee(5, late)
     assert told["endedBy"] == "generator" and told["limit"]["requestsPerSecond"] == 100.0
     assert any(line.startswith("GENERATOR") for line in write_knee(told, tmp_path / "limit.json"))
     assert steps.knee(2, generator({}))["endedBy"] == "nothing"

@@ -29,7 +29,7 @@ from tests.serving import Server, eventually
 FIRST = date(2026, 3, 2)
 DRIVERS, ORDERS = 8, 80
 GROWTH, SLACK_BYTES, MORE_FILES = 1.2, 24 << 20, 2
-FIRST_SPEED, FASTEST = 2000.0, 20_000.0
+FIRST_SPEED, FASTEST = 4000.0, 20_000.0
 ON_TIME_MS = 250.0
 SOCKETS = 8
 """The server's own: where it listens, the loop's, its planner's, and one of this test's client."""
