@@ -80,11 +80,11 @@ class Collector:
             for span in scope.spans
         ]
 
-    def span(self, name: str, **told: Any) -> Span:
+    def span(self, name: str, within_s: float = 30.0, **told: Any) -> Span:
         def found() -> list[Span]:
             return [each for each in self.spans() if each.name == name and told.items() <= each.told.items()]
 
-        return eventually(found, what=f"a span {name}")[-1]
+        return eventually(found, within_s=within_s, what=f"a span {name}")[-1]
 
 
 def _told(attributes: Any) -> dict[str, Any]:
@@ -168,6 +168,7 @@ def test_a_message_on_a_websocket_is_a_trace_linked_to_the_callers(
 
 def test_a_planning_is_a_span_of_the_request_that_began_it(collector: Collector, company: Company):
     place = {"latitude": 45.8, "longitude": 16.0}
+    assert company.client.patch("/api/settings", json={"planningSeconds": 0.2}).status_code == 200
     company.driver(startLocation=place, endLocation=place, workTime={"from": "00:00", "to": "23:59"})
     order = {"operation": "CREATE", "orderNo": "A", "type": "D", "date": "2026-03-02", "duration": 5}
     saved = company.v1("create_order", order | {"location": {"locationName": "x", "address": "y", **place}})
@@ -175,7 +176,7 @@ def test_a_planning_is_a_span_of_the_request_that_began_it(collector: Collector,
     headers, trace, _ = parent()
     body = {"date": "2026-03-02"}
     company.client.post("/v1/start_planning", params={"key": company.key}, json=body, headers=headers)
-    plan = collector.span("plan")
+    plan = collector.span("plan", within_s=90.0)
     assert plan.trace == trace and plan.told["codriver.plan.stops"] == 1
     assert plan.told["codriver.plan.status"] in ("F", "C")
 
@@ -204,29 +205,30 @@ def test_probes_are_not_traced_and_nonsense_from_a_caller_begins_a_trace(collect
     assert not {each.name for each in collector.spans()} & {"GET /healthz", "GET /readyz", "GET /metrics"}
 
 
-@pytest.mark.parametrize("trouble", ["it never answers", "it answers 503", "nobody is there"])
-def test_a_collector_in_trouble_delays_nobody(trouble: str, tmp_path):
+def test_a_collector_in_trouble_delays_nobody(tmp_path):
+    """It refuses, and then it never answers, also while the server stops. The queue to it is soon full."""
     collector, over = Collector(), threading.Event()
-    collector.answer = (lambda: over.wait(60) and 200) if trouble == "it never answers" else (lambda: 503)
-    if trouble == "nobody is there":
-        collector.close()
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "10"}
     environment |= {"OTEL_BSP_MAX_QUEUE_SIZE": "16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "8"}
     server = Server(tmp_path / "data", environment=environment).start()
     try:
         phone = server.account().driver()
-        slowest = 0.0
-        for _ in range(100):
-            began = time.monotonic()
-            assert phone.client.post("/driver/v1/positions", json={"positions": [fix()]}).status_code == 200
-            slowest = max(slowest, time.monotonic() - began)
-        assert slowest < 2.0
+        for trouble in (lambda: 503, lambda: over.wait(60) and 200):
+            collector.answer = trouble
+            slowest = 0.0
+            for _ in range(40):
+                began = time.monotonic()
+                assert phone.client.post("/driver/v1/positions", json={"positions": [fix()]}).status_code == 200
+                slowest = max(slowest, time.monotonic() - began)
+            assert slowest < 2.0
+        assert eventually(lambda: collector.bodies)
         began = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - began < 10
     finally:
         over.set()
         server.kill()
+        collector.close()
 
 
 def test_without_a_collector_nothing_of_it_is_imported():

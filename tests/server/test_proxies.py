@@ -15,7 +15,7 @@ from backend.domain.errors import Refusal
 from backend.server.proxies import Proxied
 from backend.service.callers import origin
 from backend.settings import Settings
-from tests.serving import ROOT, Server, eventually
+from tests.serving import ROOT, Server, eventually, plain_client
 
 TRUSTED = "127.0.0.1, 10.0.0.0/8, 2001:db8::/32"
 
@@ -53,9 +53,12 @@ CASES = [
 
 
 def test_the_client_is_the_last_that_no_trusted_proxy_is(behind: Server):
+    with plain_client(behind, "nobody") as proxy:
+        for number, (passed, _) in enumerate(CASES):
+            headers = {"X-Request-Id": f"case-{number:04}"}
+            headers |= {"X-Forwarded-For": passed} if passed is not None else {}
+            assert proxy.get("/api/settings", headers=headers).status_code == 401
     for number, (passed, client) in enumerate(CASES):
-        headers = {"X-Request-Id": f"case-{number:04}"} | ({"X-Forwarded-For": passed} if passed is not None else {})
-        assert httpx.get(f"{behind.url}/api/settings", headers=headers).status_code == 401
         assert logged_as(behind, f"case-{number:04}") == client, passed
 
 
@@ -83,9 +86,11 @@ def test_who_is_no_trusted_proxy_is_taken_for_itself(behind: Server):
 
 
 def test_wrong_pairing_codes_count_for_each_phone_behind_the_proxy(behind: Server):
+    proxy = plain_client(behind, "nobody")
+
     def guess(passed: str) -> int:
         guessed = {"code": "WRONG", "device": {}}
-        return httpx.post(f"{behind.url}/driver/v1/pair", json=guessed, headers={"X-Forwarded-For": passed}).status_code
+        return proxy.post("/driver/v1/pair", json=guessed, headers={"X-Forwarded-For": passed}).status_code
 
     assert [guess(f"{number}.1.1.1, 203.0.113.20") for number in range(11)] == [400] * 10 + [429]
     assert guess("203.0.113.20, 203.0.113.21") == 400
