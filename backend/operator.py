@@ -5,6 +5,7 @@ One process at a time holds a data folder; a server that holds it has left its a
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from backend.store import backup
 from backend.store.transfer import transfer
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _PATIENCE_S = 30.0
 
 
@@ -80,10 +82,17 @@ def _only_a_folder(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def serving_at(settings: Settings, address: str) -> Iterator[None]:
-    """Leave the server's address in the data folder while it serves."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """Leave the server's address in the data folder while it serves. Refuses with ``ERR_STORAGE`` where there can be no
+    such folder; on a full disk it is done without the address."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal("ERR_STORAGE", f"{settings.data_dir} cannot be made: {error.strerror}.", "--data") from error
     note = _note(settings)
-    note.write_text(address + "\n")
+    try:
+        note.write_text(address + "\n")
+    except OSError as error:
+        log.warning("the operator's commands will not find this server: %s could not be written: %s", note, error)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from backend.store.journal import Journal
 from backend.store.migrations import migrate
 from backend.store.sqlite import engine as engine_module
 from backend.store.sqlite import writer as sqlite_writer
+from tests.disks import ballast, small_disk
 from tests.store.builders import drive
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,19 @@ def test_a_server_that_cannot_use_its_database_says_so_in_a_line_and_ends(tmp_pa
     assert ended.returncode != 0 and f"ERR_STORAGE_{fault}" in ended.stderr and str(path) in ended.stderr, ended.stderr
     assert "Traceback" not in ended.stderr and "Codriver serves" not in ended.stdout
     assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_or_has_no_room_is_told_in_a_line(tmp_path: Path) -> None:
+    def served(data: Path) -> str:
+        command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(data)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, cwd=ROOT)
+        assert ended.returncode != 0 and "Traceback" not in ended.stderr, ended.stderr
+        return ended.stderr
+
+    (tmp_path / "file").write_text("in the way")
+    assert "ERR_STORAGE" in served(tmp_path / "file" / "data")
+    with small_disk(tmp_path / "disk", 1 << 20) as disk, ballast(disk):
+        assert "ERR_STORAGE" in served(disk)
 
 
 def test_what_a_killed_first_start_left_behind_is_no_hindrance(tmp_path: Path) -> None:

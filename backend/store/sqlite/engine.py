@@ -1,5 +1,6 @@
 """The file in the data folder: opened, looked after, read, and held against other processes."""
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -163,7 +164,10 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 
 def _lock(path: Path) -> int:
     """Hold the lock file beside the database until the process ends, however it ends."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Refusal("ERR_STORAGE", f"{path.parent} cannot be written to: {error.strerror}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -173,8 +177,9 @@ def _lock(path: Path) -> int:
             "ERR_STORAGE_LOCKED",
             f"{path.parent} is used by another process (its number: {holder}); stop that one first.",
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    with contextlib.suppress(OSError):  # it only says who we are
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
 
 
