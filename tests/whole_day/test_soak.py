@@ -28,6 +28,8 @@ from tests.serving import Server, eventually
 
 FIRST = date(2026, 3, 2)
 DRIVERS, ORDERS = 8, 80
+FEW, SHORT = 4, 2
+"""So many drivers where no more than so many days are driven, which every run of the tests waits for."""
 GROWTH, SLACK_BYTES, MORE_FILES = 1.2, 24 << 20, 2
 FIRST_SPEED, FASTEST = 4000.0, 20_000.0
 ON_TIME_MS = 250.0
@@ -102,7 +104,9 @@ def test_memory_and_files_are_given_back_day_after_day(tmp_path: Path, seed: int
     assert server.process is not None
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as simulator:
         try:
-            base = Options(url=server.url, key=server.account().key, date="", drivers=DRIVERS, orders=ORDERS, watch=4)
+            few = FEW if request.config.option.days <= SHORT else DRIVERS
+            orders = ORDERS * few // DRIVERS
+            base = Options(url=server.url, key=server.account().key, date="", drivers=few, orders=orders, watch=4)
             base = replace(base, scenario=load("city"), named="city", speed=FIRST_SPEED, verify=True)
             pids = {"server": server.process.pid, "simulator": simulator.submit(os.getpid).result(60)}
             days: list[dict[str, Held]] = []
