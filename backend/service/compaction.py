@@ -47,16 +47,19 @@ async def compact(desk: Desk, from_ms: int, until_ms: int) -> int:
             partial(compaction.ripe, driver_id=driver_id, from_ms=from_ms, to_ms=until_ms)
         )
         for at in range(0, len(groups), AT_ONCE):
-            begun = time.monotonic()
             count += await _compact(desk, groups[at : at + AT_ONCE])
-            await asyncio.sleep(REST * (time.monotonic() - begun))
     return count
 
 
 async def _compact(desk: Desk, groups: list[compaction.Group]) -> int:
-    """The squeezing is done on a reader's thread, so that the writer only exchanges rows."""
-    made = await desk.database.read(lambda conn: [(group, compaction.merged(conn, group)) for group in groups])
-    whole = [(group, row) for group, row in made if row is not None]
+    """The squeezing is done on a reader's thread, so that the writer only exchanges rows; hour by hour, as meanwhile
+    whoever serves shares the interpreter with it."""
+    whole = []
+    for group in groups:
+        begun = time.monotonic()
+        if (row := await desk.database.read(partial(compaction.merged, group=group))) is not None:
+            whole.append((group, row))
+        await asyncio.sleep(REST * (time.monotonic() - begun))
     try:
         await desk.journal.transact(lambda conn: compaction.replace(conn, whole))
     except compaction.Gone:
