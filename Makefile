@@ -15,12 +15,15 @@ WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -
 	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test system lint format bench load torture soak lock clean
+.PHONY: help install wheel demo test system lint format bench load torture soak lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .make/venv .make/web .make/client ## the .venv with the project and all that its commands and tests need; the web page built
+
+wheel: .make/venv .make/web ## dist/codriver-*.whl, to install elsewhere, with the pages in it
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 demo: install ## a simulated day of driving on a server of its own, with the live map in the browser
 	@$(BIN)/codriver demo
