@@ -98,10 +98,9 @@ def lives() -> Iterator[Lives]:
 
 
 def spread(rng: random.Random, most: int, few: int, request: pytest.FixtureRequest) -> Iterable[int]:
-    """Numbers from 1 to ``most``: some, one in each part of the range; in a long run all of them."""
-    if request.config.option.kills > FEW:
-        return range(1, most + 1)
-    step = max(1, most // few)
+    """Numbers from 1 to ``most``, one in each part of the range: some, or in a long run as many as it has kills."""
+    kills = request.config.option.kills
+    step = max(1, most // (kills if kills > FEW else few))
     return (min(most, rng.randrange(first, first + step)) for first in range(1, most + 1, step))
 
 
