@@ -148,6 +148,8 @@ class Writer:
         """All of the log into the database, and its file to nothing; False where somebody still reads."""
         driver = self._driver()
         driver.execute("PRAGMA busy_timeout=0")
-        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        try:
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         return not busy
