@@ -42,6 +42,7 @@ BEAT_S = 1.0  # a letter at least so often, empty if need be
 SILENCE_S = 4.0  # so long without hearing ourselves: the bond is broken, whatever the connection says
 PAUSE_S = 0.02  # between two letters, for what else comes meanwhile
 SPREAD_S = 0.5  # for a letter to come back to us
+ON_ITS_WAY_S = 0.25  # a letter, at most as a rule; a phone's line that is younger than that is not hung up for its sake
 AGAIN_S = 0.5  # before Redis is tried again
 LOOK_S = 2.5  # between two looks in the store, while the bond is broken
 SELDOM_S = 10.0  # the same at most, where others are heard and one is silent for long
@@ -165,9 +166,9 @@ class JoinedHub(Hub):
                 while self.sound and self._echoed < number:
                     await self._echo.wait()
 
-    def _phone_came(self, credential: str, at_s: float) -> None:
-        super()._phone_came(credential, at_s)
-        self._box.connected(credential, at_s)
+    def _phone_came(self, credential: str, came_at: float) -> None:
+        super()._phone_came(credential, came_at)
+        self._box.connected(credential, came_at)
 
     # Heard from the others
 
@@ -176,8 +177,9 @@ class JoinedHub(Hub):
             Hub.tell_revoked(self, credential)
         for topic, text in letter.notes:
             Hub.note(self, topic, text)
-        for credential, at_s in letter.connected:
-            Hub._phone_came(self, credential, at_s)
+        now = time.monotonic()
+        for credential, ago_s in letter.connected:
+            Hub._phone_came(self, credential, now - ago_s - ON_ITS_WAY_S)
         for account_id in letter.fleets:
             Hub.tell_fleet(self, account_id)
         for account_id, driver_id, position in letter.positions:

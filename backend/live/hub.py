@@ -222,7 +222,7 @@ class Hub:
     def phone(self, account_id: str, driver_id: str, credential: str) -> Iterator[Line]:
         """The ear of a phone's socket, for as long as it is open. An older socket of the same device is hung up."""
         line = Line(account_id, driver_id, credential)
-        self._phone_came(credential, line.since_s)
+        self._phone_came(credential, line.came_at)
         self._credentials[credential].add(line)
         self._lines[driver_id].add(line)
         try:
@@ -233,9 +233,9 @@ class Hub:
                 del self._lines[driver_id]
             self._let_go(line)
 
-    def _phone_came(self, credential: str, at_s: float) -> None:
+    def _phone_came(self, credential: str, came_at: float) -> None:
         for held in tuple(self._credentials.get(credential, ())):
-            if isinstance(held, Line) and held.since_s <= at_s:
+            if isinstance(held, Line) and held.came_at <= came_at:
                 held.hang_up(REVOKED, "This device has a newer connection.")
 
     def _let_go(self, held: Watcher | Line) -> None:

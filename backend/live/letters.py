@@ -6,6 +6,7 @@ everything else that something changed, once. What it says may come late or twic
 
 import asyncio
 import math
+import time
 from collections.abc import Iterable
 from itertools import islice
 from typing import TypeVar
@@ -28,7 +29,8 @@ class Letter(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """``number`` counts the letters of its ``sender``, also those that were never sent: a gap is something missed.
 
     ``mark`` is the installation's: two may share a Redis by mistake. ``connected`` are credentials of phones that came
-    to the sender, and when (Unix seconds); ``notes`` a topic and a text. After a ``farewell`` nothing more comes.
+    to the sender, and how many seconds ago, which needs no clocks that agree; ``notes`` a topic and a text. After a
+    ``farewell`` nothing more comes.
     """
 
     form: int
@@ -96,8 +98,8 @@ class Box:
     def message(self, account_id: str, driver_id: str, message: Message) -> None:
         self._put(self._messages, message.id, (account_id, driver_id, message))
 
-    def connected(self, credential: str, at_s: float) -> None:
-        self._put(self._connected, credential, at_s)
+    def connected(self, credential: str, came_at: float) -> None:
+        self._put(self._connected, credential, came_at)
 
     def note(self, topic: str, text: str) -> None:
         self._put(self._notes, (topic, text), None)
@@ -110,6 +112,7 @@ class Box:
     def take(self, farewell: bool = False) -> Letter:
         """The next letter, which may be empty: a sign of life."""
         self.number += 1
+        now = time.monotonic()
         letter = Letter(
             form=FORM,
             mark=self._mark,
@@ -121,7 +124,7 @@ class Box:
             fleets=[account_id for account_id, _ in _some(self._fleets)],
             revoked=[credential for credential, _ in _some(self._revoked)],
             messages=[message for _, message in _some(self._messages)],
-            connected=_some(self._connected),
+            connected=[(credential, now - came_at) for credential, came_at in _some(self._connected)],
             notes=[note for note, _ in _some(self._notes)],
             farewell=farewell,
         )

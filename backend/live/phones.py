@@ -45,14 +45,14 @@ Word = RouteChanged | MessageSent | HungUp
 class Line:
     """One phone's open ear. Changes of a route are states: told twice before they were heard, they are heard once.
 
-    A message told twice is heard once. ``since_s`` is when the phone came, Unix seconds of the machine's clock.
+    A message told twice is heard once. ``came_at`` is when the phone came, in monotonic seconds.
     """
 
     def __init__(self, account_id: str, driver_id: str, credential: str) -> None:
         self.account_id = account_id
         self.driver_id = driver_id
         self.credential = credential
-        self.since_s = time.time()
+        self.came_at = time.monotonic()
         self._dates: dict[str, None] = {}
         self._messages: deque[Message] = deque()
         self._known: OrderedDict[str, None] = OrderedDict()

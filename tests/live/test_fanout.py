@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import msgspec
@@ -256,10 +257,38 @@ async def test_what_would_fill_the_memory_is_dropped_and_leaves_a_gap(monkeypatc
 
 
 async def test_a_phone_that_came_to_another_process_is_hung_up_here(hub: Apart) -> None:
-    with hub.watched.phone(ACCOUNT, "ana", "token") as older, hub.told.phone(ACCOUNT, "ana", "token") as newer:
-        assert (await heard(older)).code == 4409
+    with hub.watched.phone(ACCOUNT, "ana", "token") as older:
+        await asyncio.sleep(2 * fanout.ON_ITS_WAY_S)
+        with hub.told.phone(ACCOUNT, "ana", "token") as newer:
+            assert (await heard(older)).code == 4409
+            hub.watched.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
+            assert (await heard(newer)).date == "2026-03-02"
+
+
+async def test_of_two_lines_of_a_phone_that_come_at_the_same_moment_one_stays_at_least(hub: Apart) -> None:
+    with hub.watched.phone(ACCOUNT, "ana", "token") as one, hub.told.phone(ACCOUNT, "ana", "token") as other:
+        await arrived(hub)
         hub.watched.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
-        assert (await heard(newer)).date == "2026-03-02"
+        async with asyncio.timeout(HEALED_S):
+            heard_by_each = [await one.hear(), await other.hear()]
+        assert any(isinstance(each, RouteChanged) for each in heard_by_each)
+
+
+async def test_of_two_lines_of_a_phone_the_later_stays_whatever_the_clocks_of_their_machines_say(
+    hub: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told half a second late, by a machine whose clock is an hour ahead."""
+    with hub.told.phone(ACCOUNT, "ana", "token") as older:
+        held_back = hub.told._box._connected.pop("token")
+        await asyncio.sleep(0.5)
+        with monkeypatch.context() as ahead, hub.watched.phone(ACCOUNT, "ana", "token") as newer:
+            real = time.time
+            ahead.setattr(time, "time", lambda: real() + 3600)
+            hub.told._box.connected("token", held_back)
+            assert (await heard(older)).code == 4409
+            await arrived(hub)
+            hub.watched.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
+            assert (await heard(newer)).date == "2026-03-02"
 
 
 async def test_notes_are_heeded_in_every_process(hub: Apart) -> None:
