@@ -23,7 +23,7 @@ def straight(answer: Answer) -> Callable[[ASGIApp], ASGIApp]:
     def around(app: ASGIApp) -> ASGIApp:
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
             async def read() -> bytes:
-                return await _body(receive)
+                return await _body(scope, receive)
 
             content = await answer(ASGIConnection(scope), read)
             headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
@@ -35,19 +35,30 @@ def straight(answer: Answer) -> Callable[[ASGIApp], ASGIApp]:
     return around
 
 
-async def _body(receive: Receive) -> bytes:
-    """The whole body. Refuses with ``ERR_TOO_LARGE`` what is over the limit of JSON, as soon as it is."""
-    pieces = []
-    size = 0
-    more = True
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body. Refuses with ``ERR_TOO_LARGE`` what is over the limit of JSON, as soon as that is known."""
+    pieces: list[bytes] = []
+    size, more = 0, True
+    if _length(scope) > body.JSON_LIMIT:
+        raise _too_large()
     while more:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal("ERR_CUT_OFF", "The request broke off.")
         piece = message.get("body", b"")
+        more = message.get("more_body", False)
         size += len(piece)
         if size > body.JSON_LIMIT:
-            raise Refusal("ERR_TOO_LARGE", "The body is larger than this address takes.")
+            raise _too_large()
         pieces.append(piece)
-        more = message.get("more_body", False)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large() -> Refusal:
+    return Refusal("ERR_TOO_LARGE", "The body is larger than this address takes.")
+
+
+def _length(scope: Scope) -> int:
+    """What the client says that the body's is; 0 where it says nothing."""
+    said = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(said) if said.isdigit() else 0

@@ -3,6 +3,7 @@ gate between the two.
 """
 
 import asyncio
+import re
 from enum import Enum
 from typing import Any
 
@@ -22,6 +23,10 @@ DROPPED_BYTES = 256 * 1024
 """A body of up to so much is read and dropped where its request is turned away; a larger one ends the connection."""
 UNREAD_BYTES = 64 * 1024
 """Answers to requests that were turned away, which the client did not take; beyond, the connection ends."""
+BEHIND_ONE_ANOTHER = 100
+"""Requests on one connection that wait for the answer of the one before. Each is kept; beyond, no more are read."""
+PIECES, PIECE_BYTES = 1000, 64
+"""A body in more pieces than that is refused where they are smaller on the average: each costs some microseconds."""
 LINGER_SECONDS = 2.0
 """How long what follows a refusal is read and dropped: closing at once would reset the connection under the answer."""
 
@@ -44,8 +49,10 @@ class HardenedHttp(HttpToolsProtocol):
         self.head_bytes = 0  # of the fields that are complete
         self.fed_bytes = 0  # of this stage, as they came, after the chunk that it began in
         self.began_here = False  # in the chunk at hand
-        self.body_bytes = 0
+        self.body_bytes = self.pieces = 0
+        self.named = False  # the host
         self.held = 0  # of the body, while it is not whole, in memory
+        self.running: Any = None  # the request that the application works on, or worked on last
         self.dropping = False  # the body of a request that was turned away
         self.stage_began = self.loop.time()
         self.deadline: asyncio.TimerHandle | None = None
@@ -65,8 +72,13 @@ class HardenedHttp(HttpToolsProtocol):
         self.leaving = True
         self._disarm()
         self._hold(0)
-        # uvicorn leaves this timer running after a reset, and with it all that the connection holds
+        # uvicorn leaves this timer running after a reset, and with it all that the connection holds; and of requests
+        # behind one another it tells only the last that nobody hears its answer
         self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        if self.running is not None:
+            self.running.disconnected = True
+            self.running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -77,17 +89,50 @@ class HardenedHttp(HttpToolsProtocol):
             self.stage_began = self.loop.time()
             self._answer_and_rest()
             return
-        super().data_received(_quoted(data) if begins and not data.isascii() else data)
+        super().data_received(_spelt(data) if begins else data)
         if not self.leaving:
             self._watch(len(data))
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def eof_received(self) -> Any:
+        """True: who has sent all and only closed its own side still gets its answer."""
+        waits = not self.leaving and self.stage is Stage.IDLE and self._answering()
+        if waits:
+            self._answer_and_close()
+        return waits
+
     def handle_websocket_upgrade(self) -> None:
+        if self.leaving:
+            return
+        if self._answering():
+            self._answer_and_close()  # frames would go out before that answer
+        elif self.scope["method"] != "GET" or any(name in _OF_A_BODY for name, _ in self.headers):
+            self.refuse(400, "ERR_MALFORMED", "A websocket is opened by a GET without a body.")
+        else:
+            self.leaving = True
+            self._disarm()
+            super().handle_websocket_upgrade()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The parser reads no further behind a request to speak something else, which is answered as if it had not."""
+        if not self.leaving:
+            self._answer_and_close()
+
+    def _answer_and_close(self) -> None:
+        """Read no more; what was read is answered."""
         self.leaving = True
         self._disarm()
-        super().handle_websocket_upgrade()
+        if self._answering():
+            self.cycle.keep_alive = False
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        self.refuse(400, "ERR_MALFORMED", msg)
+        if not self.leaving:
+            self.refuse(400, "ERR_MALFORMED", msg)
 
     def timeout_keep_alive_handler(self) -> None:
         left = self.stage_began + self.timeout_keep_alive - self.loop.time()
@@ -114,8 +159,12 @@ class HardenedHttp(HttpToolsProtocol):
         self.head_bytes += len(name) + len(value) + 4
         if self.head_bytes > HEAD_BYTES:
             self._refuse_head()
-        else:
-            super().on_header(name, value)
+            return
+        super().on_header(name, value)
+        if len(name) == 4 and self.headers[-1][0] == b"host":
+            if self.named:
+                self.refuse(400, "ERR_MALFORMED", "A request names its host once.")
+            self.named = True
 
     def on_headers_complete(self) -> None:
         if self.leaving:
@@ -130,11 +179,19 @@ class HardenedHttp(HttpToolsProtocol):
             scope["codriver.inflow"] = self.gate.inflow
         self._enter(Stage.BODY)
         super().on_headers_complete()
+        if self.expect_100_continue:
+            self.cycle.keep_alive = False  # refused before it was asked for the body, it may send that or not
+        if len(self.pipeline) > BEHIND_ONE_ANOTHER:
+            self._answer_and_close()
 
     def on_body(self, body: bytes) -> None:
         if self.leaving:
             return
         self.body_bytes += len(body)
+        self.pieces += 1
+        if self.pieces > PIECES and self.body_bytes < PIECE_BYTES * self.pieces:
+            self.refuse(400, "ERR_MALFORMED", "The body comes in too small chunks.")
+            return
         if not self.dropping:
             super().on_body(body)
 
@@ -190,9 +247,10 @@ class HardenedHttp(HttpToolsProtocol):
         self.stage = stage
         self.stage_began = self.loop.time()
         self.began_here = True
-        self.fed_bytes = self.body_bytes = 0
+        self.fed_bytes = self.body_bytes = self.pieces = 0
         if stage is Stage.HEAD:
             self.head_bytes = 0
+            self.named = False
 
     def _watch(self, fed: int) -> None:
         """After a chunk of ``fed`` bytes: what is unfinished gets a deadline, what is too much is refused."""
@@ -277,6 +335,22 @@ class HardenedHttp(HttpToolsProtocol):
             self.transport.write_eof()
         self.transport.resume_reading()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+
+def _spelt(data: bytes) -> bytes:
+    """The beginning of a request as the parser takes it."""
+    if not data.isascii():
+        data = _quoted(data)
+    if b"grade:" in data[:HEAD_BYTES]:
+        end = data.find(b"\r\n\r\n")
+        head = data if end < 0 else data[:end]
+        data = _UPGRADE.sub(rb"\1X-Upgrade:", head) + data[len(head) :]
+    return data
+
+
+_UPGRADE = re.compile(rb"(\r\n)Upgrade:(?![ \t]*websocket)", re.IGNORECASE)
+"""Java's client asks for HTTP/2 in this way with each request, also one with a body, of which the parser reads none."""
+_OF_A_BODY = (b"content-length", b"transfer-encoding")
 
 
 def _quoted(data: bytes) -> bytes:

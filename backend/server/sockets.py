@@ -11,6 +11,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
+from backend.server.answers import problem
 from backend.server.gate import Gate
 
 MESSAGE_BYTES = 64 * 1024
@@ -214,7 +215,10 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
 
     def _reject(self, status: HTTPStatus, text: str) -> None:
         self.handshake_complete = self.close_sent = True
-        self.conn.send_response(self.conn.reject(status, text))
+        if self.conn.eof_sent:
+            self.transport.write(problem(status, "ERR_MALFORMED", text))
+        else:
+            self.conn.send_response(self.conn.reject(status, text))
         self._leave()
 
     def _leave(self, patience_s: float = 0.0) -> None:

@@ -43,8 +43,13 @@ def doors(server: Server) -> Doors:
     return Doors(company, phone, places)
 
 
+@pytest.fixture(scope="module")
+def phone(server: Server) -> Phone:
+    return server.account().driver("Ana")
+
+
 @pytest.fixture
-def vitals(server: Server, doors: Doors) -> Iterator[Vitals]:
+def vitals(server: Server) -> Iterator[Vitals]:
     """As the server is before the test; checked after it, too."""
     before = Vitals(server)
     yield before
