@@ -168,7 +168,7 @@ def unpack(body: bytes, last: int = 0) -> list[Position]:
 
     ValueError where the format is not known.
     """
-    timestamps, *others = (column[-last:] for column in _columns(body))  # from 0 on are all
+    timestamps, *others = _columns(body, last)
     return list(map(Position, [round(timestamp * 1000) / 1000 for timestamp in timestamps], *others))
 
 
@@ -176,13 +176,13 @@ def unpack_times_ms(body: bytes) -> list[int]:
     return [round(timestamp * 1000) for timestamp in _columns(body)[0]]
 
 
-def _columns(body: bytes) -> list[list[Any]]:
+def _columns(body: bytes, last: int = 0) -> list[list[Any]]:
     if body[:1] == SQUEEZED:
-        return squeezing.expand(memoryview(body)[1:])
+        return squeezing.expand(memoryview(body)[1:], last)
     if body[:1] != COLUMNS:
         raise ValueError(f"positions are stored in a format that this version does not know: {body[:1]!r}")
     columns: list[list[Any]] = _decode(memoryview(body)[1:])
-    return columns
+    return [column[-last:] for column in columns] if last else columns
 
 
 def _columns_of(fixes: Sequence[Position]) -> tuple[list[Any], ...]:

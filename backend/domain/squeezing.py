@@ -29,9 +29,9 @@ def squeeze(columns: Sequence[list[Any]]) -> bytes:
     return zlib.compress(_encode([_squeezed(column) for column in columns]), LEVEL)
 
 
-def expand(body: bytes | memoryview) -> list[list[Any]]:
-    """The columns of ``squeeze``, to the last bit."""
-    return [_expanded(column) for column in _decode(zlib.decompress(body))]
+def expand(body: bytes | memoryview, last: int = 0) -> list[list[Any]]:
+    """The columns of ``squeeze``, to the last bit, or the ``last`` few values of each."""
+    return [_expanded(column, last)[-last:] for column in _decode(zlib.decompress(body))]  # from 0 on are all
 
 
 def _squeezed(column: list[Any]) -> list[Any]:
@@ -69,10 +69,13 @@ def _runs(column: list[Any]) -> list[int]:
     return [*([0] if not runs[0][0] else []), *(length for _, length in runs)]
 
 
-def _expanded(column: list[Any]) -> list[Any]:
+def _expanded(column: list[Any], last: int) -> list[Any]:
+    """At least the last values of a column, or all of them for 0."""
     if column[0] is None:
         return column[1:]
     decimals, runs, *numbers = column
+    if not runs and 0 < last < len(numbers):
+        numbers = [sum(numbers[: 1 - last or None]), *numbers[len(numbers) + 1 - last :]]
     scale = 10**decimals
     values = [number / scale for number in accumulate(numbers)]
     if not runs:

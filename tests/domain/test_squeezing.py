@@ -28,6 +28,12 @@ def test_decimals_with_gaps_come_back(column: list):
     assert alike(expand(squeeze([column]))[0], column)
 
 
+@given(st.lists(st.lists(anything, max_size=20), max_size=5), st.integers(1, 25))
+def test_the_last_few_come_back_alone(columns: list, last: int):
+    for one, other in zip(columns, expand(squeeze(columns), last), strict=True):
+        assert alike(one[-last:], other)
+
+
 def test_texts_whole_numbers_and_nothing_come_back_as_they_are():
     columns = [["a", None, "b"], [1, 2, 3], [], [None, None], [True, 0.5, 1.0], [-0.0, 1.0], [1e300, 5e-324]]
     assert [list(map(type, column)) for column in expand(squeeze(columns))] == [list(map(type, c)) for c in columns]
