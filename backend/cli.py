@@ -140,7 +140,7 @@ def migrate(to: str, data: Path | None) -> None:
     from backend import operator
 
     with _refusals():
-        counts = operator.migrate(_settings(data_dir=data), to, lambda name, rows: click.echo(f"{name}: {rows}"))
+        counts = operator.migrate(_settings(data_dir=data), to, click.echo)
     click.echo(f"{sum(counts.values())} rows were copied and checked. Serve with CODRIVER_DATABASE_URL set to it.")
 
 

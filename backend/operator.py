@@ -57,9 +57,9 @@ def import_fleet(settings: Settings, account: str, document: bytes) -> dict[str,
     return _on(settings, here, there)
 
 
-def migrate(settings: Settings, to: str, told: Callable[[str, int], None]) -> dict[str, int]:
+def migrate(settings: Settings, to: str, tell: Callable[[str], None]) -> dict[str, int]:
     """The database into an empty PostgreSQL; see :func:`backend.store.transfer.transfer`. Nobody may serve it."""
-    return transfer(settings.database_url or settings.data_dir, to, told)
+    return transfer(settings.database_url or settings.data_dir, to, tell)
 
 
 def back_up(settings: Settings, to: Path) -> backup.Copied:

@@ -6,6 +6,8 @@ the same sum of their digests.
 """
 
 import hashlib
+import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -36,6 +38,8 @@ from backend.store.tables import chunks, metadata, tails
 
 ROWS_AT_ONCE = 500
 DRIVERS_AT_ONCE = 200
+TOLD_EVERY_S = 2.0
+COMMITTING = "All is there and checked; committing."
 _TYPES = ((Boolean, "bool"), (BigInteger, "int8"), (Integer, "int4"), (Float, "float8"), (LargeBinary, "bytea"))
 Row = tuple[Any, ...]
 _encode = msgspec.msgpack.Encoder().encode
@@ -52,22 +56,43 @@ class Sum(msgspec.Struct):
         self.digest = (self.digest + int.from_bytes(hashlib.sha256(_encode(row)).digest())) % (1 << 256)
 
 
-def transfer(source: str | Path, to: str, told: Callable[[str, int], None]) -> dict[str, int]:
+def transfer(source: str | Path, to: str, tell: Callable[[str], None]) -> dict[str, int]:
     """Copies all from an SQLite data folder or ``sqlite:///`` URL to a ``postgresql://`` one.
 
-    Answers how many rows of each table, and tells it of each one meanwhile. The source is left as it is, but brought
+    Answers how many rows of each table, and tells in lines how far it is. The source is left as it is, but brought
     to this version. Refusals: those of opening either; ``ERR_STORAGE_UNKNOWN`` where they are of other kinds,
-    ``ERR_TARGET_NOT_EMPTY`` where the target holds anything, ``ERR_TRANSFER`` where what arrived is not what was sent.
+    ``ERR_TARGET_NOT_EMPTY`` where the target holds anything, ``ERR_TRANSFER`` where what arrived is not what was sent,
+    or it was interrupted.
     """
     with closing(Database.open(source)) as here:
         if not isinstance(here.engine, Sqlite) or not to.startswith("postgres"):
             raise Refusal("ERR_STORAGE_UNKNOWN", "It goes from SQLite to postgresql://… and no other way.", "--to")
         with closing(Database.open(to)) as there:
-            return _transfer(here.engine, there.engine, told)
+            return _all_or_nothing(here.engine, there.engine, tell)
 
 
-def _transfer(source: Sqlite, target: Any, told: Callable[[str, int], None]) -> dict[str, int]:
+def _all_or_nothing(source: Sqlite, target: Any, tell: Callable[[str], None]) -> dict[str, int]:
     from backend.store.postgresql.errors import said, state_of  # its driver need not be there for anybody else
+
+    ready = False
+
+    def told(line: str) -> None:
+        nonlocal ready
+        ready = line == COMMITTING
+        tell(line)
+
+    try:
+        return _transfer(source, target, told)
+    except (KeyboardInterrupt, Exception) as error:
+        if isinstance(error, Exception) and state_of(error) is None:
+            raise
+        fate = "Look whether the database holds all of it or nothing." if ready else "Nothing was changed."
+        what = f"PostgreSQL ended it: {said(error)}" if isinstance(error, Exception) else "It was interrupted"
+        raise Refusal("ERR_TRANSFER", f"{what}. {fate}") from error
+
+
+def _transfer(source: Sqlite, target: Any, tell: Callable[[str], None]) -> dict[str, int]:
+    from backend.store.postgresql.errors import said, state_of
 
     with source.writer.begin(), target.exclusively() as there:
         here = source.writer
@@ -75,24 +100,41 @@ def _transfer(source: Sqlite, target: Any, told: Callable[[str, int], None]) -> 
         partitions.provide(there, _weeks(here))
         counts = {}
         for table in metadata.sorted_tables:
+            whole = _count(here, table)
             try:
-                sent = _copy(table, here, there)
+                sent = _copy(table, here, there, _progress(f"{table.name}: {{}} of {whole} rows sent", tell))
             except Exception as error:
                 if state_of(error) is None:
                     raise
                 what = f"The table {table.name} does not go in: {said(error)}. Nothing was changed."
                 raise Refusal("ERR_TRANSFER", what) from error
-            if sent != (arrived := _sum(_plain(_stream(there, table)))):
+            checked = _progress(f"{table.name}: {{}} of {whole} rows checked", tell)
+            if sent != (arrived := _sum(checked(_plain(_stream(there, table))))):
                 what = f"{sent.rows} rows were sent of the table {table.name}, and {arrived.rows} arrived"
                 raise Refusal("ERR_TRANSFER", f"{what}, or others; nothing was changed.")
-            counts[table.name] = _count(here, table)
-            told(table.name, counts[table.name])
+            counts[table.name] = whole
+            tell(f"{table.name}: {whole}")
         _copy_tails(here, there)
         _go_on_numbering(here, there)
+        tell(COMMITTING)
     return counts
 
 
-def _copy(table: Table, here: Connection, there: Connection) -> Sum:
+def _progress(line: str, tell: Callable[[str], None]) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """Passes rows on, and tells every few seconds how many went."""
+
+    def passed(rows: Iterable[Any]) -> Iterator[Any]:
+        due = time.monotonic() + TOLD_EVERY_S
+        for number, row in enumerate(rows, 1):
+            yield row
+            if number % ROWS_AT_ONCE == 0 and time.monotonic() >= due:
+                tell(line.format(number))
+                due = time.monotonic() + TOLD_EVERY_S
+
+    return passed
+
+
+def _copy(table: Table, here: Connection, there: Connection, watched: Callable[[Iterable[Any]], Iterator[Any]]) -> Sum:
     """What was sent, row by row."""
     sent = Sum()
     names = ", ".join(f'"{column.name}"' for column in table.c)
@@ -100,19 +142,22 @@ def _copy(table: Table, here: Connection, there: Connection) -> Sum:
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)') as copy:
         copy.set_types([_type_of(column.type) for column in table.c])
-        for row in _plain(_sent(table, here)):
+        for row in _plain(_sent(table, here, watched(_stream(here, table)))):
             copy.write_row(row)
             sent.add(row)
     return sent
 
 
-def _sent(table: Table, here: Connection) -> Iterator[Row]:
-    for row in _stream(here, table):
-        if table is not chunks:
-            yield row
-            continue
-        for part in weekly_chunks.weekly((row.driver_id, row.first_ms, row.last_ms, row.count, row.body)):
-            yield (row.id, *part)
+def _sent(table: Table, here: Connection, rows: Iterable[Any]) -> Iterator[Row]:
+    """The rows; of a chunk that reaches into another week, a row for each week, with a number of its own."""
+    if table is not chunks:
+        yield from rows
+        return
+    numbers = itertools.count((here.scalar(select(func.max(chunks.c.id))) or 0) + 1)
+    for row in rows:
+        first, *others = weekly_chunks.weekly((row.driver_id, row.first_ms, row.last_ms, row.count, row.body))
+        yield (row.id, *first)
+        yield from ((next(numbers), *part) for part in others)
 
 
 def _stream(conn: Connection, table: Table) -> Iterator[Any]:
@@ -149,7 +194,7 @@ def _go_on_numbering(here: Connection, there: Connection) -> None:
         column = table.autoincrement_column if table is not chunks else chunks.c.id
         if column is None:
             continue
-        last = here.scalar(select(func.max(column))) or 0
+        last = there.scalar(select(func.max(column))) or 0
         if inspect(here).has_table("sqlite_sequence"):
             remembered = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
             last = max(last, here.scalar(remembered, {"name": table.name}) or 0)

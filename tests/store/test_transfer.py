@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -77,6 +78,8 @@ def test_every_row_arrives_once_or_none_does(postgresql: Cluster, tmp_path: Path
     here, there = Database.open(tmp_path), Database.open(url)
     assert there.read_now(counts) == here.read_now(counts)
     assert there.read_now(read) == here.read_now(read)
+    numbers = there.read_now(lambda conn: conn.scalars(select(chunks.c.id)).all())
+    assert len(numbers) == len(set(numbers)), "also of chunks that were parted by weeks"
     locked = migrate(tmp_path, url)
     assert locked.returncode == 1 and "ERR_STORAGE_LOCKED" in locked.stderr
     here.close()
@@ -115,4 +118,32 @@ def test_what_does_not_fit_leaves_nothing_behind(postgresql: Cluster, tmp_path: 
     there = Database.open(url)
     assert set(there.read_now(counts).values()) == {0}
     there.close()
+    postgresql.drop(url)
+
+
+@pytest.mark.timeout(120)
+def test_who_interrupts_it_is_told_how_far_it_was_and_that_nothing_was_changed(
+    postgresql: Cluster, tmp_path: Path, rng: random.Random
+) -> None:
+    asyncio.run(fill(tmp_path, rng))
+    with sqlite3.connect(tmp_path / FILE) as driver:
+        for _ in range(11):  # hundreds of thousands of chunks
+            columns = "driver_id, first_ms, last_ms, count, body"
+            driver.execute(f"INSERT INTO chunks ({columns}) SELECT {columns} FROM chunks")
+    driver.close()
+    url = postgresql.empty()
+    command = [sys.executable, "-m", "backend.cli", "migrate", "--data", str(tmp_path), "--to", url]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    told = next(line for line in running.stdout if line.startswith("chunks: "))
+    running.send_signal(signal.SIGINT)
+    _, trouble = running.communicate(timeout=60)
+    assert "rows sent" in told, "it was over before it was interrupted"
+    assert running.returncode == 1 and "interrupted. Nothing was changed." in trouble and "Traceback" not in trouble
+    there = Database.open(url)
+    assert set(there.read_now(counts).values()) == {0}
+    assert there.read_now(lambda conn: conn.execute(select(func.count()).select_from(chunks)).scalar_one()) == 0
+    there.close()
+    again = Database.open(tmp_path)
+    again.close()
     postgresql.drop(url)

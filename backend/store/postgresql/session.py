@@ -70,7 +70,7 @@ class Session:
                 with self._connection.begin():
                     self._connection.execute(delete(writers).where(writers.c.id == self.id))
         except Exception as error:
-            log.info("a writer's row stays behind: %s", error)
+            log.info("a writer's row stays behind: %s", said(error))
         self._drop()
         self._engine.dispose()
 
