@@ -117,12 +117,16 @@ async def small_boxes(watchers: int, seconds: float) -> None:
     more, more_bytes = await _cost(2000, 18000, watchers, share, seconds)
     none, _ = await _cost(2000, 18000, 0, share, seconds)
     dense, dense_bytes = await _cost(20000, 0, watchers, share, seconds)
+    each_us, outside_us = few / 4000 * 1e6, (more - few) / 36000 * 1e6
     print(f"{watchers} watchers of boxes with 1% of 2,000 drivers, each of whom moves twice a second:")
-    print(f"  {few:.3f} of a processor for {few_bytes / 1e6:.1f} MB a second")
+    print(f"  {few:.3f} of a processor for {few_bytes / 1e6:.1f} MB a second: {each_us:.1f} µs a move, told to five")
     print(
-        f"  with 18,000 more drivers outside of all boxes {more:.3f}, {none:.3f} of it is hearing of their moves:",
+        f"  with 18,000 more drivers outside of all boxes {more:.3f} for {more_bytes / few_bytes:.2f} of the bytes:",
         end=" ",
     )
-    print(f"{(more - none) / few:.2f} of that for {more_bytes / few_bytes:.2f} of the bytes")
+    print(
+        f"a move that nobody sees takes {outside_us:.1f} µs, {outside_us / each_us:.2f} of one that is told;", end=" "
+    )
+    print(f"where nobody watches at all {none / 40000 * 1e6:.1f} µs")
     print(f"  with ten times the drivers in the same boxes {dense:.3f}: {dense / few:.1f} times, for", end=" ")
     print(f"{dense_bytes / few_bytes:.1f} times the bytes")
