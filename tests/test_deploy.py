@@ -32,6 +32,12 @@ def test_every_setting_that_is_named_is_one(path: Path):
     assert set(re.findall(r"CODRIVER_[A-Z_]+", path.read_text())) <= known
 
 
+def test_the_readme_names_every_setting():
+    table = (ROOT / "README.md").read_text()
+    missing = [f"CODRIVER_{field.name.upper()}" for field in msgspec.structs.fields(Settings)]
+    assert [name for name in missing if f"| `{name}`" not in table] == []
+
+
 @pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml"])
 def test_the_documents_can_be_read(name: str):
     documents = list(yaml.safe_load_all((ROOT / "deploy" / name).read_text()))

@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 import obstore
+import obstore.exceptions
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from backend.domain.errors import Refusal
@@ -60,6 +61,7 @@ class Media:
     @classmethod
     async def open(cls, where: str | Path, uploads: Path | None = None, alone: bool = False) -> "Media":
         """``where`` is a folder, or the URL of a cloud's bucket (``s3://…``); ``uploads`` a folder on the local disk.
+        Refuses a URL that is none, or lacks what its cloud asks for, with ``ERR_SETTING_INVALID``.
 
         What was left unfinished too long ago is swept. ``alone``: no other process receives files in that folder, so
         that whatever cannot be taken up again is swept at once.
@@ -73,7 +75,7 @@ class Media:
         uploads.mkdir(parents=True, exist_ok=True)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        media = cls(from_url(str(where)) if folder is None else LocalStore(folder), folder, uploads)
+        media = cls(_bucket(str(where)) if folder is None else LocalStore(folder), folder, uploads)
         media.sweep(lost_after_s=-math.inf if alone else LOST_S)
         return media
 
@@ -184,6 +186,14 @@ class Media:
             except FileNotFoundError:
                 continue  # finished meanwhile
         return swept
+
+
+def _bucket(url: str) -> ObjectStore:
+    try:
+        return from_url(url)
+    except (obstore.exceptions.BaseError, ValueError) as error:
+        text = f"CODRIVER_BLOB_URL cannot be used: {str(error).splitlines()[0]}."
+        raise Refusal("ERR_SETTING_INVALID", text, "CODRIVER_BLOB_URL") from error
 
 
 def _key(sha256: str) -> str:

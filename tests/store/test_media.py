@@ -206,3 +206,12 @@ async def test_an_examiner_that_stalls_is_ended(media: Media, monkeypatch: pytes
             await media._examiner.examine(fifo)
     monkeypatch.undo()
     assert await media.inspect(await arrived(media, photo("PNG"))) == "image/png"
+
+
+@pytest.mark.parametrize("url", ["foo://bucket", "s3://", "s3://a bucket", "az://without-an-account"])
+async def test_a_place_that_is_none_is_refused_by_name(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(Refusal, match="ERR_SETTING_INVALID: CODRIVER_BLOB_URL cannot be used"):
+        await Media.open(url, tmp_path / "uploads")
