@@ -14,7 +14,7 @@ from simulator.recipients import FINISHED, Recipient
 from simulator.truth import Diary, Truth
 from simulator.verify import EventKey
 from simulator.watch import Done, Watch
-from simulator.wire import Message, iso
+from simulator.wire import Message, Route, iso, unix
 
 EXAMPLES = 10
 
@@ -37,7 +37,7 @@ class Gallery:
         up = await asyncio.gather(*(watch.start() for watch in self._maps))
         if self._count:
             by_order = {
-                str(stop.orderId): (stop, diary.phone.driver_id)
+                str(stop.orderId): (stop, diary.phone.driver_id, begins(diary.phone.route))
                 for diary in truth.diaries.values()
                 if diary.phone.route
                 for stop in diary.phone.route.stops
@@ -101,6 +101,12 @@ class Gallery:
             "events": sum(watch.events.total() for watch in self._maps),
             "reconnects": sum(watch.reconnects for watch in self._maps),
         }
+
+
+def begins(route: Route) -> float:
+    """When a route was to begin, Unix seconds: at its start, or at its first stop; 0 where nothing tells it."""
+    moments = [route.start.time if route.start else None, *(stop.scheduledAt for stop in route.stops)]
+    return min((unix(moment) for moment in moments if moment), default=0.0)
 
 
 class Outcome(NamedTuple):

@@ -22,7 +22,9 @@ ON_THE_WAY = frozenset({"on_route", "servicing"})
 FINISHED = frozenset({"success", "failed", "rejected"})
 SAME_PLACE_DEG = 1e-5
 ETA_OFF_S = 4 * 3600.0
-"""An estimate is the plan moved by what is late, and never in the past: no day of a scenario is later than this."""
+"""An estimate is the plan moved by what is late, and never in the past. No driver of a scenario is later than this; but
+a server that hears nothing takes a driver to be as late as there was time to be, since the route was to begin.
+"""
 CLOCKS_S = 60.0
 
 
@@ -58,13 +60,13 @@ _decode = msgspec.json.Decoder(State).decode
 
 
 class Recipient:
-    """Has the page of one order open, which is for a stop of a driver's route. ``state`` is what it shows; ``wrong``
-    counts what no frame may show.
+    """Has the page of one order open, which is for a stop of a driver's route that was to begin at ``begins_s`` (Unix
+    seconds). ``state`` is what it shows; ``wrong`` counts what no frame may show.
     """
 
-    def __init__(self, base_url: str, tracking: str, stop: Stop, driver_id: str) -> None:
+    def __init__(self, base_url: str, tracking: str, stop: Stop, driver_id: str, begins_s: float) -> None:
         self._url = websocket_url(base_url, f"/t/{tracking}/live")
-        self._stop, self._driver_id = stop, driver_id
+        self._stop, self._driver_id, self._begins_s = stop, driver_id, begins_s
         self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.order_id = str(stop.orderId)
@@ -130,7 +132,7 @@ class Recipient:
         if frame.type != "state":
             return
         self.frames += 1
-        self.wrong.update(flaws(frame, self._stop))
+        self.wrong.update(flaws(frame, self._stop, self._begins_s))
         if self.status in FINISHED and frame.status not in FINISHED:
             self.wrong["went back to an open status"] += 1
         self.state = frame
@@ -140,7 +142,7 @@ class Recipient:
         self._heard.set()
 
 
-def flaws(frame: State, stop: Stop) -> list[str]:
+def flaws(frame: State, stop: Stop, begins_s: float) -> list[str]:
     """What a page may not show for a stop, whatever happened: another order or place, a driver on another way, a
     promise that is not the plan's, an estimate where there is nothing to wait for, in the past, or far from the plan.
     """
@@ -162,6 +164,7 @@ def flaws(frame: State, stop: Stop) -> list[str]:
             found.append("estimated when what has begun will begin")
         if eta < frame.now - CLOCKS_S:
             found.append("estimated a time in the past")
-        if not planned - ETA_OFF_S <= eta <= max(planned, frame.now) + ETA_OFF_S:
+        latest = max(planned, frame.now, planned + frame.now - begins_s) + ETA_OFF_S
+        if not planned - ETA_OFF_S <= eta <= latest:
             found.append("estimated a time far from the plan")
     return found
