@@ -15,6 +15,7 @@ log = logging.getLogger("codriver.retention")
 EVERY_S = 3600.0
 LOOK_S = 60.0  # between two looks at whether it falls to us: of several processes one does it
 DAY_MS = 86_400_000
+LOOKED_AT = 100  # drivers of one read
 AT_ONCE = 20  # drivers of one transaction
 
 
@@ -42,14 +43,17 @@ async def sweep(desk: Desk) -> None:
     await desk.journal.transact(lambda conn: tracks.clear(conn, all_before_ms, now_ms))
     for company in await desk.database.read(people.accounts_that_forget):
         before_ms = now_ms - company.settings.driver_position_retention_days * DAY_MS
-        drivers = await desk.database.read(partial(_with_older, account_id=company.id, before_ms=before_ms))
-        for at in range(0, len(drivers), AT_ONCE):  # not all in one, so that nobody waits for all of them
-            some = drivers[at : at + AT_ONCE]
-            await desk.journal.transact(partial(_delete_before, driver_ids=some, before_ms=before_ms))
+        drivers = sorted(await desk.database.read(partial(fleet.driver_ids, account_id=company.id)))
+        for at in range(0, len(drivers), LOOKED_AT):  # a read of all that is kept of all drivers would take too long
+            some = partial(tracks.with_older, driver_ids=drivers[at : at + LOOKED_AT], before_ms=before_ms)
+            await _forget(desk, await desk.database.read(some), before_ms)
 
 
-def _with_older(conn: Connection, account_id: str, before_ms: int) -> list[str]:
-    return tracks.with_older(conn, sorted(fleet.driver_ids(conn, account_id)), before_ms)
+async def _forget(desk: Desk, driver_ids: list[str], before_ms: int) -> None:
+    """Not of all in one transaction, so that nobody waits for all of them."""
+    for at in range(0, len(driver_ids), AT_ONCE):
+        some = driver_ids[at : at + AT_ONCE]
+        await desk.journal.transact(partial(_delete_before, driver_ids=some, before_ms=before_ms))
 
 
 def _delete_before(conn: Connection, driver_ids: list[str], before_ms: int) -> None:

@@ -22,7 +22,7 @@ PATIENCE_S = 0.1  # how long commits and new reads wait for running reads to end
 MOST_PATIENCE_S = 2.0
 BUSY_MS = 2000
 CHANGE_BYTES = 8_192  # what a change takes in the log beside its own size: each driver's place in the index is a page
-DRIVERS_KNOWN = 100_000  # of 1.5 KB each
+DRIVERS_KNOWN = 100_000  # of 1.7 KB each
 
 
 class Writer:
