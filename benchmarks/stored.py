@@ -9,7 +9,8 @@ For the empty store there is one such day for each driver that is asked for.
 
     python benchmarks/stored.py [--positions 20000000] [--data FOLDER] [--seconds 1.5] [--rounds 5] [--reads 100]
 
-With ``--data`` the filled store is kept, and taken as it is the next time. ``--fill-only`` stops there.
+With ``--data`` the filled store is kept, and taken as it is the next time, for which ``--positions`` must be the same.
+``--fill-only`` stops there.
 """
 
 import argparse
