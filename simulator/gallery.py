@@ -49,7 +49,8 @@ class Gallery:
                 if order in by_order
             ]
             chosen = Random(f"{truth.run.seed}/recipients").sample(known, min(self._count, len(known)))
-            self._recipients = [Recipient(self._base_url, *each) for each in chosen]
+            _, speed = self.first.server_clock or (0.0, 1.0)
+            self._recipients = [Recipient(self._base_url, *each, speed) for each in chosen]
         for recipient in self._recipients:
             recipient.start()
         return [f"the map could not be watched: {w.trouble}" for w, ok in zip(self._maps, up, strict=True) if not ok]

@@ -25,7 +25,8 @@ ETA_OFF_S = 4 * 3600.0
 """An estimate is the plan moved by what is late, and never in the past. No driver of a scenario is later than this; but
 a server that hears nothing takes a driver to be as late as there was time to be, since the route was to begin.
 """
-CLOCKS_S = 60.0
+STALE_S = 60.0
+"""Of real time: an estimate is made anew every half minute at least."""
 
 
 class Place(Struct, frozen=True):
@@ -61,12 +62,14 @@ _decode = msgspec.json.Decoder(State).decode
 
 class Recipient:
     """Has the page of one order open, which is for a stop of a driver's route that was to begin at ``begins_s`` (Unix
-    seconds). ``state`` is what it shows; ``wrong`` counts what no frame may show.
+    seconds), on a server whose clock runs ``speed`` times as fast as the wall. ``state`` is what it shows; ``wrong``
+    counts what no frame may show.
     """
 
-    def __init__(self, base_url: str, tracking: str, stop: Stop, driver_id: str, begins_s: float) -> None:
+    def __init__(self, base_url: str, tracking: str, stop: Stop, driver_id: str, begins_s: float, speed: float) -> None:
         self._url = websocket_url(base_url, f"/t/{tracking}/live")
-        self._stop, self._driver_id, self._begins_s = stop, driver_id, begins_s
+        self._stop, self._driver_id = stop, driver_id
+        self._begins_s, self._stale_s = begins_s, STALE_S * speed
         self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.order_id = str(stop.orderId)
@@ -132,7 +135,7 @@ class Recipient:
         if frame.type != "state":
             return
         self.frames += 1
-        self.wrong.update(flaws(frame, self._stop, self._begins_s))
+        self.wrong.update(flaws(frame, self._stop, self._begins_s, self._stale_s))
         if self.status in FINISHED and frame.status not in FINISHED:
             self.wrong["went back to an open status"] += 1
         self.state = frame
@@ -142,7 +145,7 @@ class Recipient:
         self._heard.set()
 
 
-def flaws(frame: State, stop: Stop, begins_s: float) -> list[str]:
+def flaws(frame: State, stop: Stop, begins_s: float, stale_s: float) -> list[str]:
     """What a page may not show for a stop, whatever happened: another order or place, a driver on another way, a
     promise that is not the plan's, an estimate where there is nothing to wait for, in the past, or far from the plan.
     """
@@ -162,7 +165,7 @@ def flaws(frame: State, stop: Stop, begins_s: float) -> list[str]:
         eta, planned = unix(frame.eta), unix(stop.scheduledAt)
         if frame.status == "servicing" or frame.status in FINISHED:
             found.append("estimated when what has begun will begin")
-        if eta < frame.now - CLOCKS_S:
+        if eta < frame.now - stale_s:
             found.append("estimated a time in the past")
         latest = max(planned, frame.now, planned + frame.now - begins_s) + ETA_OFF_S
         if not planned - ETA_OFF_S <= eta <= latest:

@@ -213,7 +213,7 @@ async def test_a_fault_of_the_map_is_named_by_each_watcher(truth: Truth, fault: 
         (0, {"destination": {"latitude": 45.9, "longitude": 16.0}}, "showed another place"),
         (0, {"driver": {"latitude": 45.8, "longitude": 16.0, "timestamp": LEAVES}}, "showed a driver on another way"),
         (0, {"window": {"from": iso(PLANNED + 3600), "to": iso(PLANNED + 7200)}}, "promised another time"),
-        (0, {"eta": iso(LEAVES - 3600)}, "estimated a time in the past"),
+        (0, {"eta": iso(LEAVES - 2500)}, "estimated a time in the past"),
         (1, {"eta": iso(PLANNED + 86_400)}, "estimated a time far from the plan"),
         (2, {"eta": iso(PLANNED)}, "estimated when what has begun will begin"),
         (1, {"driver": {"latitude": 45.8, "longitude": 16.0, "timestamp": LEAVES + 90}}, "got an older position"),
