@@ -82,14 +82,14 @@ class Running:
     def acknowledged(self) -> int:
         return self.state.read_bytes().count(b'"type":"ack"') if self.state.exists() else 0
 
-    def reaches(self, count: int) -> None:
-        """Wait for so many acknowledgements."""
+    def reaches(self, count: int) -> bool:
+        """Wait for so many acknowledgements; False where the fleet is home before."""
 
         def there() -> bool:
-            assert self.process.poll() is None, self._trouble()
-            return self.acknowledged() >= count
+            return self.process.poll() is not None or self.acknowledged() >= count
 
         eventually(there, within_s=100, what=f"{count} acknowledgements")
+        return self.process.poll() is None
 
     def told(self) -> dict[str, Any]:
         """Its report, once it has come home."""

@@ -109,7 +109,13 @@ def _troubles(database: Cluster, redis: RedisServer) -> list[Callable[[], None]]
         time.sleep(3)
         redis.thaw()
 
-    return [lambda: database.restart("immediate"), restart_redis, freeze_redis]
+    def fill_redis() -> None:
+        """It loses all that it holds, takes nothing any more, and has cut off all who listened."""
+        redis.command("CLIENT KILL TYPE pubsub\r\nCONFIG SET maxmemory 1\r\nFLUSHALL")
+        time.sleep(1)
+        redis.command("CONFIG SET maxmemory 0")
+
+    return [lambda: database.restart("immediate"), restart_redis, freeze_redis, fill_redis]
 
 
 def _kill(server: Server) -> None:

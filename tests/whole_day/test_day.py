@@ -40,10 +40,10 @@ def test_a_run_goes_on_after_the_server_and_the_simulator_were_killed(tmp_path: 
     try:
         company = server.account()
         with Running(company, tmp_path, "--seed", str(seed), "--speed", "400") as running:
-            running.reaches(80)
+            assert running.reaches(80)
             server.kill()
             server.start()
-            running.reaches(200)
+            assert running.reaches(200)
             state = running.state
         report = simulate(company, tmp_path, "--state", str(state), "--resume", "--speed", "5000")
         assert report["ok"] and report["positions"]["stored"] == report["positions"]["sent"]
