@@ -63,7 +63,7 @@ class Ticker:
             turn = Turn()
             try:
                 for audience in tuple(self._moved):
-                    while audience in self._moved:
+                    for _ in range(len(audience.changed) // AT_ONCE + 1):  # who moves meanwhile waits for the next tick
                         self.spread(audience, sources, AT_ONCE)
                         await turn.next()
                 now = time.monotonic()
