@@ -11,6 +11,10 @@ class SimClock:
 
     def __init__(self, start: float, speed: float) -> None:
         self.start, self.speed = start, speed
+        self.begin()
+
+    def begin(self) -> None:
+        """It is the start now."""
         self._begun = monotonic()
 
     def now(self) -> float:

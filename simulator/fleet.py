@@ -5,6 +5,7 @@ of it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 from collections import Counter
 from collections.abc import Iterator
@@ -73,9 +74,7 @@ async def _run(
     driven, measures, troubles = Driven(), Measures(), list[str]()
     begun = monotonic()
     if options.resume or not truth.last_at:
-        troubles += await gallery.start(account, truth)
-        driven, late = await _day(options, truth, gallery, measures, console, ending)
-        troubles += late
+        driven, troubles = await _day(options, truth, account, gallery, measures, console, ending)
     else:
         for diary in truth.diaries.values():
             diary.recall()
@@ -110,6 +109,7 @@ async def _run(
 async def _day(
     options: Options,
     truth: Truth,
+    account: Account,
     gallery: Gallery,
     measures: Measures,
     console: Console,
@@ -118,13 +118,18 @@ async def _day(
     """Let every phone live its day; what that took, and what could not be handed in."""
     days = {diary: diary.steps() for diary in truth.diaries.values()}
     firsts = {diary: next(steps) for diary, steps in days.items()}
+    troubles = await gallery.start(account, truth)
     clock = _clock(options, truth, gallery.first.server_clock, firsts)
     running: dict[Phone, Iterator[Step]] = {
         _phone(truth, diary, clock, gallery, measures): chain([firsts[diary]], steps) for diary, steps in days.items()
     }
+    gc.collect()
+    gc.freeze()  # what lives as long as the fleet is not looked through again and again: that took seconds at a time
+    if gallery.first.server_clock is None:
+        clock.begin()
     driven = await _drive(running, clock, measures, truth, options, console, ending)
     measures.simulated_s = max(phone.reached for phone in running) - clock.start
-    return driven, _undelivered(list(running))
+    return driven, troubles + _undelivered(list(running))
 
 
 def _cost(driven: Driven) -> dict[str, Any]:
