@@ -82,7 +82,8 @@ class _Day:
 
     def _leave(self) -> Iterator[Step]:
         """At the planned time, or later; some who are late tell so."""
-        leaves, habits = self.leaves, self.scenario.habits
+        habits = self.scenario.habits
+        leaves = self.leaves + self.rng.uniform(*habits.departure_s)
         if self.rng.random() < habits.late_start:
             leaves += self.rng.uniform(*habits.late_s)
             if self.rng.random() < 0.7:

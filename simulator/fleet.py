@@ -124,7 +124,8 @@ async def _day(
         _phone(truth, diary, clock, gallery, measures): chain([firsts[diary]], steps) for diary, steps in days.items()
     }
     gc.collect()
-    gc.freeze()  # what lives as long as the fleet is not looked through again and again: that took seconds at a time
+    gc.freeze()  # what lives as long as the fleet is not looked through again and again: a second each time
+    gc.set_threshold(50_000, 20, 20)
     if gallery.first.server_clock is None:
         clock.begin()
     driven = await _drive(running, clock, measures, truth, options, console, ending)

@@ -143,6 +143,8 @@ class Habits(Struct, frozen=True, forbid_unknown_fields=True):
     break_s: SecondsRange = (300.0, 1800.0)
     on_duty_s: SecondsRange = (120.0, 420.0)
     """How long before the van leaves its driver comes on duty."""
+    departure_s: SecondsRange = (0.0, 60.0)
+    """How long after the planned moment the van moves."""
 
 
 class Traffic(Struct, frozen=True, forbid_unknown_fields=True):
