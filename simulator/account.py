@@ -59,8 +59,8 @@ class Account:
             for begin in range(0, len(made), BULK):
                 await self._bulk(made[begin : begin + BULK])
         if not await self.routes(date):
-            await self._plan(date)
-        await self._api("POST", f"/api/plans/{date}/send")
+            await self.plan(date, balancing="ON_FORCE")
+        await self.send(date)
 
     async def staff(self, seed: int, date: str, drivers: int) -> None:
         """Give an account without drivers a fleet, and the time zone its working hours are meant in."""
@@ -70,6 +70,21 @@ class Account:
         if settings.get("timeZone", "UTC") == "UTC":
             await self._api("PATCH", "/api/settings", json={"timeZone": TIME_ZONE})
         await self._api("PUT", "/api/fleet", json=town(seed, date, drivers, 0).fleet)
+
+    async def send(self, date: str) -> None:
+        """Send the plan of a date to its drivers."""
+        await self._api("POST", f"/api/plans/{date}/send")
+
+    async def cancel(self, order_id: str) -> None:
+        """The office calls an order off."""
+        update = {"id": order_id, "data": {"status": "cancelled"}}
+        told = await self.v1("POST", "update_completion_details", {"updates": [update]})
+        if not told["updates"][0]["success"]:
+            raise SetupFailed(f"order {order_id} was not cancelled: {told['updates'][0]}")
+
+    async def assign(self, order_id: str, driver: str) -> None:
+        """An order is to be of this driver (named by its ``externalId``) when it is planned next."""
+        await self._bulk([{"operation": "UPDATE", "id": order_id, "assignedTo": {"externalId": driver}}])
 
     async def routes(self, date: str) -> list[Route]:
         """The routes of a date, planned or sent."""
@@ -163,8 +178,9 @@ class Account:
         if failed:
             raise SetupFailed(f"{len(failed)} orders were not created, the first: {failed[0]}")
 
-    async def _plan(self, date: str) -> None:
-        started = await self.v1("POST", "start_planning", {"date": date, "balancing": "ON_FORCE"})
+    async def plan(self, date: str, **how: str) -> None:
+        """Plan a date, and wait for it."""
+        started = await self.v1("POST", "start_planning", {"date": date, **how})
         async with asyncio.timeout(PLANNED_WITHIN_S):
             while True:
                 status = await self.v1("GET", "get_planning_status", planningId=str(started["planningId"]))

@@ -7,10 +7,12 @@ from time import monotonic
 
 
 class SimClock:
-    """``now()`` in Unix seconds; ``until(t)`` sleeps, and at least lets others run."""
+    """``now()`` in Unix seconds, the server's own time where it is ``of_server``; ``until(t)`` sleeps, and lets others
+    run at least.
+    """
 
-    def __init__(self, start: float, speed: float) -> None:
-        self.start, self.speed = start, speed
+    def __init__(self, start: float, speed: float, of_server: bool = False) -> None:
+        self.start, self.speed, self.of_server = start, speed, of_server
         self.begin()
 
     def begin(self) -> None:

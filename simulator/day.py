@@ -15,19 +15,23 @@ from math import exp
 from msgspec.structs import replace
 
 from simulator.driving import Halt, Motion, paced
-from simulator.geography import Point
+from simulator.geography import Point, metres_between
 from simulator.handset import Handset
 from simulator.proofs import Proving
-from simulator.roads import Roads, length
+from simulator.roads import NEAR_M, Roads, length
 from simulator.scenario import Scenario
-from simulator.steps import Expect, Send, Step, Wait, Who
+from simulator.steps import Expect, Look, Send, Step, Wait, Who
 from simulator.trouble import WORKING_DAY_S, under_way, with_trouble
 from simulator.wire import Action, Actions, Form, Message, Position, Positions, Route, Stop, unix
 
+CANCELLED = "cancelled"
+Given = Callable[[int], Route | None]
+"""``given(number)``: the changed route that the driver sees at the look of this number; None where it is the same."""
 
-def day(route: Route, who: Who, scenario: Scenario) -> Iterator[Step]:
-    """The day of a driver who has this route."""
-    return with_trouble(under_way(_Day(route, who, scenario).steps(), who, scenario.network), who, scenario)
+
+def day(route: Route, who: Who, scenario: Scenario, given: Given = lambda _number: None) -> Iterator[Step]:
+    """The day of a driver who has this route, and takes over what it is changed to."""
+    return with_trouble(under_way(_Day(route, who, scenario, given).steps(), who, scenario.network), who, scenario)
 
 
 def recorded(fixes: list[Position], who: Who, scenario: Scenario) -> Iterator[Step]:
@@ -41,8 +45,9 @@ class _Day:
     message number.
     """
 
-    def __init__(self, route: Route, who: Who, scenario: Scenario) -> None:
-        self.route, self.who, self.scenario = route, who, scenario
+    def __init__(self, route: Route, who: Who, scenario: Scenario, given: Given) -> None:
+        self.route, self.who, self.scenario, self.given = route, who, scenario, given
+        self.roads, self.replanned = Roads(route), False
         self.rng = who.rng("day")
         self.leaves = _leaves(route)
         self.t = self.leaves - self.rng.uniform(*scenario.habits.on_duty_s)
@@ -51,34 +56,77 @@ class _Day:
         self.orders = [stop for stop in route.stops if stop.orderId]
         self.breaks = self._breaks()
         self.done: set[str] = set()
+        self.visited: set[str] = set()
+        self.looks = self.pauses = 0
+        self.coming: str | None = None
+        self.latest: Send | None = None
         self.batch: list[Position] = []
         self.last: Position | None = None
         self.number = 0
 
     def steps(self) -> Iterator[Step]:
         """On duty, the route with its stops, off duty."""
-        roads = Roads(self.route)
-        self.here = Motion(*roads.start, 0.0, 0.0)
+        self.here = Motion(*self.roads.start, 0.0, 0.0)
         yield Wait(self.t)
         yield from self._stand(0.0)
         yield from self._tell("on_duty")
         yield from self._leave()
-        for stop, line in zip(self.route.stops, roads.lines, strict=True):
+        while True:
+            yield from self._look()
+            if (place := self._next_place()) is None:
+                break
+            stop, way = self.route.stops[place], self._way(place)
             yield from self._rest()
             if stop.orderId and self.rng.random() < self.scenario.outcome.rejected:
                 yield from self._reject(stop)
                 continue
             early = bool(stop.orderId) and self.rng.random() < self.scenario.habits.early_success
-            yield from self._drive(roads.join(self.here, line), stop.travelTime, stop if early else None)
-            yield from self._at(stop)
-        if roads.home is not None:
-            yield from self._drive(roads.join(self.here, roads.home), 0.0)
+            yield from self._drive(way, stop.travelTime, stop if early else None)
+            yield from self._look()
+            if not stop.orderId or stop.orderId in self.done or stop.orderId in {each.orderId for each in self.orders}:
+                yield from self._at(stop)
+        if self.roads.home is not None:
+            yield from self._drive(self._way(len(self.route.stops)), 0.0)
         yield from self._tell("end_route")
         yield from self._stand(self.rng.uniform(30.0, 240.0))
         for late in self.proving.put_off:
             yield self._send(late)
         yield from self._flush()
         yield from self._tell("off_duty")
+
+    def _look(self) -> Iterator[Step]:
+        """What the app shows now is what is driven on."""
+        self.looks += 1
+        yield Look(self.looks)
+        route = self.given(self.looks)
+        if route is not None:
+            self.route, self.roads, self.replanned = route, Roads(route), True
+            self.orders = [stop for stop in route.stops if stop.orderId and stop.status != CANCELLED]
+            yield from self._next_on_route(self.latest)
+
+    def _next_place(self) -> int | None:
+        """Which stop of the route is the first that the van has not been to."""
+        pauses = self.pauses
+        for place, stop in enumerate(self.route.stops):
+            if stop.orderId is None and pauses:
+                pauses -= 1
+            elif stop.orderId is None:
+                self.pauses += 1
+                return place
+            elif stop.orderId not in self.visited and stop.status != CANCELLED:
+                self.visited.add(stop.orderId)
+                return place
+        return None
+
+    def _way(self, place: int) -> list[Point]:
+        """The route's line to a stop, or home; straight where the changed route comes from somewhere else."""
+        line = self.roads.lines[place] if place < len(self.route.stops) else self.roads.home or []
+        if self.replanned and line:
+            before = [known for known in self.roads.lines[:place] if known]
+            begins = before[-1][-1] if before else self.roads.start
+            if metres_between(begins, (self.here.latitude, self.here.longitude)) > NEAR_M:
+                line = line[-1:]
+        return self.roads.join(self.here, line)
 
     def _leave(self) -> Iterator[Step]:
         """At the planned time, or later; some who are late tell so."""
@@ -130,7 +178,7 @@ class _Day:
         yield from self._stand(max(self.rng.uniform(10.0, 50.0), _opens(stop, self.t) - self.t))
         if self.rng.random() >= self.scenario.habits.forgotten_start:
             begun = yield from self._tell("start_service", stop.orderId)
-            yield Expect(stop.orderId, "servicing", _id(begun))
+            yield Expect(stop.orderId, "servicing", _id(begun), self.t)
         yield from self._stand(seconds)
         yield from self._end(stop)
 
@@ -149,13 +197,18 @@ class _Day:
     def _finish(self, stop: Stop, outcome: str, form: Form | None) -> Iterator[Step]:
         finished = yield from self._tell(outcome, stop.orderId, form)
         self.done.add(str(stop.orderId))
-        yield Expect(str(stop.orderId), outcome, _id(finished))
+        yield Expect(str(stop.orderId), outcome, _id(finished), self.t)
         yield from self._next_on_route(finished)
 
-    def _next_on_route(self, since: Send) -> Iterator[Step]:
+    def _next_on_route(self, since: Send | None) -> Iterator[Step]:
         coming = next((str(stop.orderId) for stop in self.orders if stop.orderId not in self.done), None)
+        if since is None:
+            return
+        if self.coming not in (None, coming) and self.coming not in self.done:
+            yield Expect(str(self.coming), "scheduled", _id(since), self.t)
         if coming is not None:
-            yield Expect(coming, "on_route", _id(since))
+            yield Expect(coming, "on_route", _id(since), self.t)
+        self.coming, self.latest = coming, since
 
     def _breaks(self) -> list[float]:
         """When the driver wants to rest today."""

@@ -8,7 +8,7 @@ import asyncio
 import gc
 import resource
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from itertools import chain
 from math import inf
@@ -24,13 +24,14 @@ from simulator.crew import log_in
 from simulator.gallery import Gallery
 from simulator.histogram import Measures
 from simulator.journeys import journeys
+from simulator.office import Office, ended
 from simulator.options import Options
 from simulator.phone import Phone
 from simulator.progress import progress
 from simulator.report import document
 from simulator.scenario import digest, read
 from simulator.steps import Step, Wait, Who
-from simulator.transport import Http, Transport, TwoDevices, phone_client
+from simulator.transport import Client, Http, Transport, TwoDevices, phone_client
 from simulator.truth import Diary, Run, Truth
 from simulator.verify import Verdict, verify
 from simulator.websocket import Socket
@@ -41,6 +42,7 @@ REFUSED_AHEAD_S = 240.0
 PATIENCE_S = 30.0
 """How long nothing may be acknowledged once the day is over; what is left then counts as not acknowledged."""
 SHOWN_EVERY_S = 0.5
+GONE = "ERR_ORDER_NOT_FOUND"
 EXAMPLES = 10
 
 
@@ -85,8 +87,7 @@ async def _run(
         every_event = not options.resume and not truth.run.drove_before
         troubles += await gallery.differences(truth, every_event)
     refused = sum((diary.refused() for diary in truth.diaries.values()), Counter[str]())
-    expected = _to_be_refused(truth)
-    troubles += [f"refused with {code}: {count}" for code, count in sorted(refused.items()) if code not in expected]
+    troubles += await _refusals(truth, account, refused)
     return document(
         verdict,
         drivers=len(truth.diaries),
@@ -125,10 +126,15 @@ async def _day(
     }
     gc.collect()
     gc.freeze()  # what lives as long as the fleet is not looked through again and again: a second each time
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(10_000, 10, 200)
     if gallery.first.server_clock is None:
         clock.begin()
-    driven = await _drive(running, clock, measures, truth, options, console, ending)
+    office = Office(account, truth, read(truth.run.scenario), clock, measures)
+    working = asyncio.create_task(office.run(_morning(firsts), alone=options.part[1] == 1))
+    try:
+        driven = await _drive(running, clock, measures, truth, options, console, ending)
+    finally:
+        await ended(working)
     measures.simulated_s = max(phone.reached for phone in running) - clock.start
     return driven, troubles + _undelivered(list(running))
 
@@ -189,17 +195,27 @@ def _undelivered(phones: list[Phone]) -> list[str]:
     return told
 
 
-def _to_be_refused(truth: Truth) -> set[str]:
-    """The codes that the scenario asks for: a phone whose clock is minutes ahead is refused what it stamps."""
-    ahead = read(truth.run.scenario).clock.offset_s[1] > REFUSED_AHEAD_S
-    return {"ERR_TIMESTAMP_FUTURE"} if ahead else set()
+async def _refusals(truth: Truth, account: Account, refused: Counter[str]) -> list[str]:
+    """What was refused and should not have been. A phone whose clock is minutes ahead is refused what it stamps, one
+    that did not see in time that an order went to another driver what it says of it.
+    """
+    expected = {"ERR_TIMESTAMP_FUTURE"} if read(truth.run.scenario).clock.offset_s[1] > REFUSED_AHEAD_S else set()
+    found = []
+    if refused[GONE] and (truth.replanned or truth.cancelled):
+        expected.add(GONE)
+        has = {route.driverId: {stop.orderId for stop in route.stops} for route in await account.routes(truth.run.date)}
+        for driver, diary in truth.diaries.items():
+            for order in sorted(diary.refused_orders(GONE) & has.get(driver, set()) - truth.cancelled.keys()):
+                found.append(f"{diary.phone.key} was refused order {order}, which is on the route")
+    found += [f"refused with {code}: {count}" for code, count in sorted(refused.items()) if code not in expected]
+    return found[:EXAMPLES]
 
 
 def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, firsts: dict[Diary, Step]) -> SimClock:
     """The server's own clock where it is simulated; else the day's beginning, or where the run was broken off."""
     if server is not None:
-        return SimClock(*server)
-    start = max(truth.last_at, min(step.until for step in firsts.values() if isinstance(step, Wait)))
+        return SimClock(*server, of_server=True)
+    start = max(truth.last_at, _morning(firsts))
     overtakes = options.speed > 1 and max(map(_ends, truth.diaries.values())) > time()
     if start > time() + 60 or overtakes:
         raise SetupFailed(
@@ -207,6 +223,11 @@ def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, f
             "or a server with --clock START@SPEED"
         )
     return SimClock(start, options.speed)
+
+
+def _morning(firsts: dict[Diary, Step]) -> float:
+    """When the first driver's day begins."""
+    return min(step.until for step in firsts.values() if isinstance(step, Wait))
 
 
 def _ends(diary: Diary) -> float:
@@ -222,17 +243,25 @@ def _phone(truth: Truth, diary: Diary, clock: SimClock, gallery: Gallery, measur
     run = truth.run
     who = Who(diary.phone.key, run.date, run.seed)
     packed = who.rng("frames").random() < 0.5
-    transport = _transport(run, diary.phone.token, packed)
+
+    def changed() -> None:
+        phone.stale = planned
+
+    planned = run.replay is None and bool(diary.phone.route and diary.phone.route.driverId)
+    transport = _transport(run, diary.phone.token, packed, changed)
     if diary.phone.second_token is not None:
-        transport = TwoDevices(transport, _transport(run, diary.phone.second_token, not packed))
-    return Phone(diary, truth, transport, clock, who.rng("phone"), gallery.noticed, measures)
+        transport = TwoDevices(transport, _transport(run, diary.phone.second_token, not packed, changed))
+    phone = Phone(diary, truth, transport, clock, who.rng("phone"), gallery.noticed, measures)
+    phone.asks = planned and run.transport == "http"
+    phone.stale = planned and truth.last_at > 0  # it may have changed while nobody listened
+    return phone
 
 
-def _transport(run: Run, token: str, packed: bool) -> Transport:
-    def connect() -> Any:
+def _transport(run: Run, token: str, packed: bool, changed: Callable[[], None]) -> Transport:
+    def connect() -> Client:
         return phone_client(run.url)
 
-    return Socket(connect, run.url, token, packed) if run.transport == "ws" else Http(connect, token)
+    return Socket(connect, run.url, token, packed, changed) if run.transport == "ws" else Http(connect, token)
 
 
 async def _drive(

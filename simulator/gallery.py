@@ -83,7 +83,7 @@ class Gallery:
             if behind := await watch.behind(newest, within_s):
                 found.append(f"{named} does not show the last position of {', '.join(behind[:EXAMPLES])}")
             found += [f"{named} {what}, {count} times" for what, count in watch.arrivals.wrong.items()]
-        expected = {order: each for diary in truth.diaries.values() for order, each in outcomes(diary).items()}
+        expected = pages(truth)
         for recipient in self._recipients:
             named = f"the page of order {recipient.order_id}"
             found += [f"{named} {each}" for each in await _page(recipient, expected[recipient.order_id], within_s)]
@@ -118,18 +118,32 @@ class Outcome(NamedTuple):
     had: frozenset[str]
 
 
+def pages(truth: Truth) -> dict[str, Outcome]:
+    """Of every order, as all drivers and the office made it."""
+    found: dict[str, Outcome] = {}
+    for diary in truth.diaries.values():
+        for order, mine in outcomes(diary).items():
+            other = found.get(order, mine)
+            found[order] = Outcome(mine.status, mine.finished_s or other.finished_s, mine.had | other.had)
+    for order, status in truth.statuses().items():
+        if order in found:
+            ended = found[order].finished_s if status in FINISHED else None
+            found[order] = Outcome(status, ended, found[order].had | {status})
+    return found
+
+
 def outcomes(diary: Diary) -> dict[str, Outcome]:
     """Of every order of a driver's route, as what was acknowledged makes it."""
     done = {action.id: (action, acknowledged) for action, acknowledged in diary.actions()}
     had: dict[str, set[str]] = {}
     ended: dict[str, float] = {}
-    for order, status, action_id in diary.expectations:
-        if action_id not in done:
+    for expected in diary.expectations:
+        if expected.action_id not in done:
             continue
-        action, acknowledged = done[action_id]
-        had.setdefault(order, set()).add(status)
-        if acknowledged and status in FINISHED:
-            ended[order] = action.timestamp
+        action, acknowledged = done[expected.action_id]
+        had.setdefault(expected.order_id, set()).add(expected.status)
+        if acknowledged and expected.status in FINISHED:
+            ended[expected.order_id] = action.timestamp
     return {
         order: Outcome(status, ended.get(order), frozenset({"scheduled", "on_route", *had.get(order, ())}))
         for order, status in diary.statuses().items()

@@ -17,6 +17,7 @@ from simulator.crew import prepare
 from simulator.fleet import simulate
 from simulator.histogram import Histogram
 from simulator.options import Options
+from simulator.report import LATE_MS
 from simulator.verify import EXAMPLES
 
 COUNTED = ("positions", "actions", "attachments", "orderStatuses", "live", "refused", "throughput", "injected")
@@ -65,6 +66,7 @@ def merged(reports: Sequence[dict[str, Any]], options: Options) -> dict[str, Any
             together = together.merged(Histogram(report["histograms"][name]))
         whole[name] = together.told()
         whole["histograms"] = {**whole["histograms"], name: dict(together.counts)}
+    whole["keptUp"] = whole["latenessMs"]["p99"] <= LATE_MS
     if options.drawn:
         whole["journeys"] = [each for report in reports for each in report["journeys"]]
     whole["ok"] = all(report["ok"] for report in reports)

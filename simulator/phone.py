@@ -12,10 +12,10 @@ from time import monotonic
 
 from simulator.clock import SimClock
 from simulator.histogram import Measures
-from simulator.steps import Expect, Restart, Send, Signal, Step, Wait
+from simulator.steps import Expect, Look, Restart, Send, Signal, Step, Wait
 from simulator.transport import Transport, Turned, Unreachable
-from simulator.truth import Diary, Truth
-from simulator.wire import Message, Positions
+from simulator.truth import FINISHED, Diary, Truth
+from simulator.wire import Message, Positions, Route
 
 AT_ONCE = 4
 """Messages of one phone on their way at the same time."""
@@ -25,7 +25,8 @@ SLOWEST_RETRY_S = 5.0
 
 class Phone:
     """One phone. ``live()`` runs its day to the end and until the outbox is empty; ``stop()`` ends the day early,
-    not the delivery. ``rng`` spreads what is tried again, nothing else: what is sent does not hang on it.
+    not the delivery. An app that ``asks`` asks for the route at each stop, another one once its route is ``stale``.
+    ``rng`` spreads what is tried again, nothing else: what is sent does not hang on it.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Phone:
         self._home: asyncio.Future[None] | None = None
         self._over = self._stopped = False
         self.measures = measures or Measures()
+        self.asks = self.stale = False
+        self._frozen = truth.last_at
         self.reached = clock.start
         self.turned: str | None = None
 
@@ -97,9 +100,11 @@ class Phone:
                             self.measures.queued += 1
                             self._outbox.append(step)
                             self._move()
-                    case Expect(order_id=order, status=status, action_id=action):
-                        self.diary.expectations.append((order, status, action))
-                        self.measures.finished += status in ("success", "failed", "rejected")
+                    case Expect():
+                        self.diary.expectations.append(step)
+                        self.measures.finished += step.status in FINISHED
+                    case Look(number=number):
+                        await self._look(number)
                     case Signal(up=up):
                         self.measures.injected["signal lost"] += self._signal.is_set() and not up
                         (self._signal.set if up else self._signal.clear)()
@@ -112,6 +117,22 @@ class Phone:
             self.measures.out_s += monotonic() - out if out else 0.0
             self._signal.set()
             self._move()
+
+    async def _look(self, number: int) -> None:
+        """Ask for the route where it may have changed and there is a network; what is looked at again when a broken run
+        goes on, was seen then.
+        """
+        can, past = self._signal.is_set() and self._app, self.reached <= self._frozen
+        if past or not can or not (self.asks or self.stale):
+            return
+        try:
+            route = await self._transport.route(self._truth.run.date)
+        except (Unreachable, Turned):
+            return
+        self.stale = False
+        if route is not None and _plan(route) != _plan(self.diary.route()):
+            self.measures.injected["route changed"] += 1
+            self._truth.rerouted(self.diary, number, route)
 
     async def _await(self, t: float) -> None:
         """Until a simulated time; how late it then is, is this program's fault, except where it was over already."""
@@ -207,3 +228,8 @@ class Phone:
         await self._clock.until(self._clock.now() + away_s)
         self._app = True
         self._move()
+
+
+def _plan(route: Route | None) -> list[tuple[str, str | None, bool]]:
+    """What of a route a driver goes by: the stops in their order, and whether one is cancelled."""
+    return [(stop.type, stop.orderId, stop.status == "cancelled") for stop in route.stops] if route else []

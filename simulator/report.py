@@ -46,6 +46,7 @@ def document(verdict: Verdict, **measured: Any) -> dict[str, Any]:
             "rejected": statuses.rejected,
         },
         **latencies,
+        "keptUp": latencies["latenessMs"]["p99"] <= LATE_MS,
         "ok": measured.pop("ok"),
         **measured,
         "faults": faults,
@@ -76,9 +77,15 @@ def table(report: dict[str, Any], console: Console) -> None:
     late = report["latenessMs"]["p99"]
     console.print(
         f"this program was {late} ms late itself (99 of 100), with {report['cpu']:.0%} of a core: "
-        f"about {report['driversPerCore']} such drivers a core at this speed",
-        style="yellow" if late > LATE_MS else None,
+        f"about {report['driversPerCore']} such drivers a core at this speed"
     )
+    if not report["keptUp"]:
+        console.print(
+            f"It was the bottleneck itself, with {report['driversOut']} drivers out: the times above are its own too. "
+            "Give it fewer drivers, a lower --speed, or --processes.",
+            style="yellow",
+            soft_wrap=True,
+        )
     for code, count in report["refused"].items() if report["ok"] else ():
         console.print(f"refused with {code}, as it should be: {count}")
     for kind, examples in report.get("faults", {}).items():

@@ -178,6 +178,16 @@ class Devices(Struct, frozen=True, forbid_unknown_fields=True):
     charging_s: SecondsRange = (300.0, 1500.0)
 
 
+class Office(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often in a day the office changes what was sent, while it is driven: the share of changes that cancel an
+    order, and that give one to another driver; else the rest of the day is planned anew.
+    """
+
+    changes_per_day: Times = 0
+    cancelled: Share = 0.35
+    moved: Share = 0.35
+
+
 class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of it, one table of the file for each."""
 
@@ -192,6 +202,7 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
     traffic: Traffic = field(default_factory=Traffic)
     app: App = field(default_factory=App)
     devices: Devices = field(default_factory=Devices)
+    office: Office = field(default_factory=Office)
 
 
 SPREADS = {
@@ -216,6 +227,8 @@ def read(text: str) -> Scenario:
                 raise ValueError(f"scenario: {table}.{name} {problem}")
     if scenario.outcome.failed + scenario.outcome.rejected > 1:
         raise ValueError("scenario: outcome.failed and outcome.rejected together exceed 1")
+    if scenario.office.cancelled + scenario.office.moved > 1:
+        raise ValueError("scenario: office.cancelled and office.moved together exceed 1")
     return scenario
 
 

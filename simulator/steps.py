@@ -29,14 +29,23 @@ class Send(Struct, frozen=True):
     twice: bool = False
 
 
+class Look(Struct, frozen=True):
+    """The driver looks at the app before the next stop, for the so manieth time: where the route has changed, this is
+    when the driver sees it.
+    """
+
+    number: int
+
+
 class Expect(Struct, frozen=True):
-    """From here on the order has this status, once everything sent so far has arrived and this action was not
+    """From this time on the order has this status, once everything sent so far has arrived and this action was not
     refused.
     """
 
     order_id: str
     status: str
     action_id: str
+    at: float = 0.0
 
 
 class Signal(Struct, frozen=True):
@@ -51,7 +60,7 @@ class Restart(Struct, frozen=True):
     away_s: float
 
 
-Step = Wait | Send | Expect | Signal | Restart
+Step = Wait | Send | Look | Expect | Signal | Restart
 
 
 class Who(Struct, frozen=True):

@@ -17,7 +17,18 @@ import msgspec
 from simulator.drawing import draw
 from simulator.line import Answer, Line
 from simulator.resumable import Uploads
-from simulator.wire import Actions, ActionsAnswer, Attachment, Message, Positions, PositionsAnswer, body, encode
+from simulator.wire import (
+    Actions,
+    ActionsAnswer,
+    Attachment,
+    Message,
+    Positions,
+    PositionsAnswer,
+    Route,
+    body,
+    decode_route,
+    encode,
+)
 
 T = TypeVar("T")
 
@@ -52,6 +63,9 @@ class Transport(Protocol):
     async def deliver(self, message: Message) -> Answered:
         """Hand in one message."""
 
+    async def route(self, date: str) -> Route | None:
+        """The driver's route of a date; None where it is as it was asked for before, or there is none."""
+
     async def reset(self) -> None:
         """Drop what is open, as an app does that is killed."""
 
@@ -68,6 +82,10 @@ class TwoDevices:
         """Hand in one message."""
         return await (self._fixes if isinstance(message, Positions) else self._doings).deliver(message)
 
+    async def route(self, date: str) -> Route | None:
+        """As the device shows it on which the driver tells what is done."""
+        return await self._doings.route(date)
+
     async def reset(self) -> None:
         """Both apps are killed."""
         await self._fixes.reset()
@@ -81,6 +99,7 @@ class Http:
         self._connect = connect
         self._client: Client | None = None
         self._uploads = Uploads()
+        self._version: dict[str, str] = {}
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def deliver(self, message: Message) -> Answered:
@@ -99,6 +118,14 @@ class Http:
             case Attachment():
                 answer = await self._attach(message)
                 return {} if answer.is_success else {0: _code(answer)}
+
+    async def route(self, date: str) -> Route | None:
+        """The driver's route of a date; None where it is as it was asked for before, or there is none."""
+        answer = await self._send("GET", f"/driver/v1/route?date={date}", headers=self._version)
+        if answer.status_code == 304 or not answer.is_success:
+            return None
+        self._version = {"If-None-Match": answer.headers["etag"]} if "etag" in answer.headers else {}
+        return _read(decode_route, answer.content).route
 
     async def reset(self) -> None:
         """Drop what is open, as an app does that is killed."""

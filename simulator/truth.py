@@ -26,6 +26,7 @@ from simulator.wire import Action, Actions, Attachment, Message, Position, Posit
 
 T = TypeVar("T")
 SENT, ACKNOWLEDGED = 1, 2
+FINISHED = frozenset({"success", "failed", "rejected"})
 
 _encode = msgspec.json.Encoder().encode
 
@@ -77,7 +78,22 @@ class Ack(Struct, frozen=True, tag="ack"):
     refused: dict[int, str] = {}
 
 
-Line = Run | Phone | Sent | Ack
+class Rerouted(Struct, frozen=True, tag="rerouted"):
+    """At the look of this number the driver saw a changed route."""
+
+    driver_id: str
+    look: int
+    route: Route
+
+
+class Cancelled(Struct, frozen=True, tag="cancelled"):
+    """The office cancelled an order; as the server has it at this time, Unix seconds (None: after all that is done)."""
+
+    order_id: str
+    at: float | None
+
+
+Line = Run | Phone | Sent | Ack | Rerouted | Cancelled
 _decode_line = msgspec.json.Decoder(Line).decode
 
 
@@ -89,7 +105,8 @@ class Diary:
     def __init__(self, phone: Phone, run: Run) -> None:
         self.phone, self.run = phone, run
         self.doings: dict[int, Actions | Attachment] = {}
-        self.expectations: list[tuple[str, str, str]] = []
+        self.routes: dict[int, Route] = {}
+        self.expectations: list[Expect] = []
         self.refusals: dict[int, dict[int, str]] = {}
         self.fixes_sent = self.fixes_acknowledged = 0
         self._marks = bytearray()
@@ -102,7 +119,7 @@ class Diary:
             return recorded(load(Path(self.run.replay)), who, scenario)
         if self.phone.route is None:
             raise ValueError(f"{self.phone.key} has no route")
-        return day(self.phone.route, who, scenario)
+        return day(self.phone.route, who, scenario, self.routes.get)
 
     def recall(self) -> None:
         """Draw the day again without driving it, as far as it was sent: what was done and what was expected of it."""
@@ -110,8 +127,8 @@ class Diary:
             match step:
                 case Send(message=message):
                     self.done(message)
-                case Expect(order_id=order, status=status, action_id=action):
-                    self.expectations.append((order, status, action))
+                case Expect():
+                    self.expectations.append(step)
 
     def done(self, message: Message) -> None:
         """A message was written, perhaps not for the first time: where the run goes on it may be sent already."""
@@ -188,9 +205,22 @@ class Diary:
         found = (
             {stop.orderId: "scheduled" for stop in self.phone.route.stops if stop.orderId} if self.phone.route else {}
         )
-        for order_id, status, action_id in self.expectations:
-            if action_id in known:
-                found[order_id] = status
+        for expected in self.expectations:
+            if expected.action_id in known:
+                found[expected.order_id] = expected.status
+        return found
+
+    def route(self) -> Route | None:
+        """The route as the driver saw it last."""
+        return self.routes[max(self.routes)] if self.routes else self.phone.route
+
+    def refused_orders(self, code: str) -> set[str]:
+        """The orders of which something was refused with this code."""
+        found = set()
+        for n, message in self.doings.items():
+            items: tuple[Action | Attachment, ...] = message.actions if isinstance(message, Actions) else (message,)
+            answer = self.refusals.get(n, {})
+            found |= {str(item.orderId) for index, item in enumerate(items) if answer.get(index) == code}
         return found
 
     def refused(self) -> Counter[str]:
@@ -228,6 +258,8 @@ class Truth:
     def __init__(self, run: Run, path: Path | None = None) -> None:
         self.run = run
         self.diaries: dict[str, Diary] = {}
+        self.cancelled: dict[str, float | None] = {}
+        self.replanned = False
         self.last_at = 0.0
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -271,6 +303,46 @@ class Truth:
             self._write(Ack(diary.phone.driver_id, message.n, refused))
             diary.mark_acknowledged(message, refused)
 
+    def rerouted(self, diary: Diary, look: int, route: Route) -> None:
+        """A driver saw a changed route; written before it is driven on."""
+        self._write(Rerouted(diary.phone.driver_id, look, route))
+        diary.routes[look] = route
+
+    def cancel(self, order_id: str, at: float | None) -> None:
+        """The office cancels an order; written before it does."""
+        self._write(Cancelled(order_id, at))
+        self.cancelled[order_id] = at
+
+    def statuses(self) -> dict[str, str]:
+        """The status of every order of the plan, as what was acknowledged of all drivers has it: the last counts."""
+        found = dict.fromkeys(self.run.unscheduled, "unscheduled")
+        for diary in self.diaries.values():
+            stops = diary.phone.route.stops if diary.phone.route else ()
+            found |= {stop.orderId: "scheduled" for stop in stops if stop.orderId and stop.orderId not in found}
+        begun: dict[str, float] = {}
+        for expected in sorted(self._expected(), key=_at):
+            found[expected.order_id], begun[expected.order_id] = expected.status, expected.at
+        for order_id, at in self.cancelled.items():
+            if at is None or at >= begun.get(order_id, 0.0) or found.get(order_id) not in FINISHED:
+                found[order_id] = "cancelled"
+        return found
+
+    def finished_twice(self) -> set[str]:
+        """The actions by which an order was finished that another driver finished later."""
+        latest: dict[str, str] = {}
+        overtaken = set()
+        for expected in sorted(self._expected(), key=_at):
+            if expected.status in FINISHED:
+                overtaken.add(latest.get(expected.order_id, expected.action_id))
+                latest[expected.order_id] = expected.action_id
+        return overtaken - set(latest.values())
+
+    def _expected(self) -> Iterator[Expect]:
+        """What was expected of actions that were acknowledged."""
+        for diary in self.diaries.values():
+            known = {action.id for action, acknowledged in diary.actions() if acknowledged}
+            yield from (expected for expected in diary.expectations if expected.action_id in known)
+
     def close(self) -> None:
         """Nothing more will be written."""
         if self._file is not None:
@@ -286,9 +358,18 @@ class Truth:
                 self.last_at = max(self.last_at, entry.at)
             case Ack():
                 self.diaries[entry.driver_id].known(entry.n, ACKNOWLEDGED, entry.refused)
+            case Rerouted():
+                self.diaries[entry.driver_id].routes[entry.look] = entry.route
+                self.replanned = True
+            case Cancelled():
+                self.cancelled[entry.order_id] = entry.at
             case Run():
                 raise ValueError("a state file holds one run only")
 
     def _write(self, entry: Line) -> None:
         if self._file is not None:
             os.write(self._file, _encode(entry) + b"\n")
+
+
+def _at(expected: Expect) -> float:
+    return expected.at

@@ -27,7 +27,18 @@ from simulator.transport import (
     refused_positions,
     websocket_url,
 )
-from simulator.wire import Actions, ActionsAnswer, Attachment, Frame, Message, Positions, PositionsAnswer, body, encode
+from simulator.wire import (
+    Actions,
+    ActionsAnswer,
+    Attachment,
+    Frame,
+    Message,
+    Positions,
+    PositionsAnswer,
+    Route,
+    body,
+    encode,
+)
 
 JSON = Subprotocol("codriver.v1.json")
 MSGPACK = Subprotocol("codriver.v1.msgpack")
@@ -41,7 +52,7 @@ _msgpack = msgspec.msgpack.Encoder().encode
 
 class Socket:
     """One websocket, opened when something is to be sent; acknowledgements find their message by its id, in any
-    order. ``told`` is called with every frame that answers nothing: a changed route, a word from the office.
+    order. ``stale`` is called when the route may have changed: it was told so, or could not be told for a while.
     """
 
     def __init__(
@@ -50,12 +61,13 @@ class Socket:
         base_url: str,
         token: str,
         packed: bool,
-        told: Callable[[Frame], None] = lambda _frame: None,
+        stale: Callable[[], None] = lambda: None,
     ) -> None:
         self._files = Http(connect, token)
         self._url = websocket_url(base_url, "/driver/v1/ws")
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._packed, self._told = packed, told
+        self._packed, self._stale = packed, stale
+        self._opened = False
         self._opening = asyncio.Lock()
         self._line: _Line | None = None
         self._waiting: dict[str, asyncio.Future[Frame]] = {}
@@ -80,6 +92,10 @@ class Socket:
             if self._waiting.get(name) is answer:
                 del self._waiting[name]
             answer.cancel()
+
+    async def route(self, date: str) -> Route | None:
+        """The driver's route of a date; None where it is as it was asked for before, or there is none."""
+        return await self._files.route(date)
 
     async def reset(self) -> None:
         """Drop everything without a word, as an app does that is killed."""
@@ -108,6 +124,9 @@ class Socket:
                         create_connection=cast(type[ClientConnection], partial(_Line, self._heard, self._ended)),
                     )
                     self._line = cast(_Line, made)
+                    if self._opened:
+                        self._stale()
+                    self._opened = True
                 except InvalidStatus as refused:
                     if refused.response.status_code in (401, 403):
                         raise Turned(f"HTTP {refused.response.status_code}") from refused
@@ -120,9 +139,9 @@ class Socket:
         """Sort what comes down."""
         frame = _json_frame(data) if text else _msgpack_frame(data)
         waiting = self._waiting.get(frame.id) if isinstance(frame.id, str) else None
-        if waiting is None:
-            self._told(frame)
-        elif not waiting.done():
+        if frame.type == "route":
+            self._stale()
+        elif waiting is not None and not waiting.done():
             waiting.set_result(frame)
 
     def _ended(self, line: _Line) -> None:

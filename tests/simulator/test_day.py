@@ -158,3 +158,31 @@ def test_a_recorded_track_is_sent_as_it_is():
     whole = list(recorded(track, WHO, Scenario()))
     assert fixes(whole) == track
     assert [action.action for action in actions(whole)] == ["on_duty", "off_duty"]
+
+
+def test_a_changed_route_is_driven_on_from_where_the_van_is():
+    planned = route(6)
+    gone, moved = planned.stops[3], replace(planned.stops[5], stopNumber=4)
+    changed = replace(planned, stops=(*planned.stops[:3], moved, planned.stops[4]))
+
+    def orders(given) -> list[str]:
+        whole = list(day(planned, WHO, QUIET, given))
+        return [str(action.orderId) for action in actions(whole) if action.action == "success"]
+
+    assert orders(lambda _look: None) == [str(stop.orderId) for stop in planned.stops]
+    assert orders({5: changed}.get) == ["order-1", "order-2", "order-3", "order-6", "order-5"]
+    cancelled = replace(planned, stops=(*planned.stops[:3], replace(gone, status="cancelled"), *planned.stops[4:]))
+    assert orders({5: cancelled}.get) == ["order-1", "order-2", "order-3", "order-5", "order-6"]
+    whole = list(day(planned, WHO, QUIET, {5: changed}.get))
+    fast = max(fix.speed or 0 for fix in fixes(whole))
+    assert fast <= QUIET.traffic.fastest_mps + 1
+    statuses = [(step.order_id, step.status) for step in whole if isinstance(step, Expect)]
+    assert ("order-6", "on_route") in statuses and ("order-4", "success") not in statuses
+
+
+def test_a_stop_that_is_taken_away_on_the_way_to_it_is_not_served():
+    planned = route(4)
+    without = replace(planned, stops=(planned.stops[0], *planned.stops[2:]))
+    whole = list(day(planned, WHO, QUIET, {4: without}.get))
+    told = [(action.action, action.orderId) for action in actions(whole) if action.orderId]
+    assert "order-2" not in {order for _, order in told} and ("success", "order-3") in told

@@ -1,0 +1,49 @@
+"""The office changes the day while it is driven: phones take over what their routes become, and so does the truth."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving import ROOT, Company, Server
+
+DATE = "2026-03-02"
+SCENARIO = """
+[office]
+changes_per_day = 40
+cancelled = 0.3
+moved = 0.4
+"""
+
+
+def drive(server: Server, company: Company, folder: Path, *options: str) -> dict[str, Any]:
+    """The report of a fleet whose office changes its mind every few minutes."""
+    scenario, report = folder / "office.toml", folder / "report.json"
+    scenario.write_text(SCENARIO)
+    command = [sys.executable, "-m", "backend.cli", "simulate", "--url", server.url, "--key", company.key]
+    size = ["--date", DATE, "--drivers", "4", "--orders", "44", "--speed", "600", "--scenario", str(scenario)]
+    kept = ["--state", str(folder / "state.jsonl"), "--verify", "--report", str(report)]
+    ended = subprocess.run([*command, *size, *kept, *options], cwd=ROOT, capture_output=True, text=True, timeout=150)
+    assert ended.returncode == 0, ended.stdout + ended.stderr + server.tail()
+    return json.loads(report.read_text())
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("transport", ["http", "ws"])
+def test_phones_and_the_truth_follow_an_office_that_cancels_moves_and_plans_anew(
+    server: Server, company: Company, tmp_path: Path, seed: int, transport: str
+):
+    company.client.patch("/api/settings", json={"planningSeconds": 1})
+    report = drive(server, company, tmp_path, "--transport", transport, "--seed", str(seed))
+    assert report["ok"], report
+    done = report["injected"]
+    print(done)
+    assert sum(done.get(what, 0) for what in ("order cancelled", "order moved", "re-planned")) > 2, done
+    assert done["route changed"] > 1, done
+    assert report["orderStatuses"]["checked"] == 44
+    again = drive(server, company, tmp_path, "--transport", transport, "--seed", str(seed))
+    for kind in ("positions", "actions", "attachments", "orderStatuses"):
+        assert again[kind] == report[kind]
