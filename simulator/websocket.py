@@ -68,7 +68,7 @@ class Socket:
         self._headers = {"Authorization": f"Bearer {token}"}
         self._packed, self._stale = packed, stale
         self._opened = False
-        self._opening = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._line: _Line | None = None
         self._waiting: dict[str, asyncio.Future[Frame]] = {}
 
@@ -76,16 +76,19 @@ class Socket:
         """Hand in one message."""
         if isinstance(message, Attachment):
             return await self._files.deliver(message)
-        line = self._line if self._line is not None else await self._open()
         name = str(message.n)
-        answer = self._waiting[name] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         frame = {"type": "positions" if isinstance(message, Positions) else "actions", "id": name, **body(message)}
+        line: _Line | None = None
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                await line.send(_msgpack(frame) if self._packed else encode(frame), text=not self._packed)
+                async with self._turn:  # first come, first sent, also by those who waited for the connection
+                    line = self._line if self._line is not None else await self._open()
+                    self._waiting[name] = answer
+                    await line.send(_msgpack(frame) if self._packed else encode(frame), text=not self._packed)
                 return _answered(await answer, message)
         except (WebSocketException, OSError, TimeoutError) as error:
-            if self._line is line:
+            if line is not None and self._line is line:
                 self._drop()
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         finally:
@@ -109,31 +112,27 @@ class Socket:
         self._fail("connection dropped")
 
     async def _open(self) -> _Line:
-        async with self._opening:
-            if self._line is None:
-                try:
-                    made = await connect(
-                        self._url,
-                        additional_headers=self._headers,
-                        subprotocols=[MSGPACK if self._packed else JSON],
-                        compression=None,
-                        proxy=None if near(self._url) else True,
-                        max_size=2**20,
-                        open_timeout=ANSWER_WITHIN_S,
-                        ping_interval=None,
-                        create_connection=cast(type[ClientConnection], partial(_Line, self._heard, self._ended)),
-                    )
-                    self._line = cast(_Line, made)
-                    if self._opened:
-                        self._stale()
-                    self._opened = True
-                except InvalidStatus as refused:
-                    if refused.response.status_code in (401, 403):
-                        raise Turned(f"HTTP {refused.response.status_code}") from refused
-                    raise Unreachable(f"HTTP {refused.response.status_code}") from refused
-                except (WebSocketException, OSError, TimeoutError) as error:
-                    raise Unreachable(f"{type(error).__name__}: {error}") from error
-            return self._line
+        try:
+            made = await connect(
+                self._url,
+                additional_headers=self._headers,
+                subprotocols=[MSGPACK if self._packed else JSON],
+                compression=None,
+                proxy=None if near(self._url) else True,
+                max_size=2**20,
+                open_timeout=ANSWER_WITHIN_S,
+                ping_interval=None,
+                create_connection=cast(type[ClientConnection], partial(_Line, self._heard, self._ended)),
+            )
+        except InvalidStatus as refused:
+            if refused.response.status_code in (401, 403):
+                raise Turned(f"HTTP {refused.response.status_code}") from refused
+            raise Unreachable(f"HTTP {refused.response.status_code}") from refused
+        self._line = line = cast(_Line, made)
+        if self._opened:
+            self._stale()
+        self._opened = True
+        return line
 
     def _heard(self, data: bytes, text: bool) -> None:
         """Sort what comes down."""

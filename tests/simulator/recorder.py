@@ -18,7 +18,7 @@ Scope = dict[str, Any]
 
 
 class Recorder:
-    """``sent`` holds, by driver and path, the bytes of every request and frame in the order of their arrival."""
+    """``sent`` holds, by device and path, the bytes of every request and frame in the order of their arrival."""
 
     def __init__(self, drivers: int, stops: int) -> None:
         self._drivers = [f"DRV{number + 1:03}" for number in range(drivers)]
@@ -29,7 +29,7 @@ class Recorder:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Recorder"]:
-        quiet = {"log_level": "error", "lifespan": "off", "interface": "asgi3"}
+        quiet = {"log_level": "error", "lifespan": "off", "interface": "asgi3", "ws_ping_interval": None}
         server = uvicorn.Server(uvicorn.Config(self._app, port=0, ws="websockets-sansio", **quiet))
         serving = asyncio.create_task(server.serve())
         try:
@@ -64,11 +64,11 @@ class Recorder:
 
     def _answer(self, scope: Scope, headers: dict[str, str], content: bytes) -> tuple[int, dict[str, str], bytes]:
         method, path = scope["method"], scope["path"]
-        driver = headers.get("authorization", "").removeprefix("Bearer ").partition("/")[0]
+        device = headers.get("authorization", "").removeprefix("Bearer ")
         if path.startswith("/driver/v1/") and path not in ("/driver/v1/pair", "/driver/v1/route"):
             kept = {name: headers[name] for name in sorted(headers) if name not in ("host", "authorization")}
             place = path if method == "POST" else f"{method} upload"
-            self.sent[driver, place].append(encode([method, path, kept]) + content)
+            self.sent[device, place].append(encode([method, path, kept]) + content)
             if path.startswith("/driver/v1/uploads"):
                 return self._upload(method, path, headers, content)
             return 200, {}, encode(_stored(json.loads(content)) if "json" in headers["content-type"] else {"id": "x"})
@@ -89,7 +89,7 @@ class Recorder:
             return 200, {}, encode({"token": f"{asked['code']}/{asked['device']['model']}"})
         if path == "/driver/v1/route":
             assert parse_qs(scope["query_string"].decode())["date"] == [DATE]
-            return 200, {}, encode({"route": self.route(driver), "version": 1})
+            return 200, {}, encode({"route": self.route(device.partition("/")[0]), "version": 1})
         return 200, {}, encode({"success": True, "events": [], "orders": []})
 
     def _upload(
@@ -103,12 +103,12 @@ class Recorder:
         return 204, {"Upload-Offset": str(self._uploads[path])}, b""
 
     async def _phone(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
-        driver = _headers(scope)["authorization"].removeprefix("Bearer ").partition("/")[0]
+        device = _headers(scope)["authorization"].removeprefix("Bearer ")
         await receive()
         await send({"type": "websocket.accept", "subprotocol": scope["subprotocols"][0]})
         while (message := await receive())["type"] == "websocket.receive":
             data = message.get("bytes") or message["text"].encode()
-            self.sent[driver, "socket"].append(data)
+            self.sent[device, "socket"].append(data)
             packed = message.get("bytes") is not None
             frame = msgspec.msgpack.decode(data) if packed else json.loads(data)
             answer = {"type": "ack", "id": frame["id"], **_stored(frame)}
