@@ -26,6 +26,7 @@ from simulator.parts import simulate_in_parts
 from simulator.report import table
 from simulator.scenario import PRESETS, load
 from simulator.scenario import read as read_scenario
+from simulator.written import toml
 
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 MOST_DRAWN = 40
@@ -70,6 +71,7 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
     type=EXISTING,
     help="Send nothing; compare a simulated fleet (scenario city, unless one is named) with a recorded track.",
 )
+@click.option("--print-scenario", is_flag=True, help="Send nothing; print the scenario with all its values, as TOML.")
 @click.option("--replay", type=EXISTING, help="Drive a recorded track (GPX, CSV, GeoJSON) instead.")
 @click.option("--state", type=WRITABLE, help="Keep the truth in this file as it happens.")
 @click.option("--resume", is_flag=True, help="Go on from the state file.")
@@ -94,11 +96,14 @@ def simulate(
     scenario: str | None,
     calibrate: Path | None,
     processes: int,
+    print_scenario: bool,
     **given: Any,
 ) -> None:
     """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""
     if calibrate is not None:
         _calibrate(calibrate, scenario or "city", given["seed"], report)
+    if print_scenario:
+        _print(scenario)
     for name in ("url", "key", "date"):
         if not given[name]:
             raise click.UsageError(f"Missing option --{name}.")
@@ -161,6 +166,14 @@ def _drawing() -> Callable[[dict[str, Any], list[Journey]], str]:
     from simulator.pictures import page
 
     return page
+
+
+def _print(scenario: str | None) -> NoReturn:
+    try:
+        click.echo(toml(read_scenario(load(scenario))), nl=False)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(0)
 
 
 def _calibrate(path: Path, scenario: str, seed: int, report: Path | None) -> NoReturn:

@@ -14,7 +14,7 @@ import tomllib
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -131,7 +131,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Habits(Struct, frozen=True, forbid_unknown_fields=True):
     """What drivers do beside the plan: the share of stops whose start they forget to tell, or whose success they tell
-    while still on the way (up to so many seconds before); the share of days that begin late, and how late; breaks.
+    while still on the way (up to so many seconds before); the share of days that begin late, and how late; breaks; how
+    long before the planned departure they come on duty, and how long after it the van moves.
     """
 
     forgotten_start: Share = 0.03
@@ -142,9 +143,7 @@ class Habits(Struct, frozen=True, forbid_unknown_fields=True):
     breaks_per_day: Times = 0.3
     break_s: SecondsRange = (300.0, 1800.0)
     on_duty_s: SecondsRange = (120.0, 420.0)
-    """How long before the van leaves its driver comes on duty."""
     departure_s: SecondsRange = (0.0, 60.0)
-    """How long after the planned moment the van moves."""
 
 
 class Traffic(Struct, frozen=True, forbid_unknown_fields=True):
@@ -264,5 +263,10 @@ def _flaw(name: str, value: Any) -> str | None:
 
 def _placed(error: str) -> str:
     """A message of msgspec's with the place first, as it is written in the file."""
-    found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", error, re.DOTALL)
-    return f"{found[2]}: {found[1]}" if found else error
+    found = re.fullmatch(r"(.*?)(?: - at `\$\.?(.*)`)?", error, re.DOTALL)
+    what, where = (found[1], found[2] or "") if found else (error, "")
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what):
+        tables = {name: kind for name, kind in get_type_hints(Scenario).items() if name == where}
+        known = msgspec.structs.fields(tables[where] if tables else Outage if where else Scenario)
+        what = f"there is no {unknown[1]}, only {', '.join(field.encode_name for field in known)}"
+    return f"{where}: {what}" if where else what

@@ -1,6 +1,7 @@
 import pytest
 
-from simulator.scenario import Scenario, read
+from simulator.scenario import PRESETS, Scenario, load, read
+from simulator.written import toml
 
 
 def test_an_empty_file_is_the_default():
@@ -21,10 +22,24 @@ def test_values_are_taken_and_the_rest_stays():
         ("outcome = {failed = 1.5}", "outcome.failed"),
         ("outcome = {failed = 0.7, rejected = 0.7}", "together"),
         ("network = {gap_s = [90, 10]}", "network.gap_s"),
-        ("gps = {niose_m = 1}", "niose_m"),
+        ("gps = {niose_m = 1}", "gps: there is no niose_m, only accuracy_m, correlation_s"),
+        ("weather = {}", "there is no weather, only gps, reporting"),
+        (
+            "network = {outages = [{begins = '08:00', minutes = 5}]}",
+            "outages.0.: there is no begins, only from, minutes",
+        ),
+        ("office = {cancelled = 0.7, moved = 0.7}", "together"),
         ("gps = ", "scenario"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(text: str, named: str):
     with pytest.raises(ValueError, match=named):
         read(text)
+
+
+@pytest.mark.parametrize("name", [None, *PRESETS])
+def test_a_scenario_is_written_with_all_its_values_and_read_again_as_it_was(name: str | None):
+    scenario = read(load(name))
+    text = toml(scenario)
+    assert read(text) == scenario
+    assert "restarts_per_day" in text and "# 0 to 1000, or a table of percentiles" in text
