@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from simulator.journeys import Journey
 from simulator.options import Options
 from simulator.parts import simulate_in_parts
 from simulator.report import table
-from simulator.scenario import PRESETS, load
+from simulator.scenario import PRESETS, digest, load
 from simulator.scenario import read as read_scenario
 from simulator.written import toml
 
@@ -178,15 +179,22 @@ def _print(scenario: str | None) -> NoReturn:
 
 def _calibrate(path: Path, scenario: str, seed: int, report: Path | None) -> NoReturn:
     try:
-        rows = calibration.compare(
-            calibration.recorded(path), calibration.simulated(read_scenario(load(scenario)), seed)
-        )
+        wanted = read_scenario(load(scenario))
+        rows = calibration.compare(calibration.recorded(path), calibration.simulated(wanted, seed))
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
+    alike = all(row.alike is not False for row in rows)
+    words = ["codriver", "simulate", "--calibrate", str(path), "--scenario", scenario, "--seed", str(seed)]
+    names = {"seed": seed, "scenario": digest(wanted), "scenarioName": scenario, "command": shlex.join(words)}
     if report is not None:
-        report.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
-    calibration.table(rows, Console())
-    sys.exit(0 if all(row.alike is not False for row in rows) else 1)
+        told = msgspec.json.encode({"ok": alike, **names, "rows": rows})
+        report.write_bytes(msgspec.json.format(told, indent=1) + b"\n")
+    console = _report_console()
+    calibration.table(rows, console)
+    console.print(f"seed {seed}, scenario {scenario} ({digest(wanted)})", style="dim", highlight=False)
+    if not alike:
+        console.print(f"again: {shlex.join(words)}", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(0 if alike else 1)
 
 
 async def _interruptible(options: Options) -> dict[str, Any]:
@@ -201,7 +209,11 @@ async def _interruptible(options: Options) -> dict[str, Any]:
 def _tell(report: dict[str, Any], path: Path | None) -> None:
     if path is not None:
         path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    table(report, Console(width=None if sys.stdout.isatty() else WIDE))
+    table(report, _report_console())
+
+
+def _report_console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def _console() -> Console:

@@ -53,6 +53,7 @@ async def log_in(options: Options, account: Account, client: Client, console: Co
     unscheduled = await account.unscheduled(options.date) if _planned(options) and first else []
     stops = sum(1 for route in routes if route.driverId in mine for stop in route.stops if stop.orderId)
     events = await account.events()
+    names = {_named(driver) for _, driver in chosen}
     run = Run(
         options.url,
         options.date,
@@ -63,7 +64,9 @@ async def log_in(options: Options, account: Account, client: Client, console: Co
         stops + len(unscheduled),
         tuple(unscheduled),
         len(events),
-        any(event_driver(event) in {_named(driver) for _, driver in chosen} for event in events),
+        any(event_driver(event) in names for event in events),
+        options.named or ("" if options.scenario else "default"),
+        options.command(),
     )
     phones: dict[int, Phone] = {}
     left = iter(chosen)

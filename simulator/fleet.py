@@ -102,7 +102,7 @@ async def _run(
         troubles=troubles,
         **_cost(driven),
         **_measured(measures, gallery),
-        **_names(options, truth),
+        **_names(options, truth.run),
         **({"journeys": journeys(truth, options.drawn)} if options.drawn else {}),
     )
 
@@ -167,15 +167,13 @@ def _measured(measures: Measures, gallery: Gallery) -> dict[str, Any]:
     }
 
 
-def _names(options: Options, truth: Truth) -> dict[str, Any]:
-    """By what a run is known, and made again."""
-    scenario = read(truth.run.scenario)
-    named = options.named if options.scenario == truth.run.scenario else None
+def _names(options: Options, run: Run) -> dict[str, Any]:
+    """By what a run is known, and made again; one that goes on, or is only compared, by how it was begun."""
     return {
-        "seed": truth.run.seed,
-        "scenario": digest(scenario),
-        "scenarioName": named or ("default" if not truth.run.scenario else ""),
-        "command": options.command(),
+        "seed": run.seed,
+        "scenario": digest(read(run.scenario)),
+        "scenarioName": run.named,
+        "command": run.command or options.command(),
     }
 
 

@@ -13,7 +13,7 @@ class Options(Struct, frozen=True, kw_only=True):
     account. ``scenario`` is the text of the scenario, ``named`` what it was called on the command line.
     With 0 ``orders`` the drivers of a new account make rounds that nobody planned. ``part`` (0, 2) is the first half
     of the drivers, where two processes drive them.
-    ``drawn`` drivers' journeys go into the report.
+    ``drawn`` drivers' journeys go into the report. ``whole`` is the command line of the run that this is a part of.
     """
 
     url: str
@@ -34,14 +34,18 @@ class Options(Struct, frozen=True, kw_only=True):
     watch: int = 0
     part: tuple[int, int] = (0, 1)
     drawn: int = 0
+    whole: str = ""
 
     def command(self) -> str:
         """The command line that repeats this run, with the key left to the environment."""
+        if self.whole:
+            return self.whole
         words = ["codriver", "simulate", "--url", self.url, "--date", self.date, "--seed", str(self.seed)]
         words += ["--speed", f"{self.speed:g}", "--transport", self.transport]
         for name in ("drivers", "orders", "named", "replay"):
             if (value := getattr(self, name)) is not None:
                 words += [f"--{'scenario' if name == 'named' else name}", str(value)]
+        words += ["--for", f"{self.seconds:g}"] if self.seconds is not None else []
         words += ["--watch", str(self.watch)] if self.watch else []
         words += ["--processes", str(self.part[1])] if self.part[1] > 1 else []
         return shlex.join([*words, *(["--verify"] if self.verify else [])])

@@ -71,7 +71,6 @@ def merged(reports: Sequence[dict[str, Any]], options: Options) -> dict[str, Any
         whole["journeys"] = [each for report in reports for each in report["journeys"]]
     whole["ok"] = all(report["ok"] for report in reports)
     whole["troubles"] = [trouble for report in reports for trouble in report["troubles"]]
-    whole["command"] = options.command()
     whole["faults"] = _faults([report["faults"] for report in reports])
     return whole
 
@@ -90,4 +89,5 @@ def _part(options: Options, number: int, parts: int) -> Options:
     state = options.state and options.state.with_name(f"{options.state.name}.{number}")
     watch = options.watch // parts + (number < options.watch % parts)
     drawn = -(-options.drawn // parts)
-    return replace(options, part=(number, parts), state=state, watch=watch, drawn=drawn)
+    again = options.command()
+    return replace(options, part=(number, parts), state=state, watch=watch, drawn=drawn, whole=again)

@@ -46,8 +46,9 @@ class Phone(Struct, frozen=True, tag="phone"):
 
 
 class Run(Struct, frozen=True, tag="run"):
-    """What the whole run is drawn from. ``scenario`` is the text of its file; ``events_before`` are events that were
-    there before, ``drove_before`` whether one of them is of these drivers.
+    """What the whole run is drawn from. ``scenario`` is the text of its file, ``named`` what that is called,
+    ``command`` the line that repeats the run; ``events_before`` are events that were there before, ``drove_before`` whether one of
+    them is of these drivers.
     """
 
     url: str
@@ -60,6 +61,8 @@ class Run(Struct, frozen=True, tag="run"):
     unscheduled: tuple[str, ...] = ()
     events_before: int = 0
     drove_before: bool = False
+    named: str = ""
+    command: str = ""
 
 
 class Sent(Struct, frozen=True, tag="sent"):

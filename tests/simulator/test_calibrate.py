@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ def test_a_fleet_that_is_not_like_the_record_is_told_so_and_fails(shared, tmp_pa
     report = tmp_path / "rows.json"
     given = ["--calibrate", str(shared("data/van-day.csv")), "--scenario", str(other), "--report", str(report)]
     ended = CliRunner().invoke(simulate, given)
-    assert ended.exit_code == 1 and "differs" in ended.output and '"interval_s"' in report.read_text()
+    assert ended.exit_code == 1 and "differs" in ended.output
+    told = json.loads(report.read_text())
+    assert not told["ok"] and told["rows"][0]["name"] == "interval_s"
+    assert f"--seed {told['seed']}" in told["command"] and told["command"] in ended.output.replace("\n", "")
+    assert told["scenario"] in ended.output
 
 
 @pytest.mark.parametrize("content", ["", "unix_time,latitude\n1,"])

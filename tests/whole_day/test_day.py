@@ -23,7 +23,7 @@ def test_two_processes_drive_one_fleet_and_report_as_one(server, company, seed, 
     assert report["orderStatuses"]["checked"] == 30
     assert report["positions"]["stored"] == report["positions"]["sent"] > 1000
     assert sum(report["histograms"]["acknowledgementMs"].values()) > 300
-    assert "--processes 2" in report["command"] and report["live"]["maps"] == 5
+    assert "--watch 3 --processes 2 --verify" in report["command"] and report["live"]["maps"] == 5
 
 
 @pytest.mark.timeout(120)
