@@ -47,8 +47,8 @@ class Phone(Struct, frozen=True, tag="phone"):
 
 class Run(Struct, frozen=True, tag="run"):
     """What the whole run is drawn from. ``scenario`` is the text of its file, ``named`` what that is called,
-    ``command`` the line that repeats the run; ``events_before`` are events that were there before, ``drove_before`` whether one of
-    them is of these drivers.
+    ``command`` the line that repeats the run; ``events_before`` are events that were there before, ``drove_before``
+    whether one of them is of these drivers.
     """
 
     url: str
