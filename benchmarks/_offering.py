@@ -18,6 +18,7 @@ SLICE_S = 0.1
 """What is told over time is told in slices of this length."""
 FIRST_S = 1_767_000_000
 DIGITS = "@@@@@@"  # of the timestamp's seconds, filled in for each body
+PING, PONG = 0x89, b"\x8a\x84\0\0\0\0"
 PATIENCE_S = 10.0  # for answers, when all is sent
 
 
@@ -32,6 +33,7 @@ class Offer:
         self.poll = select.epoll()
         self.sockets: dict[int, socket.socket] = {}
         self.heads: dict[int, bytes] = {}
+        self.whose: dict[int, str] = {}
         self.sent_at: dict[int, float] = {}
         self.used: dict[int, int] = {}
         self.parts: dict[int, bytes] = {}
@@ -76,6 +78,7 @@ class Offer:
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number = one.fileno()
         self.sockets[number] = one
+        self.whose[number] = token
         self.heads[number] = (
             f"POST /driver/v1/positions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {self.length}\r\n\r\n"
@@ -85,6 +88,7 @@ class Offer:
         self.idle.append(number)
 
     def renew(self) -> None:
+        """Another body for all, of the next moment."""
         self.moment += 1
         self.body = self.template.replace(DIGITS, f"{self.moment % 1_000_000:06d}").encode()
 
@@ -99,7 +103,7 @@ class Offer:
         except OSError:
             self.lost(number)
             return
-        if whole != len(self.heads[number]) + self.length:
+        if whole != len(self.heads[number]) + len(self.body):
             self.lost(number)  # the kernel has room for a batch, unless the server does not read
             return
         self.waiting += 1
@@ -114,27 +118,32 @@ class Offer:
                 self.waiting -= number in self.sent_at
                 self.lost(number)
                 continue
+            if data[0] == PING:
+                self.sockets[number].send(PONG + data[2:6])
+                data = data[6:]
             data = self.parts.pop(number, b"") + data
-            head, _, body = data.partition(b"\r\n\r\n")
-            if not body.endswith(b"}"):
+            if not data.endswith(b"}"):
                 self.parts[number] = data
-                continue
-            self.note(number, head, body)
+            elif number in self.sent_at:
+                self.note(number, data)
 
-    def note(self, number: int, head: bytes, body: bytes) -> None:
+    def status(self, data: bytes) -> str:
+        return data[9:12].decode()
+
+    def note(self, number: int, data: bytes) -> None:
         now = time.perf_counter()
-        status = head[9:12].decode()
+        status = self.status(data)
         self.statuses[status] += 1
         self.waiting -= 1
         if status in self.took:
             self.took[status].append(now - self.sent_at[number])
             self.slices[status][int((now - self.began) / SLICE_S)] += 1
         elif not self.example:
-            self.example = body[:500].decode(errors="replace")
-        if status == "503" and b"etry-" not in head:
+            self.example = data[:500].decode(errors="replace")
+        if status == "503" and b"retry-after: " not in data:
             self.without_retry_after += 1
         del self.sent_at[number]
-        if b"connection: close" in head:
+        if b"connection: close" in data:
             self.lost(number)
         else:
             self.idle.append(number)
@@ -144,11 +153,11 @@ class Offer:
         self.broken += number in self.sent_at
         self.sent_at.pop(number, None)
         self.parts.pop(number, None)
-        head = self.heads.pop(number)
+        del self.heads[number]
         self.sockets.pop(number).close()
         if number in self.idle:
             self.idle.remove(number)
-        self.connect(head.partition(b"Bearer ")[2].partition(b"\r")[0].decode())
+        self.connect(self.whose.pop(number))
 
     def told(self) -> dict[str, object]:
         slices = range(math.ceil(self.took_s / SLICE_S))
@@ -166,6 +175,35 @@ class Offer:
             "refused_ms": spread(self.took["503"]),
             "slices": {status: [counts[n] for n in slices] for status, counts in self.slices.items()},
         }
+
+
+class SocketOffer(Offer):
+    """The same over the phones' websocket: a frame, and its ``ack`` or ``error``. An error has no ``Retry-After``."""
+
+    def connect(self, token: str) -> None:
+        super().connect(token)
+        number = self.idle.pop()
+        one = self.sockets[number]
+        one.setblocking(True)
+        one.sendall(
+            b"GET /driver/v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Authorization: Bearer %b\r\n\r\n" % token.encode()
+        )
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += one.recv(1)
+        one.setblocking(False)
+        self.heads[number] = b""
+        self.idle.append(number)
+
+    def renew(self) -> None:
+        super().renew()
+        payload = b'{"type":"positions","id":"m",' + self.body[1:]
+        self.body = b"\x81\xff" + len(payload).to_bytes(8, "big") + b"\0\0\0\0" + payload
+
+    def status(self, data: bytes) -> str:
+        return "200" if b'"ack"' in data else "503" if b'"ERR_OVERLOADED"' in data else "error"
 
 
 def template(size: int) -> str:
@@ -190,4 +228,5 @@ def spread(took_s: list[float]) -> dict[str, float]:
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)
-    print(json.dumps(Offer(**asked).run()))
+    offer = SocketOffer if asked.pop("sockets", False) else Offer
+    print(json.dumps(offer(**asked).run()))

@@ -7,7 +7,7 @@ whether they were told when to come back; what was acknowledged and how long tha
 soon all is as before. Server and phones share the machine: on two cores the phones cannot send single positions ten
 times as fast as they are stored, and what they could send is printed.
 
-    python benchmarks/overload.py [--seconds 30] [--times 10] [--phones 2000] [--sizes 100,10,1]
+    python benchmarks/overload.py [--seconds 30] [--times 10] [--phones 1000] [--sizes 100,10,1] [--websockets 100]
 """
 
 import argparse
@@ -25,24 +25,24 @@ from _phones import prepare, serving
 
 STEADY_PHONES = 128
 STEADY_S = 4.0
-SOON_MS = 100.0
-FLAT = 1.25
-"""Memory is flat where its last third is no more than so many times its first third, and the peak within 64 MB."""
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seconds", type=float, default=30.0, help="of the overload")
     options.add_argument("--times", type=float, default=10.0, help="what the server takes")
-    options.add_argument("--phones", type=int, default=2000, help="connections from which the overload comes")
+    options.add_argument("--phones", type=int, default=1000, help="connections from which the overload comes")
     options.add_argument("--sizes", default="100,10,1", help="positions in a batch")
+    options.add_argument("--websockets", default="100", help="the same over websockets; empty for without")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tokens = prepare(Path(folder), asked.phones)
         with serving(Path(folder), CODRIVER_LOG_LEVEL="WARNING") as served:
             under = Under(served.port, served.pid, tokens)
             for size in asked.sizes.split(","):
-                under.press(int(size), asked.times, asked.seconds)
+                under.press(int(size), asked.times, asked.seconds, sockets=False)
+            if asked.websockets:
+                under.press(int(asked.websockets), asked.times, asked.seconds, sockets=True)
 
 
 class Under:
@@ -52,50 +52,67 @@ class Under:
         self.port, self.pid, self.tokens = port, pid, tokens
         self.moment = 0
 
-    def press(self, size: int, times: float, seconds: float) -> None:
-        self.offer(size, 0, 1.0, STEADY_PHONES)  # warms up
-        takes = self.offer(size, 0, STEADY_S, STEADY_PHONES)
+    def press(self, size: int, times: float, seconds: float, sockets: bool) -> None:
+        self.offer(size, sockets, 0, 1.0, STEADY_PHONES)  # warms up
+        takes = self.offer(size, sockets, 0, STEADY_S, STEADY_PHONES)
         rate = takes["statuses"]["200"] / takes["seconds"]
-        half = self.offer(size, rate / 2, STEADY_S)
+        half = self.offer(size, sockets, rate / 2, STEADY_S)
         before_mb = memory_mb(self.pid)
         with Memory(self.pid) as memory:
-            over = self.offer(size, rate * times, seconds)
-        after = self.offer(size, rate / 2, STEADY_S)
-        tell(size, rate, half, over, after, [before_mb, *memory.seen_mb, memory_mb(self.pid)])
+            over = self.offer(size, sockets, rate * times, seconds)
+        after = self.offer(size, sockets, rate / 2, STEADY_S)
+        mb = [before_mb, *memory.seen_mb, memory_mb(self.pid)]
+        tell(f"{'websockets, ' if sockets else ''}batches of {size}", size, rate, half, over, after, mb)
 
-    def offer(self, size: int, rate: float, seconds: float, phones: int | None = None) -> dict[str, Any]:
+    def offer(self, size: int, sockets: bool, rate: float, seconds: float, phones: int | None = None) -> dict[str, Any]:
         asked = {"port": self.port, "tokens": self.tokens[:phones], "size": size, "rate": rate, "seconds": seconds}
         program = [sys.executable, str(Path(__file__).with_name("_offering.py"))]
-        done = subprocess.run(
-            program, input=json.dumps({**asked, "moment": self.moment}), capture_output=True, text=True, check=True
-        )
+        words = json.dumps({**asked, "moment": self.moment, "sockets": sockets})
+        done = subprocess.run(program, input=words, capture_output=True, text=True, check=True)
         told: dict[str, Any] = json.loads(done.stdout)
         self.moment = told["moment"]
         return told
 
 
-def tell(size: int, rate: float, half: dict[str, Any], over: dict[str, Any], after: dict[str, Any], mb: list[float]):
+def tell(
+    what: str,
+    size: int,
+    rate: float,
+    half: dict[str, Any],
+    over: dict[str, Any],
+    after: dict[str, Any],
+    mb: list[float],
+) -> None:
     sent, statuses, seconds = over["sent"], over["statuses"], over["seconds"]
     accepted, refused = statuses.get("200", 0), statuses.get("503", 0)
     others = {status: count for status, count in statuses.items() if status not in ("200", "503")}
-    during = mb[1:-1]
-    print(f"\nbatches of {size}: takes {rate:,.0f} requests a second ({rate * size:,.0f} positions)")
-    told = f"broken off {over['broken']}, unanswered {over['unanswered']} {over['example']}"
+    third = max(1, len(mb) // 3)
+    p99 = {name: told["accepted_ms"].get("p99", 0) for name, told in (("half", half), ("over", over), ("after", after))}
+    print(f"\n{what}: takes {rate:,.0f} requests a second, {rate * size:,.0f} positions")
     print(
-        f"  offered {(sent + over['unsent']) / seconds / rate:.1f} times that, sent {sent / seconds / rate:.1f} times;"
-        f" {refused / max(sent, 1):.2f} answered 503, {over['without_retry_after']} of them without Retry-After;"
-        f" other answers {others or 'none'}, {told}"
+        f"  offered {(sent + over['unsent']) / seconds / rate:.1f} times that; sent, as the others waited for their "
+        f"answers, {sent / seconds / rate:.1f} times; refused {refused / max(sent, 1):.2f} of them"
     )
-    print(f"  memory: {mb[0]:.0f} MB before, {during[0]:.0f} to {max(during):.0f} during, {mb[-1]:.0f} after")
-    print(f"  503 after: {over['refused_ms']} ms")
-    print(f"  200 after: {over['accepted_ms']} ms; at half the rate {half['accepted_ms']} {half['statuses']}")
-    print(f"  acknowledged under overload over what it takes: {accepted / seconds / rate:.2f}")
     print(
-        f"  afterwards, at half the rate: {after['accepted_ms']} {after['statuses']}; last 503 at {last(after):.1f} s"
+        f"  other answers {others or 'none'}, without Retry-After {over['without_retry_after']}, broken off "
+        f"{over['broken']}, unanswered {over['unanswered']} {over['example']}"
     )
+    print(f"  acknowledged under it, over what it takes: {accepted / seconds / rate:.2f}")
+    told = over["refused_ms"] or {"p50": 0, "p99": 0}
+    print(f"  a refusal came after {told['p50']:.0f} ms (median), {told['p99']:.0f} ms (p99)")
+    print(
+        f"  p99 of what is acknowledged: {p99['over']:.0f} ms, {p99['over'] / max(p99['half'], 0.1):.1f} times that at "
+        f"half of what it takes ({p99['half']:.0f} ms); {p99['after']:.0f} ms at half of it afterwards"
+    )
+    print(
+        f"  memory: {mb[0]:.0f} MB before, at most {max(mb):.0f} during, {mb[-1]:.0f} after; the last third over the "
+        f"first {sum(mb[-third:]) / sum(mb[:third]):.2f}"
+    )
+    print(f"  all was taken again after {last(after):.1f} s")
 
 
 def last(after: dict[str, Any]) -> float:
+    """When the last one was refused."""
     return max((number + 1 for number, count in enumerate(after["slices"]["503"]) if count), default=0) * SLICE_S
 
 
