@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx
@@ -95,11 +95,11 @@ class Asking:
         return await asyncio.shield(task)  # who asked may go away; the others still want to know
 
     async def close(self) -> None:
-        for task in list(self._under_way.values()):
-            task.cancel()
-        for hold in self._holding:
-            hold.cancel()
-        await asyncio.gather(*self._under_way.values(), *self._holding, return_exceptions=True)
+        running: set[asyncio.Task[Any]] = {*self._under_way.values(), *self._holding}
+        while running:  # asked again where one goes on: what it waits for may lose that it was cancelled
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=0.5)
         await self._client.aclose()
 
     def _remembered(self, key: str) -> Lookup | None:
