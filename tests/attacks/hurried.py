@@ -27,6 +27,6 @@ if __name__ == "__main__":
     http.HEAD_SECONDS = 2.0
     http.BODY_SECONDS = 3.0
     http.BODY_BYTES_A_SECOND = 64 * 1024
-    sockets.PING_SECONDS = 4.0
-    hub.STUCK_S = 4.0
+    sockets.PING_SECONDS = 3.0
+    hub.STUCK_S = 2.0
     main()

@@ -19,7 +19,7 @@ from websockets.sync.client import connect as websocket_client
 from tests.attacks.wires import PATIENCE_S, Vitals, connect, handshake, next_message, opened, pour, text
 from tests.serving import ROOT, Company, Server, bearer, eventually
 
-DRIVERS = 300
+DRIVERS = 200
 FIRST_S = 1_772_000_000
 SUBSCRIBE = json.dumps({"type": "subscribe", "id": "a", "maxHz": 10})
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
