@@ -36,8 +36,8 @@ restarts_per_day = """
 
 
 async def sent(folder: Path, scenario: str, transport: str, speed: int, processes: int, hashes: int) -> Sent:
-    """What four phones send in a whole day of three stops."""
-    recorder = Recorder(drivers=4, stops=3)
+    """What four phones send in a whole day of two stops."""
+    recorder = Recorder(drivers=4, stops=2)
     file = folder / "scenario.toml"
     file.write_text(scenario)
     async with recorder.running():
@@ -59,8 +59,8 @@ async def sent(folder: Path, scenario: str, transport: str, speed: int, processe
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("transport", ["http", "ws"])
 async def test_two_runs_send_the_same_at_any_speed_in_any_number_of_processes(tmp_path: Path, transport: str):
-    one = await sent(tmp_path, EVERYTHING + "0", transport, 1500, 1, hashes=1)
-    two = await sent(tmp_path, EVERYTHING + "0", transport, 6000, 2, hashes=2)
+    one = await sent(tmp_path, EVERYTHING + "0", transport, 3000, 1, hashes=1)
+    two = await sent(tmp_path, EVERYTHING + "0", transport, 12000, 2, hashes=2)
     assert len({device.partition("/")[0] for device, _ in one}) == 4 and set(one) == set(two)
     for place, messages in one.items():
         assert Counter(messages) == Counter(two[place]), place
@@ -72,8 +72,8 @@ async def test_two_runs_send_the_same_at_any_speed_in_any_number_of_processes(tm
 @pytest.mark.timeout(200)
 async def test_apps_that_are_killed_send_the_same_things_however_often(tmp_path: Path):
     text = EVERYTHING + "40"
-    one = await sent(tmp_path, text, "ws", 1500, 1, hashes=3)
-    two = await sent(tmp_path, text, "ws", 4000, 1, hashes=4)
+    one = await sent(tmp_path, text, "ws", 3000, 1, hashes=3)
+    two = await sent(tmp_path, text, "ws", 8000, 1, hashes=4)
     assert set(one) == set(two)
     for place, messages in one.items():
         if "upload" not in place[1]:

@@ -24,7 +24,7 @@ def drive(server: Server, company: Company, folder: Path, *options: str) -> dict
     scenario, report = folder / "office.toml", folder / "report.json"
     scenario.write_text(SCENARIO)
     command = [sys.executable, "-m", "backend.cli", "simulate", "--url", server.url, "--key", company.key]
-    size = ["--date", DATE, "--drivers", "4", "--orders", "44", "--speed", "600", "--scenario", str(scenario)]
+    size = ["--date", DATE, "--drivers", "4", "--orders", "32", "--speed", "900", "--scenario", str(scenario)]
     kept = ["--state", str(folder / "state.jsonl"), "--verify", "--report", str(report)]
     ended = subprocess.run([*command, *size, *kept, *options], cwd=ROOT, capture_output=True, text=True, timeout=150)
     assert ended.returncode == 0, ended.stdout + ended.stderr + server.tail()
@@ -43,7 +43,7 @@ def test_phones_and_the_truth_follow_an_office_that_cancels_moves_and_plans_anew
     print(done)
     assert sum(done.get(what, 0) for what in ("order cancelled", "order moved", "re-planned")) > 0, done
     assert done["route changed"] > 0, done
-    assert report["orderStatuses"]["checked"] == 44
+    assert report["orderStatuses"]["checked"] == 32
     again = drive(server, company, tmp_path, "--transport", transport, "--seed", str(seed))
     for kind in ("positions", "actions", "attachments", "orderStatuses"):
         assert again[kind] == report[kind]
