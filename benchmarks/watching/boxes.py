@@ -119,7 +119,10 @@ async def small_boxes(watchers: int, seconds: float) -> None:
     dense, dense_bytes = await _cost(20000, 0, watchers, share, seconds)
     each_us, outside_us = few / 4000 * 1e6, (more - few) / 36000 * 1e6
     print(f"{watchers} watchers of boxes with 1% of 2,000 drivers, each of whom moves twice a second:")
-    print(f"  {few:.3f} of a processor for {few_bytes / 1e6:.1f} MB a second: {each_us:.1f} µs a move, told to five")
+    print(
+        f"  {few:.3f} of a processor for {few_bytes / 1e6:.1f} MB a second: {each_us:.1f} µs a move,"
+        f" told to {watchers * share:.1f}"
+    )
     print(
         f"  with 18,000 more drivers outside of all boxes {more:.3f} for {more_bytes / few_bytes:.2f} of the bytes:",
         end=" ",
