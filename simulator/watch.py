@@ -223,7 +223,8 @@ class Watch:
 
     def _subscription(self) -> str:
         """Who comes back names the last event that came, and misses none."""
-        after = {} if self.sequence is None else {"after": self.sequence}
+        heard = self.sequence if self.sequence is not None or not self.reconnects else 0  # it may have missed the first
+        after = {} if heard is None else {"after": heard}
         return msgspec.json.encode(SUBSCRIBE | after).decode()
 
     def _read(self, data: str | bytes) -> None:

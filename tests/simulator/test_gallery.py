@@ -151,6 +151,13 @@ async def test_a_map_whose_line_broke_names_the_last_event_it_has_and_misses_non
     assert {asked.get("after") for asked in present.asked} == {None, 1}
 
 
+async def test_a_map_whose_line_broke_before_the_first_event_asks_for_all_of_them(truth: Truth):
+    present = faithful(truth)
+    present.cut = 0
+    assert await looked_at(present, truth, within_s=20) == []
+    assert {asked.get("after") for asked in present.asked} == {None, 0}
+
+
 def positions(present: Present) -> list[int]:
     return [n for n, frame in enumerate(present.live) if frame["type"] == "positions"]
 
