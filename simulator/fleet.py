@@ -124,6 +124,7 @@ async def _day(
     running: dict[Phone, Iterator[Step]] = {
         _phone(truth, diary, clock, gallery, measures): chain([firsts[diary]], steps) for diary, steps in days.items()
     }
+    usual = gc.get_threshold()
     gc.collect()
     gc.freeze()  # what lives as long as the fleet is not looked through again and again: a second each time
     gc.set_threshold(10_000, 10, 200)
@@ -134,6 +135,8 @@ async def _day(
     try:
         driven = await _drive(running, clock, measures, truth, options, console, ending)
     finally:
+        gc.unfreeze()  # who drives another day in this process gets the memory of this one back
+        gc.set_threshold(*usual)
         await ended(working)
     measures.simulated_s = max(phone.reached for phone in running) - clock.start
     return driven, troubles + _undelivered(list(running))
