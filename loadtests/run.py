@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -90,7 +90,10 @@ def _processor(pid: int) -> tuple[float, float] | None:
     """Seconds for which a process's threads had a processor, and for which they were ready and had none: it is then
     the machine that is too small or busy, not the server that is slow. Linux alone tells it.
     """
-    counted = [entry.read_text().split() for entry in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    counted = []
+    for entry in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # a thread that ended just now
+            counted.append(entry.read_text().split())
     return (sum(int(c[0]) for c in counted) / 1e9, sum(int(c[1]) for c in counted) / 1e9) if counted else None
 
 
