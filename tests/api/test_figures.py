@@ -100,7 +100,7 @@ def test_alerts_ask_for_figures_that_there_are_and_say_what_to_do(told: list[Met
         assert rule["alert"] in PAGE.read_text(), f"{rule['alert']} is not on the page"
 
 
-def test_bugs_and_what_the_framework_refuses_are_counted(server: Server, company: Company):
+def test_what_the_framework_refuses_is_counted_by_its_code(server: Server, company: Company):
     def refused() -> dict[str, float]:
         told = read(httpx.get(f"{server.url}/metrics").text)
         [metric] = [each for each in told if each.name == "codriver_refusals"]

@@ -50,8 +50,13 @@ async def sent(folder: Path, scenario: str, transport: str, speed: int, processe
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(80):
-            out, trouble = await running.communicate()
+        try:
+            async with asyncio.timeout(80):
+                out, trouble = await running.communicate()
+        finally:
+            if running.returncode is None:
+                running.kill()
+                await running.wait()
     assert recorder.sent, (out + trouble).decode()[-3000:]
     return recorder.sent
 

@@ -1,7 +1,6 @@
 """The ways to run the product, each with the troubles that it may have in the middle of a day."""
 
 import os
-import random
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -63,7 +62,7 @@ def two_processes(folder: Path) -> Iterator[SetUp]:
         server.start()
 
         def worker() -> None:
-            victim = random.choice(server.workers())
+            victim = server.workers()[0]
             os.kill(victim, signal.SIGKILL)
             eventually(lambda: victim not in server.workers() and len(server.workers()) == 2, within_s=30)
 
