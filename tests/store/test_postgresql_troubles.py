@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import random
-import shutil
-import subprocess
 import tempfile
 import threading
 import time
@@ -24,6 +22,7 @@ from backend.store.journal import Journal
 from backend.store.postgresql import connect
 from backend.store.postgresql.writers import TURN
 from backend.store.tables import skills
+from tests.disks import small_disk
 from tests.postgresql import Cluster, cluster, name_of
 from tests.serving import eventually
 from tests.store.builders import drive
@@ -361,17 +360,11 @@ async def test_who_may_have_few_connections_only_is_slower_and_loses_nothing(
 @pytest.fixture
 def cramped() -> Iterator[tuple[Cluster, Path]]:
     """A server on a disk of its own, of 160 MB, and where that is. Skips where nobody lets us mount one."""
-    folder = Path(tempfile.mkdtemp(prefix="codriver-disk-"))
-    mount = ["mount", "-t", "tmpfs", "-o", "size=160m,mode=777", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
-        folder.rmdir()
-        pytest.skip("a small disk cannot be mounted here: that takes root's rights")
-    try:
-        for server in cluster("max_wal_size=64MB", place=folder):
-            yield server, folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        folder.rmdir()
+    with tempfile.TemporaryDirectory(prefix="codriver-disk-") as place:
+        Path(place).chmod(0o711)  # root's PostgreSQL runs as another user
+        with small_disk(Path(place) / "disk", 160 << 20) as folder:
+            for server in cluster("max_wal_size=64MB", place=folder):
+                yield server, folder
 
 
 async def test_a_full_disk_of_the_server_is_told_and_nothing_acknowledged_is_lost(
