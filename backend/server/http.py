@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from backend.server.answers import problem
 from backend.server.gate import Gate
+from backend.server.requests import ARRIVING, COUNTED
 
 HEAD_BYTES = 64 * 1024
 """Request line and headers together; beyond, 431."""
@@ -39,6 +40,8 @@ class Stage(Enum):
 
 class HardenedHttp(HttpToolsProtocol):
     """uvicorn's protocol on httptools. Timers are set only for requests that do not arrive in one piece."""
+
+    scope: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -175,8 +178,7 @@ class HardenedHttp(HttpToolsProtocol):
             self._turn_away()
             return
         if admitted:
-            scope: Any = self.scope
-            scope["codriver.inflow"] = self.gate.inflow
+            self.scope[COUNTED] = self.gate.inflow
         self._enter(Stage.BODY)
         super().on_headers_complete()
         if self.expect_100_continue:
@@ -201,8 +203,11 @@ class HardenedHttp(HttpToolsProtocol):
         self._enter(Stage.IDLE)
         if self.dropping:
             self.dropping = False
-        else:
-            super().on_message_complete()
+            return
+        if (inflow := self.scope.pop(ARRIVING, None)) is not None:
+            inflow.under_way += 1
+            self.scope[COUNTED] = inflow
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self._hold(0)
@@ -268,6 +273,10 @@ class HardenedHttp(HttpToolsProtocol):
             if self.fed_bytes > HEAD_BYTES + 16 * self.body_bytes:
                 self.refuse(400, "ERR_MALFORMED", "The body is all framing and no content.")
                 return
+            if (inflow := self.scope.pop(COUNTED, None)) is not None:
+                # Phones whose bodies trickle would else keep out all others, while there is nothing to do
+                inflow.under_way -= 1
+                self.scope[ARRIVING] = inflow
             if self._answering() and not self.url.startswith(self.gate.streamed):
                 self._hold(self.body_bytes)
         if self.deadline is None and not self.leaving:

@@ -11,6 +11,8 @@ from backend.server.logs import request_id
 SLOW_SECONDS = 1.0
 """A request that took longer is logged."""
 HEADER = b"x-request-id"
+COUNTED, ARRIVING = "codriver.counted", "codriver.arriving"
+"""In a request's scope the gate's ``Inflow``: it is under way there, or will be when its body is whole."""
 _given = re.compile(rb"[A-Za-z0-9._:-]{8,64}").fullmatch
 
 log = logging.getLogger("codriver.server")
@@ -53,7 +55,8 @@ class LoggedRequests:
         try:
             await self.app(scope, receive, noting)
         finally:
-            if (inflow := scope.get("codriver.inflow")) is not None:
+            scope.pop(ARRIVING, None)
+            if (inflow := scope.pop(COUNTED, None)) is not None:
                 inflow.under_way -= 1
             seconds = time.perf_counter() - began
             _tell(scope["method"], scope, status, seconds, worth=status >= 400 or seconds > SLOW_SECONDS)

@@ -1,7 +1,7 @@
 """A small application behind the real server and its gate, which lets in as many as the tests say. Run as a program.
 
-``/let-in`` answers when ``/open`` was asked for; ``/count`` tells how many are under way, and what is held of bodies;
-``/busy`` keeps the loop busy for some seconds.
+``/let-in`` answers when ``/open`` was asked for, with ``?early`` before the body is here; ``/count`` tells how many are
+under way, and what is held of bodies; ``/busy`` keeps the loop busy for some seconds.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ async def app(scope, receive, send) -> None:
     if scope["path"] == "/busy":
         busy(80)
     size = 0
-    while scope["path"] != "/count":
+    while scope["path"] != "/count" and scope["query_string"] != b"early":
         message = await receive()
         if message["type"] == "http.disconnect":
             return

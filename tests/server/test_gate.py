@@ -178,6 +178,43 @@ def test_what_goes_to_the_disk_as_it_comes_is_not_held(gated: Serving) -> None:
         assert counts(gated)["held"] == 0
 
 
+def test_bodies_that_trickle_keep_nobody_out(gated: Serving) -> None:
+    """They are let in, count from when they are whole, and until then there is room for others."""
+    httpx.get(f"{gated.address}/open")
+    with ExitStack() as open_:
+        slow = [open_.enter_context(gated.connect()) for _ in range(3 * MOST)]
+        for one in slow:
+            one.sendall(HEAD % (4, b"") + b"a")
+        with gated.connect() as quick:
+            quick.sendall(WHOLE)
+            assert answer(quick).startswith(b"HTTP/1.1 200 ")
+        gone = slow.pop()
+        gone.close()
+        for one in slow:
+            one.sendall(b"b")
+        assert counts(gated)["under_way"] == 0
+        for one in slow:
+            one.sendall(b"cd")
+        for one in slow:
+            told = answer(one)
+            assert told.startswith(b"HTTP/1.1 200 ")
+            assert told.endswith(b" 4")
+            assert int(told.split()[-6]) >= 1, "it counts by now"
+    assert counts(gated) == {"under_way": 0, "refused": 0, "held": 0, "holders": 0}
+
+
+def test_a_body_that_comes_behind_its_answer_is_not_counted(gated: Serving) -> None:
+    httpx.get(f"{gated.address}/open")
+    with gated.connect() as one:
+        one.sendall(b"POST /let-in?early HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+        assert answer(one).startswith(b"HTTP/1.1 200 ")
+        one.sendall(b"c")
+        one.sendall(b"d")
+        one.sendall(WHOLE)
+        assert answer(one).startswith(b"HTTP/1.1 200 ")
+    assert counts(gated)["under_way"] == 0
+
+
 def test_idle_connections_give_way_where_files_run_out(gated: Serving) -> None:
     """More of them than the process may open: whoever has something to ask is answered, also who is amid a request."""
     with ExitStack() as open_:
