@@ -33,6 +33,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from backend.domain.errors import Refusal
 from backend.server.logs import request_id, trace_id
 
 FLUSH_S = 2.0
@@ -70,7 +71,8 @@ class Tracing:
             span.set_attribute("codriver.commit.wait_ms", round(max(0.0, began - entered) * 1000, 3))
             span.set_attribute("codriver.commit.took_ms", round(took_s * 1000, 3))
             if failure is not None:
-                span.set_attribute("error.type", getattr(failure, "code", type(failure).__name__))
+                named = failure.code if isinstance(failure, Refusal) else type(failure).__name__
+                span.set_attribute("error.type", named)
             span.end()
 
         return ended

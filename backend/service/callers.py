@@ -52,6 +52,8 @@ def origin(address: str) -> str:
     with contextlib.suppress(ValueError):
         found = ip_address(address)
         if isinstance(found, IPv6Address):
+            if found.ipv4_mapped is not None:  # as a socket for both shows it; all of them are of one such network
+                return str(found.ipv4_mapped)
             return str(IPv6Network((int(found) >> 64 << 64, 64)))
     return address
 

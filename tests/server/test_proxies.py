@@ -102,6 +102,7 @@ def test_wrong_pairing_codes_count_for_each_phone_behind_the_proxy(behind: Serve
 def test_a_guesser_is_counted_by_an_address_or_a_network():
     assert origin("203.0.113.7") == "203.0.113.7"
     assert origin("2a00:1450:1:2:3:4:5:6") == "2a00:1450:1:2::/64"
+    assert origin("::ffff:203.0.113.7") == "203.0.113.7"
     assert origin("") == ""
 
 
