@@ -110,6 +110,7 @@ class Media:
         """
         size = sure = part.size
         waiting = bytearray()
+        writing: asyncio.Future[None] | None = None
         try:
             async for piece in pieces:
                 size += len(piece)
@@ -118,9 +119,10 @@ class Media:
                 waiting += piece
                 if len(waiting) >= PIECE_BYTES:
                     whole, waiting = bytes(waiting), bytearray()
-                    await asyncio.to_thread(_write, part.path, whole)
+                    writing = asyncio.ensure_future(asyncio.to_thread(_write, part.path, whole))
+                    await asyncio.shield(writing)
         finally:
-            await asyncio.shield(asyncio.to_thread(_write, part.path, bytes(waiting), sure))
+            await asyncio.shield(_write_last(writing, part.path, bytes(waiting), sure))
         return size
 
     async def inspect(self, part: Part) -> str:
@@ -215,6 +217,13 @@ async def _pieces(result: Any) -> AsyncIterator[bytes]:
 def _hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _write_last(writing: "asyncio.Future[None] | None", path: Path, piece: bytes, sure: int) -> None:
+    """Who was cancelled leaves a thread behind that still writes; who goes on with the part must not come before it."""
+    if writing is not None:
+        await asyncio.wait({writing})
+    await asyncio.to_thread(_write, path, piece, sure)
 
 
 def _write(path: Path, piece: bytes, sure: int | None = None) -> None:

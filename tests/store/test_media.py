@@ -3,6 +3,7 @@ import errno
 import hashlib
 import os
 import resource
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -116,6 +117,38 @@ async def test_an_upload_goes_on_where_it_was_cut_off(media: Media) -> None:
     assert found.size == 400_000
     await media.extend(found, in_pieces(content[found.size :]), LIMIT)
     assert await whole(media, await media.keep(found)) == content
+
+
+async def test_who_gives_way_leaves_nothing_that_is_still_to_be_written(
+    media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone comes back while the disk is slow with what it sent before: what it goes on from is all there."""
+    content = os.urandom(900_000)
+    begun, may_write, write = threading.Event(), threading.Event(), media_module._write
+
+    def slowly(path: Path, piece: bytes, sure: int | None = None) -> None:
+        if piece:
+            begun.set()
+            assert may_write.wait(10)
+        write(path, piece, sure)
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield content[:400_000]
+        await asyncio.Event().wait()
+
+    part = media.begin()
+    monkeypatch.setattr(media_module, "_write", slowly)
+    first = asyncio.create_task(media.extend(part, stalling(), LIMIT))
+    assert await asyncio.to_thread(begun.wait, 10)
+    first.cancel()
+    done, _ = await asyncio.wait({first}, timeout=0.2)
+    assert not done, "its thread still writes"
+    may_write.set()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert part.size == 400_000
+    await media.extend(part, in_pieces(content[part.size :]), LIMIT)
+    assert await whole(media, await media.keep(part)) == content
 
 
 async def test_what_was_abandoned_is_swept_at_start(tmp_path: Path) -> None:
