@@ -147,7 +147,13 @@ def _live(settings: Settings, place: str) -> tuple[Hub, Calls]:
     return JoinedHub(settings.redis_url, mark, place), SharedCalls(settings.redis_url)
 
 
-CHORES = (leases.keep_watch, retention.keep_forgetting, compaction.keep_compacting, figures.keep_posting)
+CHORES = (
+    leases.keep_watch,
+    retention.keep_forgetting,
+    retention.keep_clearing,
+    compaction.keep_compacting,
+    figures.keep_posting,
+)
 
 
 def create_app(

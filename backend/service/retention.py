@@ -26,13 +26,22 @@ async def keep_forgetting(desk: Desk) -> None:
         try:
             if await desk.database.leads() and (swept_at is None or time.monotonic() - swept_at >= EVERY_S):
                 swept_at = time.monotonic()
-                await asyncio.to_thread(desk.media.sweep)
                 await sweep(desk)
         except Refusal as refusal:
             log.warning("the positions that are too old could not be deleted: %s", refusal)
         except Exception:
             log.exception("the positions that are too old could not be deleted")
         await asyncio.sleep(min(LOOK_S, EVERY_S))
+
+
+async def keep_clearing(desk: Desk) -> None:
+    """Delete what never came whole, every hour until cancelled. Each process does: each machine has its own folder."""
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            await asyncio.to_thread(desk.media.sweep)
+        except OSError as error:
+            log.warning("unfinished files could not be cleared away: %s", error)
 
 
 async def sweep(desk: Desk) -> None:

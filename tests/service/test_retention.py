@@ -1,10 +1,17 @@
 """Positions that a company wants to keep no longer."""
 
+import asyncio
+import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
+import pytest
 
+from backend.service import retention
+from backend.store.media import Media
 from tests.serving import Server, bearer, eventually
 
 
@@ -31,3 +38,21 @@ def test_positions_past_the_companys_days_are_deleted_and_refused(tmp_path: Path
         assert kept() == sorted(round(fix["timestamp"], 3) for fix in fixes[:2])
     finally:
         server.kill()
+
+
+async def test_every_process_clears_its_folder_of_what_never_came_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only the one that deletes positions for all: each machine has such a folder of its own."""
+    monkeypatch.setattr(retention, "EVERY_S", 0.01)
+    media = await Media.open(tmp_path)
+    old, new = media.begin().path, media.begin().path
+    os.utime(old, (time.time() - 7200,) * 2)
+    desk: Any = SimpleNamespace(media=media)
+    clearing = asyncio.create_task(retention.keep_clearing(desk))
+    async with asyncio.timeout(10):
+        while old.exists():
+            await asyncio.sleep(0.01)
+    clearing.cancel()
+    assert new.exists()
+    await media.close()
