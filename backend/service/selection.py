@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import msgspec
 
@@ -21,6 +22,7 @@ from backend.store.routes import RouteRecord
 # In one planning. The planner's tables grow with the square of the orders.
 MOST_ORDERS = 10_000
 MOST_DRIVERS = 10_000
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Ground:
     drivers: Sequence[Driver]
     vehicles: Sequence[Vehicle]
     shifts: Sequence[Shift]
-    stamp: int
+    stamp: bytes
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Draft:
     left_out: Mapping[str, tuple[str, str]]
     problem: problem.Problem
     scope: Scope
-    stamp: int  # of what was said of the orders and their places
+    stamp: bytes  # of what was said of the orders and their places
 
 
 def survey(conn: Connection, account: Account, request: PlanRequest) -> Ground:
@@ -191,10 +193,10 @@ def _refuse_where_running(conn: Connection, account: Account, request: PlanReque
         raise CannotPlan("ERR_OPT_RUNNING_FOR_DATE", text, planning_id=running[0].id)
 
 
-def _stamp(conn: Connection, account: Account, request: PlanRequest, order_ids: set[str]) -> int:
-    """The same as long as the shipper says the same of these orders and their places; good in this process alone."""
+def _stamp(conn: Connection, account: Account, request: PlanRequest, order_ids: set[str]) -> bytes:
+    """The same as long as the shipper says the same of these orders and their places."""
     said = orders.said(conn, account.id, request.first, request.last)
-    return hash(tuple(row for row in said if row[0] in order_ids))
+    return blake2b(_encode([row for row in said if row[0] in order_ids])).digest()
 
 
 def _named(request: PlanRequest, records: Sequence[Record]) -> set[str] | None:
