@@ -42,7 +42,7 @@ format: .make/venv ## mend what the linter can mend by itself
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: install ## the benchmarks: ratios measured in one run
+bench: install system ## the benchmarks: ratios measured in one run
 	@for program in $(wildcard benchmarks/[a-z]*.py); do echo "$$program"; $(BIN)/python "$$program"; done
 
 torture: install system ## 200 kills of a server while fleets drive, a store that fails at every step, and nothing acknowledged lost; KILLS=20 for fewer, DATABASE=postgresql for two processes
