@@ -131,7 +131,7 @@ async def _day(
     if gallery.first.server_clock is None:
         clock.begin()
     office = Office(account, truth, read(truth.run.scenario), clock, measures)
-    working = asyncio.create_task(office.run(_morning(firsts), alone=options.part[1] == 1))
+    working = asyncio.create_task(office.run(_morning(firsts), options.part[1]))
     try:
         driven = await _drive(running, clock, measures, truth, options, console, ending)
     finally:

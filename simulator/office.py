@@ -25,8 +25,8 @@ AHEAD = 2
 
 
 class Office:
-    """``run()`` until it is cancelled or the day's changes are made. Where ``alone`` is not true, other processes drive
-    other drivers and know nothing of what is changed here: then it only cancels.
+    """``run()`` until it is cancelled or the day's changes are made. Where a fleet is driven in several ``parts``, the
+    other processes know nothing of what is changed here: then it only cancels, its part of what is to be.
     """
 
     def __init__(self, account: Account, truth: Truth, scenario: Scenario, clock: SimClock, measures: Measures) -> None:
@@ -34,10 +34,10 @@ class Office:
         self._wanted = scenario.office
         self._rng = Random(f"{truth.run.seed}/{truth.run.date}/office")
 
-    async def run(self, begins: float, alone: bool) -> None:
+    async def run(self, begins: float, parts: int = 1) -> None:
         """Change the day at its times, from when the first driver's day begins (Unix seconds)."""
         wanted, rng = self._wanted, self._rng
-        count = int(wanted.changes_per_day + rng.random())
+        count = int(wanted.changes_per_day / parts + rng.random())
         times = sorted(begins + rng.uniform(0.05, 0.8) * WORKING_DAY_S for _ in range(count))
         for at in times:
             chance, pick = rng.random(), Random(rng.random())
@@ -45,24 +45,34 @@ class Office:
                 continue  # a run that goes on did this before it was broken off
             await self._clock.until(at)
             try:
-                await self._change(chance if alone else 0.0, pick)
+                if parts == 1:
+                    await self._change(chance, pick)
+                elif chance < wanted.cancelled:
+                    await self._cancel_one(pick)
             except (SetupFailed, httpx.HTTPError, OSError, TimeoutError):
                 self._measures.injected["office could not"] += 1
 
     async def _change(self, chance: float, pick: Random) -> None:
-        mine = self._truth.diaries
-        routes = [route for route in await self._account.routes(self._truth.run.date) if route.driverId in mine]
-        ahead = [(route, stop) for route in routes for stop in _ahead(route)]
         if chance < self._wanted.cancelled:
-            if ahead:
-                await self._cancel(str(pick.choice(ahead)[1].orderId))
+            await self._cancel_one(pick)
         elif chance < self._wanted.cancelled + self._wanted.moved:
-            others = [(route, stop) for route, stop in ahead if len(routes) > 1]
+            ahead = await self._ahead()
+            routes = [route for route, _ in ahead]
+            others = [(route, stop) for route, stops in ahead for stop in stops if len(routes) > 1]
             if others:
                 route, stop = pick.choice(others)
                 await self._move(stop, pick.choice([each for each in routes if each is not route]))
         else:
             await self._replan("re-planned")
+
+    async def _ahead(self) -> list[tuple[Route, list[Stop]]]:
+        """The routes of this run's drivers, each with the stops that can still be changed."""
+        routes = await self._account.routes(self._truth.run.date)
+        return [(route, _ahead(route)) for route in routes if route.driverId in self._truth.diaries]
+
+    async def _cancel_one(self, pick: Random) -> None:
+        if ahead := [stop for _, stops in await self._ahead() for stop in stops]:
+            await self._cancel(str(pick.choice(ahead).orderId))
 
     async def _cancel(self, order_id: str) -> None:
         at = self._clock.now() if abs(self._clock.now() - time()) < 60 or self._clock.of_server else None

@@ -1,0 +1,54 @@
+"""What an office changes of a day, by its scenario and by how many processes drive it."""
+
+from typing import Any
+
+import pytest
+
+from simulator.clock import SimClock
+from simulator.histogram import Measures
+from simulator.office import Office
+from simulator.scenario import read
+from simulator.truth import Phone, Run, Truth
+from simulator.wire import Route
+from tests.simulator.days import DATE, LEAVES, route
+
+
+class Account:
+    """As much of it as an office uses."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    async def routes(self, date: str) -> list[Route]:
+        return [route(8)]
+
+    async def cancel(self, order_id: str) -> None:
+        self.called.append("cancel")
+
+    async def plan(self, date: str, **how: str) -> None:
+        self.called.append("plan")
+
+    async def send(self, date: str) -> None:
+        self.called.append("send")
+
+
+async def changes(cancelled: float, parts: int) -> list[str]:
+    """What an office calls that changes a day twelve times."""
+    truth = Truth.begin(Run("http://x", DATE, 7, "http", "", None, 8), None)
+    truth.paired(Phone("D1", "DRV001", "DRV001", "token", route(8)))
+    scenario = read(f"office = {{changes_per_day = 12, cancelled = {cancelled}, moved = 0}}")
+    account: Any = Account()
+    office = Office(account, truth, scenario, SimClock(LEAVES + 1e6, 1.0), Measures())
+    await office.run(LEAVES, parts)
+    return list(account.called)
+
+
+@pytest.mark.parametrize(("parts", "least", "most"), [(1, 12, 13), (4, 3, 4)])
+async def test_the_parts_of_a_fleet_share_its_changes(parts: int, least: int, most: int):
+    called = await changes(1.0, parts)
+    assert least <= len(called) <= most and set(called) == {"cancel"}
+
+
+async def test_an_office_that_cancels_nothing_changes_nothing_where_others_drive_too():
+    assert set(await changes(0.0, 1)) == {"plan", "send"}
+    assert await changes(0.0, 2) == []
