@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "CODRIVER_REDIS_URL is redis://[user:password@]host[:port][/number], rediss://… with TLS, or unix://….",
                 "CODRIVER_REDIS_URL",
             )
-        if self.public_url and urlsplit(self.public_url).scheme not in ("http", "https"):
+        if self.public_url and not _is_http(self.public_url):
             raise Refusal(
                 "ERR_SETTING_INVALID", "CODRIVER_PUBLIC_URL must begin with http:// or https://.", "CODRIVER_PUBLIC_URL"
             )
@@ -139,7 +139,7 @@ def traces_go_to() -> str:
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         given = os.environ.get(variable, "")
         if given and not off:
-            if urlsplit(given).scheme not in ("http", "https"):
+            if not _is_http(given):
                 raise Refusal("ERR_SETTING_INVALID", f"{variable} must begin with http:// or https://.", variable)
             return given
     return ""
@@ -158,6 +158,13 @@ def _names_a_geocoder(setting: str) -> bool:
     except ValueError:
         return False
     return sound and kind in ("photon", "nominatim") and url.isprintable() and " " not in url
+
+
+def _is_http(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:  # of brackets around what is no address
+        return False
 
 
 def _is_redis(url: str) -> bool:

@@ -256,6 +256,7 @@ def test_the_usual_variables_say_where_traces_go(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
     assert traces_go_to() == ""
     monkeypatch.delenv("OTEL_TRACES_EXPORTER")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318")
-    with pytest.raises(Refusal, match="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must begin with http"):
-        traces_go_to()
+    for wrong in ("collector:4318", "http://[collector"):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", wrong)
+        with pytest.raises(Refusal, match="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must begin with http"):
+            traces_go_to()

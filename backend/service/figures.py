@@ -80,7 +80,7 @@ def every(desk: Desk) -> dict[str, list[Figure]]:
 
 
 def own(desk: Desk) -> list[Figure]:
-    """From memory alone: asking costs nothing."""
+    """Nothing is read but what the system says of the process and of one file: asking costs nothing."""
     tally, journal, hub, planner = desk.tally, desk.journal, desk.hub, desk.planner
     ended: dict[str, float] = {state: planner.ended[of] for of, state in _ENDS}
     return [

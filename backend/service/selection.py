@@ -63,6 +63,8 @@ def survey(conn: Connection, account: Account, request: PlanRequest) -> Ground:
     if len(chosen) > MOST_ORDERS:
         text = f"At most {MOST_ORDERS} orders can be planned at once; these are {len(chosen)}."
         raise CannotPlan("ERR_OPT_REQUESTS_EXCEEDED", text)
+    planned_now = {record.order.id for record in chosen}
+    stamp = _stamp(conn, account, request, planned_now)
     vehicles = {vehicle.id: vehicle for vehicle in fleet.all_vehicles(conn, account.id)}
     different = fleet.days(conn, account.id, request.first, request.last)
     by_id = {record.order.id: record for record in records}
@@ -73,9 +75,7 @@ def survey(conn: Connection, account: Account, request: PlanRequest) -> Ground:
         text = f"At most {MOST_DRIVERS} drivers can be planned with at once; these are {working}."
         raise CannotPlan("ERR_OPT_RESOURCES_EXCEEDED", text)
     pairs = [(record.order, places[record.order.location_id]) for record in chosen]
-    planned_now = {record.order.id for record in chosen}
     others = [each.order for each in records if each.order.id not in planned_now and each.status not in BEGUN]
-    stamp = _stamp(conn, account, request, planned_now)
     return Ground(days, pairs, others, drivers, list(vehicles.values()), shifts, stamp)
 
 

@@ -170,8 +170,6 @@ class _Lane:
         for entry in entries:
             self.waiting -= 1
             self.bytes -= entry.size
-            if entry.trace is not None:
-                entry.trace(began, took_s, len(entries), entry.failure)
             if entry.future.done():
                 continue
             if entry.failure is not None:
@@ -180,6 +178,9 @@ class _Lane:
                 entry.future.set_result(entry.outcome)
         if self._emptied is not None and not self.waiting:
             self._emptied.set()
+        for entry in entries:  # last, so that nobody waits for ever where a trace fails
+            if entry.trace is not None:
+                entry.trace(began, took_s, len(entries), entry.failure)
 
     def _run(self) -> None:
         while (entries := self._next()) is not None:
