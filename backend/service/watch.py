@@ -120,8 +120,12 @@ async def join(desk: Desk, caller: Office, secret: str, outlet: Outlet) -> Watch
     if desk.hub.held_with(key) >= MAX_SOCKETS_OF_KEY:
         raise Refusal("ERR_TOO_MANY_SOCKETS", "This key has too many live maps open.")
     watcher = desk.hub.watch(outlet, caller.account.id, key)
-    if await identity.office(desk, secret) is None:  # taken back while the socket was opened
-        watcher.close(REVOKED, "This key was taken back.")
+    try:
+        if await identity.office(desk, secret) is None:  # taken back while the socket was opened
+            watcher.close(REVOKED, "This key was taken back.")
+    except BaseException:
+        desk.hub.unwatch(watcher)
+        raise
     return watcher
 
 
