@@ -16,6 +16,7 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ PIECE_BYTES = 256 << 10  # written at once: a thread for less would cost more th
 SPARE_BYTES = 64 << 20  # photos must not take the last room from positions
 ABANDONED_S = 86_400.0
 LOST_S = 3_600.0  # whoever was sending it is long gone: bodies that stand still are ended within minutes
+
+_RETRY: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=15)}  # of a cloud; then it is for the phone to
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PART = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -137,13 +140,14 @@ class Media:
         """Store a part's bytes for good, under the hash that is returned. The same content again is no harm.
 
         The part stays, to be discarded when its row is stored too: until then all may be done again. Refusals as of
-        ``storing``.
+        ``storing``; ``ERR_UNAVAILABLE`` where a cloud does not take it, as of all that follow here.
         """
         sha256 = await self.sha256(part)
         if self._folder is not None:
             await asyncio.to_thread(_settle, part.path, self._folder / _key(sha256))
         else:
-            await obstore.put_async(self._store, _key(sha256), part.path)
+            with _reaching():
+                await obstore.put_async(self._store, _key(sha256), part.path)
         return sha256
 
     def discard(self, part: Part) -> None:
@@ -151,10 +155,8 @@ class Media:
 
     async def size(self, sha256: str) -> int:
         """In bytes. Refuses with ``ERR_NOT_FOUND`` what is not stored."""
-        try:
+        with _reaching():
             return int((await obstore.head_async(self._store, _key(sha256)))["size"])
-        except FileNotFoundError:
-            raise _not_found() from None
 
     async def read(self, sha256: str, first: int = 0, beyond: int | None = None) -> tuple[int, AsyncIterator[bytes]]:
         """Size and bytes of a stored file, or of the range from ``first`` up to but not at ``beyond``."""
@@ -162,19 +164,15 @@ class Media:
         if first or beyond is not None:
             beyond = await self.size(sha256) if beyond is None else beyond
             options = {"range": (first, beyond)}
-        try:
+        with _reaching():
             result = await obstore.get_async(self._store, _key(sha256), options=options)
-        except FileNotFoundError:
-            raise _not_found() from None
         start, end = result.range
         return end - start, _pieces(result)
 
     async def delete(self, sha256: str) -> None:
         """Delete a stored file; one that is not there is no error."""
-        try:
+        with _reaching(), contextlib.suppress(FileNotFoundError):
             await obstore.delete_async(self._store, _key(sha256))
-        except FileNotFoundError:
-            return
 
     def sweep(self, abandoned_after_s: float = ABANDONED_S, lost_after_s: float = LOST_S) -> int:
         """Delete parts that nothing was added to for so long, sooner those that cannot be taken up again; how many."""
@@ -192,10 +190,23 @@ class Media:
 
 def _bucket(url: str) -> ObjectStore:
     try:
-        return from_url(url)
+        return from_url(url, retry_config=_RETRY)
     except (obstore.exceptions.BaseError, ValueError) as error:
         text = f"CODRIVER_BLOB_URL cannot be used: {str(error).splitlines()[0]}."
         raise Refusal("ERR_SETTING_INVALID", text, "CODRIVER_BLOB_URL") from error
+
+
+@contextlib.contextmanager
+def _reaching() -> Iterator[None]:
+    """While files are where they are kept: refuses with ``ERR_NOT_FOUND`` and ``ERR_UNAVAILABLE``."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise _not_found() from None
+    except obstore.exceptions.BaseError as error:
+        log.error("the place of the files does not answer as it should: %s", str(error).splitlines()[0])
+        text = "The place where files are kept cannot be reached; try again in a moment."
+        raise Refusal("ERR_UNAVAILABLE", text) from error
 
 
 def _key(sha256: str) -> str:

@@ -248,3 +248,21 @@ async def test_a_place_that_is_none_is_refused_by_name(
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(Refusal, match="ERR_SETTING_INVALID: CODRIVER_BLOB_URL cannot be used"):
         await Media.open(url, tmp_path / "uploads")
+
+
+async def test_a_cloud_that_does_not_answer_is_told_as_what_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And soon, so that the phone is still there to hear that it should come again."""
+    for name, value in {"ENDPOINT_URL": "http://127.0.0.1:9", "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    media = await Media.open("s3://bucket/photos", tmp_path / "uploads")
+    part = media.begin()
+    await media.extend(part, in_pieces(b"content"), LIMIT)
+    async with asyncio.timeout(20):
+        for asked in (media.keep(part), media.read("0" * 64), media.size("0" * 64)):
+            with pytest.raises(Refusal, match="ERR_UNAVAILABLE"):
+                await asked
+    assert part.size == 7, "all may be done again"
+    await media.close()
