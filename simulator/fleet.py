@@ -206,7 +206,8 @@ async def _refusals(truth: Truth, account: Account, refused: Counter[str]) -> li
         expected.add(GONE)
         has = {route.driverId: {stop.orderId for stop in route.stops} for route in await account.routes(truth.run.date)}
         for driver, diary in truth.diaries.items():
-            for order in sorted(diary.refused_orders(GONE) & has.get(driver, set()) - truth.cancelled.keys()):
+            always = has.get(driver, set()) - truth.cancelled.keys() - truth.moved
+            for order in sorted(diary.refused_orders(GONE) & always):
                 found.append(f"{diary.phone.key} was refused order {order}, which is on the route")
     found += [f"refused with {code}: {count}" for code, count in sorted(refused.items()) if code not in expected]
     return found[:EXAMPLES]

@@ -87,8 +87,11 @@ class Office:
     async def _replan(self, what: str) -> None:
         date = self._truth.run.date
         self._truth.replanned = True
+        before = _drivers(await self._account.routes(date))
         await self._account.plan(date, startWith="CURRENT")
         await self._account.send(date)
+        after = _drivers(await self._account.routes(date))
+        self._truth.move({order for order, driver in before.items() if after.get(order) != driver})
         self._measures.injected[what] += 1
 
 
@@ -96,6 +99,11 @@ def _ahead(route: Route) -> list[Stop]:
     """The stops of a route that can still be changed."""
     left = [stop for stop in route.stops if stop.orderId and stop.status == "scheduled"]
     return left[AHEAD:]
+
+
+def _drivers(routes: list[Route]) -> dict[str, str]:
+    """Who has which order."""
+    return {str(stop.orderId): route.driverId for route in routes for stop in route.stops if stop.orderId}
 
 
 async def ended(task: asyncio.Task[None]) -> None:

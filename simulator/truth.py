@@ -27,6 +27,7 @@ from simulator.wire import Action, Actions, Attachment, Message, Position, Posit
 T = TypeVar("T")
 SENT, ACKNOWLEDGED = 1, 2
 FINISHED = frozenset({"success", "failed", "rejected"})
+UNBEGUN = frozenset({"scheduled", "on_route"})
 
 _encode = msgspec.json.Encoder().encode
 
@@ -96,7 +97,13 @@ class Cancelled(Struct, frozen=True, tag="cancelled"):
     at: float | None
 
 
-Line = Run | Phone | Sent | Ack | Rerouted | Cancelled
+class Moved(Struct, frozen=True, tag="moved"):
+    """The office planned anew, and these orders went from one driver to another; they may have come back since."""
+
+    order_ids: tuple[str, ...]
+
+
+Line = Run | Phone | Sent | Ack | Rerouted | Cancelled | Moved
 _decode_line = msgspec.json.Decoder(Line).decode
 
 
@@ -262,6 +269,7 @@ class Truth:
         self.run = run
         self.diaries: dict[str, Diary] = {}
         self.cancelled: dict[str, float | None] = {}
+        self.moved: set[str] = set()
         self.replanned = False
         self.last_at = 0.0
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -316,6 +324,11 @@ class Truth:
         self._write(Cancelled(order_id, at))
         self.cancelled[order_id] = at
 
+    def move(self, order_ids: set[str]) -> None:
+        """The office gave orders to other drivers."""
+        self._write(Moved(tuple(sorted(order_ids))))
+        self.moved |= order_ids
+
     def statuses(self) -> dict[str, str]:
         """The status of every order of the plan, as what was acknowledged of all drivers has it: the last counts."""
         found = dict.fromkeys(self.run.unscheduled, "unscheduled")
@@ -324,6 +337,8 @@ class Truth:
             found |= {stop.orderId: "scheduled" for stop in stops if stop.orderId and stop.orderId not in found}
         begun: dict[str, float] = {}
         for expected in sorted(self._expected(), key=_at):
+            if expected.status in UNBEGUN and found.get(expected.order_id) in FINISHED:
+                continue  # a driver who saw late that it went to another one, who is done with it already
             found[expected.order_id], begun[expected.order_id] = expected.status, expected.at
         for order_id, at in self.cancelled.items():
             if at is None or at >= begun.get(order_id, 0.0) or found.get(order_id) not in FINISHED:
@@ -366,6 +381,8 @@ class Truth:
                 self.replanned = True
             case Cancelled():
                 self.cancelled[entry.order_id] = entry.at
+            case Moved():
+                self.moved.update(entry.order_ids)
             case Run():
                 raise ValueError("a state file holds one run only")
 

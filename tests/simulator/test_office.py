@@ -1,5 +1,6 @@
 """What an office changes of a day, by its scenario and by how many processes drive it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from simulator.clock import SimClock
 from simulator.histogram import Measures
 from simulator.office import Office
 from simulator.scenario import read
+from simulator.steps import Expect
 from simulator.truth import Phone, Run, Truth
-from simulator.wire import Route
+from simulator.wire import Action, Actions, Route
 from tests.simulator.days import DATE, LEAVES, route
 
 
@@ -52,3 +54,21 @@ async def test_the_parts_of_a_fleet_share_its_changes(parts: int, least: int, mo
 async def test_an_office_that_cancels_nothing_changes_nothing_where_others_drive_too():
     assert set(await changes(0.0, 1)) == {"plan", "send"}
     assert await changes(0.0, 2) == []
+
+
+def test_a_driver_who_sees_late_that_an_order_went_to_another_takes_no_ending_back(tmp_path: Path):
+    truth = Truth.begin(Run("http://x", DATE, 7, "http", "", None, 8), tmp_path / "state.jsonl")
+    slow = truth.paired(Phone("D1", "DRV001", "DRV001", "token", route(8)))
+    quick = truth.paired(Phone("D2", "DRV002", "DRV002", "token", route(8)))
+    order = str(route(8).stops[0].orderId)
+    for diary, id, action in ((slow, "a", "start_route"), (quick, "b", "success")):
+        message = Actions(0, (Action(id, action, LEAVES, order),))
+        diary.done(message)
+        truth.sent(diary, message, LEAVES)
+        truth.acknowledge(diary, message, {})
+    slow.expectations += [Expect(order, "on_route", "a", LEAVES), Expect(order, "scheduled", "a", LEAVES + 900)]
+    quick.expectations.append(Expect(order, "success", "b", LEAVES + 300))
+    truth.move({order})
+    assert truth.statuses()[order] == "success"
+    truth.close()
+    assert Truth.read(tmp_path / "state.jsonl").moved == {order}
