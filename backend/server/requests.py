@@ -1,5 +1,6 @@
 """What is told of each request: its line in the log, and the name by which it is found there."""
 
+import asyncio
 import logging
 import re
 import secrets
@@ -65,6 +66,8 @@ class LoggedRequests:
         began = time.perf_counter()
         try:
             await self.app(scope, receive, send)
+        except asyncio.CancelledError:
+            log.debug("a websocket was cut off as the server ends")  # which uvicorn would tell as a bug of ours
         finally:
             status = scope["extensions"]["codriver.ended"]()
             ours = status == 403 or status >= 4000 or status in _OUR_REFUSALS
