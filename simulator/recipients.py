@@ -95,9 +95,9 @@ class Recipient:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def noticed(self, driver_id: str, message: Message) -> None:
-        """A phone is sending something."""
-        if driver_id == self._driver_id and self.status in ON_THE_WAY:
-            self.arrivals.noticed(driver_id, message)
+        """A phone is sending something. A page that is cut off may not know yet that its driver is on the way."""
+        if driver_id == self._driver_id:
+            self.arrivals.noticed(driver_id, message, awaited=self.status in ON_THE_WAY)
 
     async def shows(self, status: str, finished_s: float | None, within_s: float) -> bool:
         """Whether it shows this status, and the second in which the order was finished, at once or after a while."""

@@ -75,11 +75,11 @@ class Arrivals:
         self.latencies = Histogram()
         self.wrong: Counter[str] = Counter()
 
-    def noticed(self, driver_id: str, message: Message) -> None:
-        """A phone is sending fixes; the newest of them is what is going to be shown."""
+    def noticed(self, driver_id: str, message: Message, awaited: bool = True) -> None:
+        """A phone is sending fixes; the newest of them is what is going to be shown, soon where it is ``awaited``."""
         if isinstance(message, Positions):
             newest = max(message.positions, key=_at_ms)
-            if newest.at_ms > self.shown.get(driver_id, 0):
+            if awaited and newest.at_ms > self.shown.get(driver_id, 0):
                 self._sent.setdefault(driver_id, []).append((newest, monotonic()))
             self._newest[driver_id] = max(newest, self._newest.get(driver_id, newest), key=_at_ms)
 

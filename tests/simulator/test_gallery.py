@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from simulator.gallery import Gallery, outcomes
 from simulator.steps import Send
 from simulator.truth import ACKNOWLEDGED, SENT, Phone, Run, Truth
-from simulator.watch import Watch
+from simulator.watch import Arrivals, Fix, Watch
 from simulator.wire import Actions, Message, Position, Positions, iso
 from tests.simulator.days import DATE, LEAVES, route
 from tests.simulator.test_verify import told
@@ -253,6 +253,17 @@ async def test_the_watcher_measures_from_sending_to_the_map():
         assert await watch.behind({"D1": fix.at_ms}, within_s=5) == []
         await watch.stop()
     assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 20
+
+
+def test_what_a_page_did_not_wait_for_was_sent_all_the_same():
+    """It was cut off, and hears after it that the driver is on the way, and where."""
+    arrivals = Arrivals()
+    for n in range(2):
+        arrivals.noticed("D1", Positions(n, (Position(LEAVES + n, 45.8, 16.0),)), awaited=n == 0)
+    arrivals.arrived("D1", Fix(LEAVES + 1, 45.8, 16.0), 0.0)
+    assert not arrivals.wrong and len(arrivals.latencies) == 0
+    arrivals.arrived("D1", Fix(LEAVES + 2, 45.8, 16.0), 0.0)
+    assert arrivals.wrong == {"got a position that nobody sent": 1}
 
 
 async def test_a_map_that_cannot_be_watched_is_told():
