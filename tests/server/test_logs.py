@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from backend.server.logs import Lines, Objects, request_id
-from tests.serving import Server, bearer
+from tests.serving import Server, bearer, eventually
 
 
 def record(message: str, *args: object, **more: object) -> logging.LogRecord:
@@ -59,7 +59,8 @@ def test_an_answer_names_its_request_and_so_does_the_log(server: Server, given: 
     assert answer.status_code == 401
     assert (named == given) == (given == "proxy-0123456789")
     assert re.fullmatch(r"[A-Za-z0-9._:-]{8,64}", named)
-    assert "GET /api/settings 401" in server.tail() and f"(request {named})" in server.tail()
+    [line] = eventually(lambda: [line for line in server.tail().splitlines() if f"(request {named})" in line])
+    assert "GET /api/settings 401" in line
 
 
 def test_the_log_can_be_objects(tmp_path: Path):
