@@ -77,16 +77,9 @@ class Postgresql:
             if time.monotonic() < self._away_until:
                 raise Refusal("ERR_UNAVAILABLE", "The database cannot be reached; try again in a moment.")
             try:
-                with (
-                    self._places.one(connect.READ_S),
-                    self._readers.connect() as connection,
-                    connection.begin(),
-                ):
-                    connection.info[connect.DEADLINE] = time.monotonic() + connect.READ_S
-                    return fn(connection)
+                with self._places.one(connect.READ_S):
+                    return self._read(fn)
             except (DBAPIError, PendingRollbackError) as error:
-                if is_full(error):
-                    self._make_room()
                 if not passes(error):
                     if refusal := refusal_of(error):
                         raise refusal from error
@@ -98,6 +91,17 @@ class Postgresql:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.3)
 
+    def _read(self, fn: Callable[[Connection], T]) -> T:
+        try:
+            connection = self._readers.connect()
+        except DBAPIError as error:
+            if is_full(error):
+                self._fewer()
+            raise
+        with connection, connection.begin():
+            connection.info[connect.DEADLINE] = time.monotonic() + connect.READ_S
+            return fn(connection)
+
     def writers(self) -> tuple[Positions, Changes]:
         """Who commits positions, and who commits all other changes."""
         process = uuid.uuid4().hex[:24]
@@ -107,10 +111,12 @@ class Postgresql:
         return Positions(positions), Changes(changes)
 
     def _make_room(self) -> None:
-        """The server has no connection left: those of readers that are idle are given back, and one fewer is taken."""
-        self._places.fewer()
+        """A writer got no connection: those of readers that are idle are given back, and one fewer is taken."""
+        self._fewer()
         self._readers.pool.dispose()
-        log.warning("PostgreSQL gives no more connections: %d read at once for now", self._places.now)
+
+    def _fewer(self) -> None:
+        log.warning("PostgreSQL gives no more connections: %d read at once for now", self._places.fewer())
 
     def leads(self) -> bool:
         """A lock of a connection that is kept for it: the server gives it to another when the connection ends."""

@@ -1,7 +1,9 @@
 """How many connections read at once: fewer while the server has none left for those who write.
 
 Readers come in crowds and keep what they have, so that after a restart of the server they could take every connection
-it gives, and no position would be stored any more. Whoever is refused one takes a place from the readers.
+it gives, and no position would be stored any more. Each refusal takes one place from the readers; when nobody was
+refused for a while they try twice as many, so that a server that was only starting soon has all of them again, and one
+that stays short of connections is asked for more ever more seldom.
 """
 
 import threading
@@ -11,7 +13,8 @@ from contextlib import contextmanager
 
 from backend.domain.errors import Refusal
 
-AGAIN_S = 60.0  # after a shortage, until there is one place more
+FIRST_S, LONGEST_S = 1.0, 60.0  # after a shortage, until more are tried; doubled where that leads to the next one
+CALM_S = 300.0  # without a shortage, after which one is the first again
 
 
 class Places:
@@ -20,7 +23,8 @@ class Places:
     def __init__(self, most: int) -> None:
         self._most = self._now = most
         self._taken = 0
-        self._short_at = 0.0
+        self._pause_s = FIRST_S
+        self._short_at = self._tried_at = time.monotonic() - CALM_S
         self._changed = threading.Condition()
 
     @property
@@ -31,13 +35,15 @@ class Places:
     @contextmanager
     def one(self, within_s: float) -> Iterator[None]:
         """A place, waited for. Refuses with ``ERR_OVERLOADED`` where none became free in time."""
+        deadline = time.monotonic() + within_s
         with self._changed:
-            if self._now < self._most and time.monotonic() - self._short_at > AGAIN_S:
-                self._now, self._short_at = self._now + 1, time.monotonic()
-            if not self._changed.wait_for(lambda: self._taken < self._now, within_s):
-                raise Refusal(
-                    "ERR_OVERLOADED", "Too many requests are waiting for the database; try again in a moment."
-                )
+            while not self._is_free():
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    raise Refusal(
+                        "ERR_OVERLOADED", "Too many requests are waiting for the database; try again in a moment."
+                    )
+                self._changed.wait(min(left_s, FIRST_S))  # others may be long; there may be more places before they end
             self._taken += 1
         try:
             yield
@@ -46,7 +52,22 @@ class Places:
                 self._taken -= 1
                 self._changed.notify()
 
-    def fewer(self) -> None:
-        """The server refused somebody a connection."""
+    def fewer(self) -> int:
+        """The server refused somebody a connection; how many places that leaves. A reader tells so before it gives its
+        own place back, so that nobody takes that and is refused too."""
         with self._changed:
-            self._now, self._short_at = max(1, self._now - 1), time.monotonic()
+            now = time.monotonic()
+            if now - self._short_at > CALM_S:
+                self._pause_s = FIRST_S
+            elif self._tried_at > self._short_at:  # and not one more of a crowd that was refused together
+                self._pause_s = min(2 * self._pause_s, LONGEST_S)
+            self._short_at = now
+            self._now = max(1, self._now - 1)
+            return self._now
+
+    def _is_free(self) -> bool:
+        now = time.monotonic()
+        if self._now < self._most and now - max(self._short_at, self._tried_at) > self._pause_s:
+            self._now, self._tried_at = min(2 * self._now, self._most), now
+            self._changed.notify_all()
+        return self._taken < self._now
