@@ -134,6 +134,13 @@ class Audience:
             changed, self.changed = self.changed, set()
         else:
             changed = {self.changed.pop() for _ in range(most)}
+        try:
+            return self._spread(changed)
+        except Exception:
+            self.changed |= changed
+            raise
+
+    def _spread(self, changed: set[str]) -> tuple[set[Feed], set[str]]:
         cards = self.fleet.roll.cards if self.fleet.roll else {}
         known = changed & cards.keys()
         due = set()

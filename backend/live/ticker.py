@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 
 from msgspec import Raw
 
@@ -32,6 +33,7 @@ class Ticker:
         self._tasks = tasks
         self._moved: set[Audience] = set()  # audiences with changed drivers
         self._due: set[Feed] = set()  # feeds with something to send
+        self._failing: set[Audience | Feed] = set()  # those that the log has a trace of, and that failed ever since
         self._woken = asyncio.Event()
 
     def moved(self, audience: Audience, driver_ids: set[str]) -> None:
@@ -61,19 +63,30 @@ class Ticker:
         while True:
             await self._woken.wait()
             turn = Turn()
-            try:
-                for audience in tuple(self._moved):
+            for audience in tuple(self._moved):
+                with self._failing_alone(audience):
                     for _ in range(len(audience.changed) // AT_ONCE + 1):  # who moves meanwhile waits for the next tick
                         self.spread(audience, sources, AT_ONCE)
                         await turn.next()
-                now = time.monotonic()
-                for feed in [each for each in self._due if each.next_at <= now]:
+            now = time.monotonic()
+            for feed in [each for each in self._due if each.next_at <= now]:
+                with self._failing_alone(feed):
                     await self._flush(feed, turn)
-            except Exception:
-                log.exception("positions could not be written")
             if not self._due and not self._moved:
                 self._woken.clear()
             await asyncio.sleep(self._pause_s())
+
+    @contextmanager
+    def _failing_alone(self, one: Audience | Feed) -> Iterator[None]:
+        """A bug that meets one of them holds up nobody else, and is written down once: it may come with each tick."""
+        try:
+            yield
+        except Exception:
+            if one not in self._failing:
+                self._failing.add(one)
+                log.exception("positions could not be written; trying again")
+        else:
+            self._failing.discard(one)
 
     def _pause_s(self) -> float:
         """Until the next tick, or until a feed's pace allows its next frame where that is sooner."""
@@ -100,14 +113,21 @@ class Ticker:
         feed.next_at = time.monotonic() + 1 / feed.kind.max_hz
         changed, feed.changed = frozenset(feed.changed), set()
         made = _Made(feed)
-        for subscription in [each for each in feed.members if each.ready]:
-            if subscription not in feed.members:
-                continue
-            if subscription.missed is not None:
-                _catch_up(subscription, changed, made)
-            elif changed and not subscription.watcher.write(made.frame(subscription.id, changed)):
+        waiting = [each for each in feed.members if each.ready]
+        try:
+            while waiting:
+                subscription = waiting[-1]
+                if subscription in feed.members:
+                    if subscription.missed is not None:
+                        _catch_up(subscription, changed, made)
+                    elif changed and not subscription.watcher.write(made.frame(subscription.id, changed)):
+                        feed.miss(subscription, changed)
+                waiting.pop()
+                await turn.next()
+        except Exception:
+            for subscription in feed.members.intersection(waiting):
                 feed.miss(subscription, changed)
-            await turn.next()
+            raise
         if not feed.changed and not feed.behind:
             self._due.discard(feed)
 

@@ -1,13 +1,15 @@
 """The hub without sockets: who is told what, and in which order."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from backend.live import hub as hub_module
+from backend.live.audience import Audience
 from backend.live.hub import Hub
 from backend.live.phones import Message
-from backend.live.watchers import Wish
+from backend.live.watchers import Feed, Wish
 from tests.live.builders import NOON, Shelf, Socket, arrived, at, until
 
 ACCOUNT = "acme"
@@ -133,6 +135,32 @@ async def test_a_watcher_that_takes_nothing_is_closed(hub: Hub, monkeypatch: pyt
     hub.tell_positions(ACCOUNT, "ana", at(1))
     await until(lambda: stuck.closed)
     assert stuck.closed == 4408 and fast.closed is None
+
+
+@pytest.mark.parametrize("room", [Feed, Audience])
+async def test_a_bug_amid_telling_drops_no_move_holds_up_nobody_else_and_is_written_down_once(
+    hub: Hub, room: type, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a feed's frame, or of finding out which feeds a move is for."""
+    sockets, others = [await watch(hub) for _ in range(3)], await watch(hub, account="other")
+    name = "moves" if room is Feed else "_spread"
+    works, failed = getattr(room, name), list[str]()
+
+    def fails(self: Any, *given: Any) -> Any:
+        if self.fleet is sick and len(failed) < 5:
+            failed.append(name)
+            raise RuntimeError("a bug")
+        return works(self, *given)
+
+    sick = hub._audiences[ACCOUNT].fleet
+    monkeypatch.setattr(room, name, fails)
+    hub.tell_positions(ACCOUNT, "ana", at(1))
+    await until(lambda: failed)
+    hub.tell_positions(ACCOUNT, "bob", at(2))
+    hub.tell_positions("other", "ana", at(3))
+    await until(lambda: others.trail("ana") == [NOON + 3])
+    await until(lambda: all(each.trail("ana") == [NOON + 1] and each.trail("bob") == [NOON + 2] for each in sockets))
+    assert len(failed) == 5 and len([line for line in caplog.records if line.exc_info]) == 1
 
 
 async def test_silence_is_broken_by_a_sign_of_life(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
