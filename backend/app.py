@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from litestar import Litestar
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
+from backend import BEGAN_S
 from backend.api import (
     asyncapi,
     body,
@@ -49,6 +52,8 @@ from backend.web import pages
 
 if TYPE_CHECKING:
     from backend.telemetry import Tracing  # with libraries that not everybody has
+
+log = logging.getLogger("codriver.server")
 
 HANDLERS = [
     *office.handlers,
@@ -147,6 +152,15 @@ def _live(settings: Settings, place: str) -> tuple[Hub, Calls]:
     return JoinedHub(settings.redis_url, mark, place), SharedCalls(settings.redis_url)
 
 
+def _tell_start(loaded_s: float, opened_s: float) -> None:
+    """Where its time went: far more of it than on a processor means that the machine is busy with others, or the disk
+    slow."""
+    now_s = time.monotonic()
+    parts = (loaded_s - BEGAN_S, opened_s - loaded_s, now_s - opened_s)
+    text = "ready after %.2f s (%.2f s on a processor): %.2f to load, %.2f to open the stores, %.2f for the rest"
+    log.info(text, now_s - BEGAN_S, time.process_time(), *parts)
+
+
 CHORES = (
     leases.keep_watch,
     retention.keep_forgetting,
@@ -171,12 +185,15 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        loaded_s = time.monotonic()
         async with open_desk(settings, clock or Clock(), public_url, one_of, tracing, inflow) as desk:
+            opened_s = time.monotonic()
             app.state.desk = desk
             await leases.recover(desk)
             await desk.planner.start()
             chores = [asyncio.create_task(work(desk)) for work in CHORES]
             desk.hub.start(watch.Sources(desk, live.encode_event, recipient.encode_delivery))
+            _tell_start(loaded_s, opened_s)
             yield
             for chore in chores:
                 chore.cancel()

@@ -59,11 +59,11 @@ class Server:
     def ws_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
-    def start(self) -> Self:
+    def start(self, within_s: float = START_S) -> Self:
         process = self.launch()
         lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True).start()
-        line = lines.get(timeout=START_S)
+        line = lines.get(timeout=within_s)
         assert line.startswith("Codriver serves on http://"), f"the server did not start: {line!r}\n{self.tail()}"
         self.port = int(line.rsplit(":", 1)[1])
         return self

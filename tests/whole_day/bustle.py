@@ -6,6 +6,7 @@ import random
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.serving import Company, Phone, Server, eventually
 
 DAY = "2026-03-02"
 MARCH_S = 1_772_323_200.0  # 2026-03-01: old enough to be merged as soon as a server starts
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 class Bustle:
@@ -31,7 +32,9 @@ class Bustle:
         self.batches: list[list[dict[str, Any]]] = []
         self.orders: list[str] = []
         self.plans: list[int] = []
-        self._rng = random.Random(seed)
+        self.sent = 0  # positions, whether or not they were acknowledged
+        self._compared: Counter[str] = Counter()
+        self._rng, self._rng_of_checks = random.Random(seed), random.Random(seed)
         self._moments = itertools.count()
         self._ended = threading.Event()
         self.trouble: BaseException | None = None
@@ -46,26 +49,53 @@ class Bustle:
 
     def reaches(self, moment: Callable[[], Any]) -> None:
         """Wait for a moment; raises what troubled the bustle, if it came to an end by itself."""
-        eventually(lambda: self.trouble or moment(), within_s=60, what=f"a moment to kill at, amid {self.doing},")
+        eventually(
+            lambda: self.trouble or moment(), within_s=PATIENCE_S, what=f"a moment to kill at, amid {self.doing},"
+        )
         if self.trouble is not None:
             raise self.trouble
 
-    def check(self) -> str:
-        """Everything that was acknowledged is there once: what is sent again is known. In a line, how much it was."""
-        for batch in self.batches:
-            told = self.phone.client.post("/driver/v1/positions", json={"positions": batch}).json()
+    @property
+    def acknowledged(self) -> int:
+        """How many positions."""
+        return sum(len(batch) for batch in self.batches)
+
+    def check(self, *, old: int | None = None) -> str:
+        """What was acknowledged is there, as what is sent again is known. In a line, how much was compared.
+
+        All that came since the last time, and of what is older so many of each, or all.
+        """
+        counts = []
+        for name, compare in (("batches", self._is_there), ("files", self._is_kept), ("orders", self._are_found)):
+            kept = list(getattr(self, name))
+            new = self._compared[name] if old is not None else 0
+            chosen = self._rng_of_checks.sample(kept[:new], min(old or 0, new)) + kept[new:]
+            compare(chosen)
+            self._compared[name] = len(kept)
+            counts.append(f"{len(chosen)} {name}")
+        if old is None:
+            for planning in self.plans:
+                eventually(
+                    lambda id=planning: self._planned(id), within_s=PATIENCE_S, what=f"the end of planning {planning}"
+                )
+            counts.append(f"{len(self.plans)} plans")
+        return ", ".join(counts)
+
+    def _is_there(self, batches: list[list[dict[str, Any]]]) -> None:
+        for batch in batches:
+            told = self._patiently(lambda batch=batch: self._positions(batch)).json()
             assert (told["accepted"], told["duplicates"]) == (0, len(batch)), f"acknowledged and lost: {told}"
-        for id, content in self.files.items():
-            told = self._form(id, content)
+
+    def _is_kept(self, ids: list[str]) -> None:
+        for id in ids:
+            told = self._patiently(lambda id=id: self._form(id, self.files[id]))
             assert told.status_code == 200, f"acknowledged and lost: {told.text}"
-        for first in range(0, len(self.orders), 500):
-            asked = [{"orderNo": number} for number in self.orders[first : first + 500]]
-            found = self.company.v1("get_orders", {"orders": asked})
+
+    def _are_found(self, numbers: list[str]) -> None:
+        for first in range(0, len(numbers), 500):
+            asked = [{"orderNo": number} for number in numbers[first : first + 500]]
+            found = self._patiently(lambda asked=asked: self._v1("get_orders", {"orders": asked})).json()
             assert len(found["orders"]) == len(asked) and all(each["success"] for each in found["orders"]), found
-        for planning in self.plans:
-            eventually(lambda id=planning: self._planned(id), within_s=60, what=f"the end of planning {planning}")
-        counts = {"batches": self.batches, "files": self.files, "orders": self.orders, "plans": self.plans}
-        return ", ".join(f"{len(kept)} {name}" for name, kept in counts.items())
 
     def _run(self) -> None:
         works = [self.positions, self.positions, self.by_form, self.in_parts, self.order, self.plan]
@@ -83,7 +113,8 @@ class Bustle:
         batch = [
             {"timestamp": MARCH_S + 7 * next(self._moments), "latitude": 45.8, "longitude": 16.0} for _ in range(count)
         ]
-        if self._insist(lambda: self.phone.client.post("/driver/v1/positions", json={"positions": batch})):
+        self.sent += count
+        if self._insist(lambda: self._positions(batch)):
             self.batches.append(batch)
 
     def by_form(self) -> None:
@@ -129,6 +160,9 @@ class Bustle:
         assert told["success"], told
         return told["status"] in "FCE"
 
+    def _positions(self, batch: list[dict[str, Any]]) -> httpx.Response:
+        return self.phone.client.post("/driver/v1/positions", json={"positions": batch})
+
     def _form(self, id: str, content: bytes) -> httpx.Response:
         file = {"file": ("a.png", content, "image/png")}
         return self.phone.client.post("/driver/v1/attachments", data={"id": id, "kind": "image"}, files=file)
@@ -157,7 +191,7 @@ class Bustle:
         deadline = time.monotonic() + PATIENCE_S
         while not self._ended.is_set():
             answer = self._once(send)
-            if answer is not None and answer.status_code not in (423, 429, 502, 503, 507):
+            if answer is not None and answer.status_code not in NOT_NOW:
                 known = answer.status_code < 300 or answer.status_code == 404
                 assert known and b'"success":false' not in answer.content, answer.text
                 return answer
@@ -165,5 +199,14 @@ class Bustle:
             self._ended.wait(0.05)
         return None
 
+    def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """The answer of a server that nobody kills meanwhile, though others keep it busy."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (answer := self._once(send)) is None or answer.status_code in NOT_NOW:
+            assert time.monotonic() < deadline, f"not answered in {PATIENCE_S} s: {answer and answer.text}"
+            time.sleep(0.05)
+        return answer
 
+
+NOT_NOW = (423, 429, 502, 503, 507)
 TUS = {"Tus-Resumable": "1.0.0"}

@@ -18,8 +18,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 
 from tests import redis_server
@@ -35,6 +36,56 @@ FAR = "estimated a time far from the plan"
 """Trouble that a fleet may have: at its speed a server that is away for seconds hears of a van hours later."""
 APART = (15, 120)
 """So many acknowledgements between two kills."""
+PATIENCE_S = 300.0
+"""For a long run beside others on a busy machine. How long a start took is told in the end."""
+OLD = 20
+"""How many of the batches, files and orders that were compared before are compared again after each fleet."""
+
+
+POSITIONS = "SELECT coalesce(sum(count), 0) FROM chunks WHERE driver_id = ?"
+
+
+class Start(NamedTuple):
+    """How long it took to serve again after a kill, and what the server said of where the time went."""
+
+    after: str
+    took_s: float
+    said: str
+
+
+class Toll:
+    """What a run has done so far, for whoever is to judge its end."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.begun = seed, time.monotonic()
+        self.killed: Counter[str] = Counter()
+        self.starts: list[Start] = []
+        self.reports: list[dict[str, Any]] = []
+        self.compared: list[str] = []
+
+    def __str__(self) -> str:
+        took = f"{time.monotonic() - self.begun:.0f} s, {self.killed.total()} kills, {len(self.reports)} fleets"
+        return f"{took}: {self.compared[-1] if self.compared else 'nothing compared yet'}"
+
+    def slowest(self) -> str:
+        longest = sorted(self.starts, key=lambda start: -start.took_s)[:5]
+        half = statistics.median(start.took_s for start in self.starts)
+        lines = [f"to start again took {half:.2f} s; the longest:"]
+        return "\n".join([*lines, *(f"  {start.took_s:.2f} s after {start.after}: {start.said}" for start in longest)])
+
+    def alarm(self, fleet: "Fleet | None", bustle: Bustle, server: Server) -> str:
+        """All that there is to judge what stopped the run."""
+        parts = [f"STOPPED. Repeat with --seed {self.seed}. {dict(self.killed)}", *self.compared]
+        parts.append(f"beside the fleets: amid {bustle.doing}, trouble: {bustle.trouble!r}")
+        if self.starts:
+            parts.append(self.slowest())
+        if fleet is not None:
+            parts.append(
+                f"fleet {len(self.reports)} ({fleet.scenario}), {fleet.acknowledged()} acknowledgements: {fleet.state}"
+            )
+            parts += [fleet.report.read_text()] if fleet.report.exists() else ["it has made no report"]
+            parts.append(fleet.said())
+        return "\n".join([*parts, f"the server's log, {server.log}:", server.tail()])
 
 
 class Fleet:
@@ -47,8 +98,9 @@ class Fleet:
         size = ["--date", DATE, "--drivers", "6", "--orders", "48", "--speed", "600", "--watch", "1"]
         chance = ["--seed", str(seed), "--scenario", self.scenario, "--transport", ("ws", "http")[number % 2]]
         kept = ["--state", str(self.state), "--verify", "--report", str(self.report)]
-        self.log = (folder / f"fleet-{number}.log").open("w+")
-        self.process = subprocess.Popen([*command, *size, *chance, *kept], cwd=ROOT, stdout=self.log, stderr=self.log)
+        self.log = folder / f"fleet-{number}.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen([*command, *size, *chance, *kept], cwd=ROOT, stdout=log, stderr=log)
 
     def acknowledged(self) -> int:
         return self.state.read_bytes().count(b'"type":"ack"') if self.state.exists() else 0
@@ -58,14 +110,17 @@ class Fleet:
 
     def reaches(self, count: int) -> None:
         """Wait for so many acknowledgements, or the end."""
-        eventually(lambda: self.over() or self.acknowledged() >= count, within_s=120, what=f"{count} acknowledgements")
+        eventually(
+            lambda: self.over() or self.acknowledged() >= count, within_s=PATIENCE_S, what=f"{count} acknowledgements"
+        )
+
+    def said(self) -> str:
+        return f"{self.scenario}: {self.log.read_text()[-6000:]}"
 
     def told(self) -> dict[str, Any]:
         """The report, once the fleet has come home."""
-        self.process.wait(240)
-        self.log.seek(0)
-        said = f"{self.scenario}: {self.log.read()[-6000:]}"
-        self.log.close()
+        self.process.wait(2 * PATIENCE_S)
+        said = self.said()
         report: dict[str, Any] = json.loads(self.report.read_text())
         assert not [trouble for trouble in report["troubles"] if FAR not in trouble], said
         for kind in ("positions", "actions", "attachments"):
@@ -92,8 +147,7 @@ class OnSqlite:
             self._machine = None
         self.server = Server(self.data, environment=self._machine.environment if self._machine else {}).start()
 
-    def kill(self, kind: str, bustle: Bustle) -> float:
-        """How many seconds it took to start again."""
+    def kill(self, kind: str, bustle: Bustle) -> Start:
         match kind:
             case "change" | "amid a change" if self._machine is not None:
                 process = self.server.process
@@ -109,20 +163,21 @@ class OnSqlite:
                 self.server.launch()
                 time.sleep(self._rng.uniform(0.2, 1.5))  # from its imports to its first answers
         self.server.kill()
-        begun = time.monotonic()
-        self.server.start()
-        return time.monotonic() - begun
+        return started(self.server, kind)
 
-    def check(self) -> None:
-        """The database of a server that was just killed is sound, and each photo that it names is there."""
+    def check(self, bustle: Bustle) -> None:
+        """The database of a server that was just killed is sound, has each position once, and each photo it names."""
+        least = bustle.acknowledged
         self.server.kill()
         shutil.rmtree(self._spare, ignore_errors=True)
         self._spare.mkdir()
         for path in self.data.glob("codriver.db*"):
             shutil.copy(path, self._spare)
-        self.server.start()
+        self.server.start(PATIENCE_S)
         with closing(sqlite3.connect(self._spare / "codriver.db")) as copy:
             assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            stored = copy.execute(POSITIONS, (bustle.phone.driver_id,)).fetchone()[0]
+            assert least <= stored <= bustle.sent, f"{stored} are stored of at least {least}, at most {bustle.sent}"
             for (sha256,) in copy.execute("SELECT DISTINCT sha256 FROM attachments"):
                 assert (self.data / "media" / sha256[:2] / sha256).exists(), "a row without its file"
         known = {path.stem for path in (self.data / "uploads").glob("*.upload")}
@@ -140,16 +195,15 @@ class OnPostgresql:
 
     def __init__(self, folder: Path, rng: random.Random, cluster: Cluster, redis: RedisServer) -> None:
         self._rng, self._cluster, self._redis = rng, cluster, redis
-        environment = {"CODRIVER_DATABASE_URL": cluster.fresh(), "CODRIVER_REDIS_URL": redis.url}
+        self._url = cluster.fresh()
+        environment = {"CODRIVER_DATABASE_URL": self._url, "CODRIVER_REDIS_URL": redis.url}
         self.server = Server(folder / "data", "--workers", "2", environment=environment).start()
 
-    def kill(self, kind: str, bustle: Bustle) -> float:
+    def kill(self, kind: str, bustle: Bustle) -> Start:
         match kind:
             case "all":
                 self.server.kill()
-                begun = time.monotonic()
-                self.server.start()
-                return time.monotonic() - begun
+                return started(self.server, kind)
             case "postgresql":
                 self._cluster.restart("immediate")
             case "redis":
@@ -159,18 +213,32 @@ class OnPostgresql:
                 wanted = ("by_form", "in_parts") if kind == "upload" else ("plan",)
                 bustle.reaches(lambda: bustle.doing in wanted)
         if kind in ("postgresql", "redis"):
-            return 0.0
-        workers = eventually(self.server.workers, within_s=30, what="workers")
+            return Start(kind, 0.0, "the server lived on")
+        workers = eventually(self.server.workers, within_s=PATIENCE_S, what="workers")
         os.kill(workers[-1] if kind == "the other worker" else workers[0], signal.SIGKILL)
         begun = time.monotonic()
-        eventually(lambda: len(set(self.server.workers())) == 2, within_s=60, what="its successor")
-        return time.monotonic() - begun
+        eventually(lambda: len(set(self.server.workers())) == 2, within_s=PATIENCE_S, what="its successor")
+        return Start(kind, time.monotonic() - begun, "until its successor was there")
 
-    def check(self) -> None:
-        """What it names is there, as ``Bustle.check`` asks."""
+    def check(self, bustle: Bustle) -> None:
+        """Each position is there once."""
+        least = bustle.acknowledged
+        with psycopg.connect(self._url) as connection:
+            row = connection.execute(POSITIONS.replace("?", "%s"), (bustle.phone.driver_id,)).fetchone()
+        assert row is not None and least <= row[0] <= bustle.sent, f"{row} of at least {least}, at most {bustle.sent}"
 
     def close(self) -> None:
         self.server.kill()
+
+
+def started(server: Server, after: str) -> Start:
+    """Start it again."""
+    said, begun = server.log.stat().st_size, time.monotonic()
+    server.start(PATIENCE_S)
+    took_s = time.monotonic() - begun
+    lines = server.log.read_bytes()[said:].decode(errors="replace").splitlines()
+    told = [line.split(" INFO ", 1)[-1] for line in lines if "opened in" in line or "ready after" in line]
+    return Start(after, took_s, "; ".join(told))
 
 
 @pytest.fixture
@@ -191,34 +259,32 @@ def victim(request: pytest.FixtureRequest, tmp_path: Path, rng: random.Random) -
 def test_nothing_acknowledged_is_lost_or_doubled_however_often_the_server_is_killed(
     victim: OnSqlite | OnPostgresql, tmp_path: Path, seed: int, rng: random.Random, request: pytest.FixtureRequest
 ) -> None:
-    kills, begun, number = request.config.option.kills, time.monotonic(), 0
-    killed: Counter[str] = Counter()
-    starts_s: list[float] = []
-    reports = []
+    kills, toll = request.config.option.kills, Toll(seed)
     fleet: Fleet | None = None
     bustle = Bustle(victim.server, seed)
     try:
-        while killed.total() < kills:
+        while toll.killed.total() < kills:
+            number = len(toll.reports)
             fleet = Fleet(victim.server, victim.server.account(), tmp_path, seed + number, number)
             fleet.reaches(20)
-            while killed.total() < kills and not fleet.over():
+            while toll.killed.total() < kills and not fleet.over():
                 fleet.reaches(fleet.acknowledged() + rng.randint(*APART))
                 time.sleep(rng.uniform(0, 0.05))  # at any moment of a commit, not right after an answer
                 kind = rng.choice(victim.kinds)
-                starts_s.append(victim.kill(kind, bustle))
-                killed[kind] += 1
-            reports.append(fleet.told())
-            number += 1
-            victim.check()
-            took = f"{time.monotonic() - begun:.0f} s, {killed.total()} kills, {number} fleets"
-            print(f"{took}: {reports[-1]['positions']}; {len(bustle.batches)} batches beside", flush=True)
+                toll.starts.append(victim.kill(kind, bustle))
+                toll.killed[kind] += 1
+            toll.reports.append(fleet.told())
+            victim.check(bustle)
+            toll.compared.append(f"{toll.reports[-1]['positions']}; beside: {bustle.check(old=OLD)}")
+            print(toll, flush=True)
         bustle.end()
-        print(f"beside the fleets: {bustle.check()}")
-        victim.check()
+        toll.compared.append(f"all that was sent beside the fleets: {bustle.check()}")
+        victim.check(bustle)
+    except BaseException:
+        print(toll.alarm(fleet, bustle, victim.server), flush=True)
+        raise
     finally:
         if fleet is not None:
             fleet.process.kill()
-    print(
-        f"kills: {dict(killed)}; to start again took {statistics.median(starts_s):.2f} s, at most {max(starts_s):.2f}"
-    )
-    assert sum(report["positions"]["stored"] for report in reports) > 100 * kills
+    print(f"{toll}\nkills: {dict(toll.killed)}; {toll.slowest()}")
+    assert sum(report["positions"]["stored"] for report in toll.reports) > 100 * kills

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,11 +61,13 @@ class Sqlite:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
+        log_bytes, moments = _size(path.with_name(path.name + "-wal")), [time.monotonic()]
         try:
             if path.exists():
                 _inspect(path)
             else:
                 _make(path)
+            moments.append(time.monotonic())
             opened = cls(path, lock)
         except BaseException as error:
             os.close(lock)
@@ -73,6 +76,7 @@ class Sqlite:
             raise
         try:
             _settle(opened.writer)
+            moments.append(time.monotonic())
             migrate(opened.writer)
             statistics.tell(opened.writer)
         except BaseException as error:
@@ -80,6 +84,12 @@ class Sqlite:
             if refusal := _refusal(path, error):
                 raise refusal from error
             raise
+        moments.append(time.monotonic())
+        parts = [f"{after - before:.2f}" for before, after in pairwise(moments)]
+        text = (
+            "the database was opened in %.2f s: %s to look for damage, %s to move a log of %.1f MiB, %s for its tables"
+        )
+        log.info(text, moments[-1] - moments[0], *parts[:2], log_bytes / (1 << 20), parts[2])
         return opened
 
     def read(self, fn: Callable[[Connection], T]) -> T:
@@ -102,10 +112,7 @@ class Sqlite:
 
     @property
     def log_bytes(self) -> int:
-        try:
-            return self._log_file.stat().st_size
-        except FileNotFoundError:
-            return 0
+        return _size(self._log_file)
 
     def leads(self) -> bool:
         return True
@@ -156,6 +163,13 @@ def _look(connection: Connection, *_: object) -> None:
     """A read of many short statements ends in time as well."""
     if time.monotonic() > connection.info[DEADLINE]:
         raise Refusal("ERR_OVERLOADED", "The database took too long to answer; try again in a moment.")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
