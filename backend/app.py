@@ -6,8 +6,8 @@ import hmac
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -176,10 +176,12 @@ def create_app(
     public_url: str = "http://127.0.0.1:8000",
     one_of: OneOf | None = None,
     tracing: "Tracing | None" = None,
+    serving: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Litestar:
     """The application, for a server to run. It opens its stores when it is started.
 
-    Its ``state.inflow`` is what it shares with the server's gate.
+    ``serving()`` is entered once the stores are open and left before they are closed. ``state.inflow`` is what the
+    application shares with the server's gate.
     """
     inflow = Inflow()
 
@@ -194,7 +196,8 @@ def create_app(
             chores = [asyncio.create_task(work(desk)) for work in CHORES]
             desk.hub.start(watch.Sources(desk, live.encode_event, recipient.encode_delivery))
             _tell_start(loaded_s, opened_s)
-            yield
+            with serving():
+                yield
             for chore in chores:
                 chore.cancel()
 

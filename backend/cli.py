@@ -1,19 +1,22 @@
-"""``codriver …``: thin commands over the same verbs that the server calls."""
+"""The command line, ``codriver …``: thin commands over the functions that the server calls too."""
 
 import contextlib
 import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from backend.domain.errors import Refusal
 
+if TYPE_CHECKING:
+    from backend.store.backup import Copied
+
 
 class Commands(click.Group):
-    """Loads the simulator's commands only when one is asked for: they bring libraries that serving does without."""
+    """Imports the simulator's commands only when one is used: they need libraries that the server does not."""
 
     _elsewhere = ("simulate", "demo")
 
@@ -32,7 +35,15 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(package_name="codriver")
 def main() -> None:
-    """Codriver, the driver's companion: serve a fleet's phones, maps and recipients; simulate whole fleets."""
+    """Codriver: a backend for delivery fleets, and a simulator of them.
+
+    \b
+    Try it:        codriver demo
+    Start serving: codriver serve --data data
+                   codriver account create "My company" --data data
+
+    Settings are environment variables, CODRIVER_…; the README lists them.
+    """
 
 
 def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -44,33 +55,40 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
         moment = datetime.fromisoformat(start)
         factor = float(speed or 1)
     except ValueError as error:
-        raise click.BadParameter("It takes START@SPEED, like 2026-03-02T07:00:00Z@30.") from error
+        raise click.BadParameter("Expected START@SPEED, like 2026-03-02T07:00:00Z@30.") from error
     if moment.tzinfo is None:
-        raise click.BadParameter("START needs its offset, like 2026-03-02T07:00:00Z.")
+        raise click.BadParameter("START needs a time zone offset, like 2026-03-02T07:00:00Z.")
     if not 0 < factor <= 10_000:
-        raise click.BadParameter("SPEED is over 0 and at most 10000.")
+        raise click.BadParameter("SPEED must be over 0 and at most 10000.")
     return moment.timestamp(), factor
 
 
-data_option = click.option("--data", type=click.Path(path_type=Path), help="The data folder [CODRIVER_DATA_DIR].")
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Data folder; ./data by default. [CODRIVER_DATA_DIR]",
+)
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free port.")
 @data_option
 @click.option(
     "--workers",
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="Processes; several need PostgreSQL and Redis.",
+    help="Number of processes; more than one needs PostgreSQL and Redis.",
 )
 @click.option(
-    "--clock", callback=_moment, metavar="START@SPEED", help="Let now run from START at SPEED (loopback only)."
+    "--clock",
+    callback=_moment,
+    metavar="START@SPEED",
+    help="For demonstrations: simulated time, from START on and SPEED times as fast (loopback only).",
 )
-@click.option("--public-url", help="The address that links are given out with [CODRIVER_PUBLIC_URL].")
-@click.option("--log-level", help="[CODRIVER_LOG_LEVEL]")
+@click.option("--public-url", help="Base of links to tracking pages and photos. [CODRIVER_PUBLIC_URL]")
+@click.option("--log-level", help="DEBUG, INFO, WARNING or ERROR; INFO by default. [CODRIVER_LOG_LEVEL]")
 def serve(
     host: str,
     port: int,
@@ -80,13 +98,13 @@ def serve(
     public_url: str | None,
     log_level: str | None,
 ) -> None:
-    """Serve phones, maps, recipients and other systems."""
+    """Start the server: phones, the live map, tracking pages and the APIs."""
     from backend import serving
     from backend.service.desk import Clock
 
     if clock and host not in ("127.0.0.1", "::1", "localhost"):
         raise click.BadParameter(
-            "It is for demonstrations and tests, on a loopback address only.", param_hint="--clock"
+            "Simulated time is for demonstrations and tests, on a loopback address only.", param_hint="--clock"
         )
     settings = _settings(data_dir=data, public_url=public_url, log_level=log_level)
     with _refusals():
@@ -95,15 +113,15 @@ def serve(
 
 @main.group()
 def account() -> None:
-    """Companies."""
+    """Manage accounts: one for each company."""
 
 
 @account.command("create")
 @click.argument("name")
-@click.option("--key", help="The first API key; a random one where this is left out.")
+@click.option("--key", help="The first API key; a random one by default.")
 @data_option
 def create_account(name: str, key: str | None, data: Path | None) -> None:
-    """Create the account NAME and print its API key, once."""
+    """Create the account NAME and print its first API key. The key cannot be shown again."""
     from backend import operator
 
     with _refusals():
@@ -112,7 +130,7 @@ def create_account(name: str, key: str | None, data: Path | None) -> None:
 
 @main.group()
 def fleet() -> None:
-    """Drivers and vehicles."""
+    """Manage drivers and vehicles."""
 
 
 @fleet.command("import")
@@ -120,7 +138,7 @@ def fleet() -> None:
 @click.option("--account", "name", required=True, help="The account's name.")
 @data_option
 def import_fleet(file: Any, name: str, data: Path | None) -> None:
-    """Declare the fleet in FILE (JSON, the body of PUT /api/fleet)."""
+    """Create or update the drivers and vehicles in FILE: JSON, the same as the body of PUT /api/fleet."""
     from backend import operator
 
     with _refusals():
@@ -130,52 +148,62 @@ def import_fleet(file: Any, name: str, data: Path | None) -> None:
 
 
 @main.command()
-@click.option("--to", required=True, metavar="URL", help="An empty database: postgresql://user:password@host/name.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="URL",
+    help="Address of an empty database: postgresql://user:password@host/name.",
+)
 @data_option
 def migrate(to: str, data: Path | None) -> None:
-    """Copy the SQLite database into PostgreSQL: all of it, checked row for row, or nothing.
+    """Copy the SQLite database to PostgreSQL.
 
-    The server must be stopped meanwhile. Photos and the secret stay in the data folder.
+    Copies everything and verifies it row by row; if anything fails, nothing is kept. The server must be stopped
+    meanwhile. Photos and the secret stay in the data folder.
     """
     from backend import operator
 
     with _refusals():
         counts = operator.migrate(_settings(data_dir=data), to, click.echo)
-    click.echo(f"{sum(counts.values())} rows were copied and checked. Serve with CODRIVER_DATABASE_URL set to it.")
+    rows = sum(counts.values())
+    click.echo(f"{rows} rows were copied and verified. Serve with CODRIVER_DATABASE_URL set to this database.")
 
 
 @main.command()
 @click.argument("to", type=click.Path(path_type=Path))
 @data_option
 def backup(to: Path, data: Path | None) -> None:
-    """Copy the data folder to the new folder TO, also while the server runs, and check the copy.
+    """Copy the data folder to the new folder TO and verify the copy.
 
-    The copy is a data folder itself: restore it, or serve from it.
+    Works while the server runs. The copy is itself a data folder: restore it, or serve from it.
     """
     from backend import operator
 
     with _refusals():
         copied = operator.back_up(_settings(data_dir=data), to)
-    click.echo(
-        f"{copied.database_bytes} bytes of database and {copied.files} photos and documents, checked, are in {to}."
-    )
+    click.echo(f"Backed up and verified in {to}: {_contents(copied)}.")
 
 
 @main.command()
 @click.argument("source", metavar="BACKUP", type=click.Path(path_type=Path))
 @data_option
 def restore(source: Path, data: Path | None) -> None:
-    """Check BACKUP and copy it to a data folder that is empty or not there yet."""
+    """Verify BACKUP and copy it to a data folder that is empty or does not exist yet."""
     from backend import operator
 
     with _refusals():
         copied = operator.restore(_settings(data_dir=data), source)
-    click.echo(f"{copied.database_bytes} bytes of database and {copied.files} photos and documents were restored.")
+    click.echo(f"Restored: {_contents(copied)}.")
+
+
+def _contents(copied: "Copied") -> str:
+    files = "1 photo or document" if copied.files == 1 else f"{copied.files} photos and documents"
+    return f"a database of {copied.database_bytes} bytes, {files}"
 
 
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
-    """Tell a refusal in a line instead of a trace."""
+    """Print a refusal as one line instead of a trace."""
     try:
         yield
     except Refusal as refusal:

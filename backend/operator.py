@@ -1,6 +1,7 @@
-"""The operator's own commands, on a data folder: by ourselves where nobody serves it, else through the one who does.
+"""The operator's commands. They work on the data folder directly, or through the server that is using it.
 
-One process at a time holds a data folder; a server that holds it has left its address there.
+Only one process at a time may use a data folder. A running server leaves its address in the file ``address`` there, so
+that these commands can find it.
 """
 
 import asyncio
@@ -80,19 +81,27 @@ def _only_a_folder(settings: Settings) -> None:
         raise Refusal("ERR_BACKUP_ELSEWHERE", f"The database lies at CODRIVER_DATABASE_URL: {how}.")
 
 
-@contextlib.contextmanager
-def serving_at(settings: Settings, address: str) -> Iterator[None]:
-    """Leave the server's address in the data folder while it serves. Refuses with ``ERR_STORAGE`` where there can be no
-    such folder; on a full disk it is done without the address."""
+def make_folder(settings: Settings) -> None:
+    """Create the data folder where it does not exist. Refuses with ``ERR_STORAGE`` where that is not possible."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Refusal("ERR_STORAGE", f"{settings.data_dir} cannot be made: {error.strerror}.", "--data") from error
+        text = f"The data folder {settings.data_dir} cannot be created: {error.strerror}."
+        raise Refusal("ERR_STORAGE", text, "--data") from error
+
+
+@contextlib.contextmanager
+def serving_at(settings: Settings, address: str) -> Iterator[None]:
+    """Leave the server's address in the data folder while it serves; on a full disk it is done without.
+
+    To be entered once the data folder is locked: a second server that finds it locked must not touch the first one's
+    address.
+    """
     note = _note(settings)
     try:
         note.write_text(address + "\n")
     except OSError as error:
-        log.warning("the operator's commands will not find this server: %s could not be written: %s", note, error)
+        log.warning("%s could not be written, so the operator's commands will not find this server: %s", note, error)
     try:
         yield
     finally:
@@ -115,7 +124,7 @@ def _on(settings: Settings, here: Callable[[Desk], Awaitable[T]], there: Callabl
         with httpx.Client(base_url=address, headers=headers, timeout=_PATIENCE_S, trust_env=False) as client:
             return there(client)
     except httpx.HTTPError as error:
-        raise Refusal("ERR_SERVER", f"The server at {address} holds the data folder and does not answer.") from error
+        raise Refusal("ERR_SERVER", f"The server at {address} uses the data folder, but does not answer.") from error
 
 
 def _told(answer: httpx.Response) -> dict[str, Any]:

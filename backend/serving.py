@@ -1,6 +1,7 @@
 """``codriver serve``: one process, or several that share an address, a database and a Redis."""
 
 import contextlib
+import errno
 import logging
 import socket
 import tempfile
@@ -23,21 +24,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("codriver.server")
 
+_HINTS = {
+    errno.EADDRINUSE: " Stop the other program, or choose another port with --port.",
+    errno.EACCES: " Choose a port above 1023, and put a proxy in front of it.",
+}
+
 
 def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) -> int:
     """Serve until SIGTERM or SIGINT; the exit code.
 
-    Refuses with ``ERR_ADDRESS`` where the address cannot be had, with ``ERR_WORKERS`` where the settings have nothing
-    that several processes may use together.
+    Refuses with ``ERR_ADDRESS`` where it cannot listen on the address, with ``ERR_WORKERS`` where several processes are
+    asked for without PostgreSQL and Redis, with ``ERR_STORAGE`` where there can be no data folder.
     """
     server.log_to_stderr(settings.log_level, settings.log_format)
+    operator.make_folder(settings)
     if workers == 1:
         if settings.database_url.startswith("postgres") and not settings.redis_url:
-            log.info("no other process may serve this database: CODRIVER_REDIS_URL is not set")
+            log.info("CODRIVER_REDIS_URL is not set: this must be the only process that serves this database")
         listener = _bind(host, port)
         address = server.address(listener)
-        with operator.serving_at(settings, address), _traced() as tracing:
-            app = create_app(settings, clock, address, tracing=tracing)
+        with _traced() as tracing:
+            serving = partial(operator.serving_at, settings, address)
+            app = create_app(settings, clock, address, tracing=tracing, serving=serving)
             _run(app, listener, settings, tracing)
         return 0
     _check(settings, workers)
@@ -45,7 +53,7 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
     with _bind(host, port, shared=True) as reserved:
         address = server.address(reserved)
         settings.secret()  # made once
-        with operator.serving_at(settings, address), tempfile.TemporaryDirectory(prefix="codriver-") as folder:
+        with tempfile.TemporaryDirectory(prefix="codriver-") as folder:
             work = partial(_work, settings, clock, host, reserved.getsockname()[1], address, workers, Path(folder))
             return server.run_many(work, workers, lambda: print(f"Codriver serves on {address}", flush=True))
 
@@ -53,9 +61,9 @@ def serve(settings: Settings, clock: Clock, host: str, port: int, workers: int) 
 def _check(settings: Settings, workers: int) -> None:
     missing = []
     if not settings.database_url.startswith("postgres"):
-        missing.append("CODRIVER_DATABASE_URL=postgresql://… (an SQLite file is one process's own)")
+        missing.append("CODRIVER_DATABASE_URL=postgresql://… (only one process can use an SQLite file)")
     if not settings.redis_url:
-        missing.append("CODRIVER_REDIS_URL=redis://… (it tells each process what happens in the others)")
+        missing.append("CODRIVER_REDIS_URL=redis://… (it carries live updates between the processes)")
     if missing:
         raise Refusal("ERR_WORKERS", f"{workers} processes need {' and '.join(missing)}; or leave out --workers.")
 
@@ -64,7 +72,8 @@ def _bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     try:
         return server.bind(host, port, shared=shared)
     except OSError as error:
-        raise Refusal("ERR_ADDRESS", f"Cannot serve on {host}:{port}: {error.strerror}.") from error
+        hint = _HINTS.get(error.errno or 0, "")
+        raise Refusal("ERR_ADDRESS", f"Cannot serve on {host}:{port}: {error.strerror}.{hint}") from error
 
 
 def _work(

@@ -1,36 +1,39 @@
-"""Every setting, once: an environment variable with the prefix ``CODRIVER_``, and its default."""
+"""All settings with their defaults, read from environment variables with the prefix ``CODRIVER_``."""
 
 import contextlib
 import os
 import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from backend.domain.errors import Refusal
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operator may decide.
+    """What an operator can configure.
 
-    ``data_dir``: the folder of the database, the photos and the secret; made where it does not exist.
-    ``database_url``: empty means SQLite in the data folder, which needs nothing and suits one machine;
-    ``postgresql://user:password@host:port/name`` a PostgreSQL of version 15 or newer, for more than that.
-    ``redis_url``: empty means in-process; needed as soon as more than one process serves.
-    ``blob_url``: where photos lie; empty means a folder in the data folder.
-    ``public_url``: the address that recipients and photo links are given; empty means the one it serves on.
-    ``trusted_proxies``: addresses and networks, comma-separated, of proxies whose word on who asked is believed
-    (``X-Forwarded-For``, ``-Proto``, ``-Host``); empty means nobody's, so that all behind a proxy share its address.
-    ``secret_key``: signs photo links; empty means one that is made at the first start and kept in the data folder.
-    ``geocoder``: where addresses are looked up, ``photon+https://…`` or ``nominatim+https://…``, a query in which goes
-    along with each request; empty means nowhere: then only the addresses of the account's own locations are known.
+    ``data_dir``: the data folder, with the database, the photos and the secret; created where it does not exist.
+    ``database_url``: empty means SQLite in the data folder, for one process on one machine;
+    ``postgresql://user:password@host:port/name`` means PostgreSQL, version 15 or newer, for more than that.
+    ``redis_url``: carries live updates between processes; may be empty where only one process serves.
+    ``blob_url``: where photos are stored; empty means a folder in the data folder.
+    ``public_url``: the base of links to tracking pages and photos; empty means the address it serves on.
+    ``trusted_proxies``: addresses and networks, comma-separated, of the proxies whose ``X-Forwarded-For``, ``-Proto``
+    and ``-Host`` are believed; empty means none, so that all clients behind a proxy have the proxy's address.
+    ``secret_key``: signs links; empty means one that is generated at the first start and kept in the data folder.
+    ``geocoder``: ``photon+https://…`` or ``nominatim+https://…``; a query string in it is sent along with each request.
+    Empty means none: then only addresses of the account's own locations can be resolved.
     ``map_style_url``: a MapLibre style for the map pages; empty means a plain built-in one that needs no network.
-    ``log_format``: ``text`` for people or ``json``, an object a line, for machines.
-    ``max_concurrent_requests``: for each key of ``/v1``, where its account does not say otherwise; 0 is no limit.
-    ``max_attachment_bytes``: the largest photo or document a phone may send.
+    ``log_format``: ``text`` for people, or ``json`` for machines: one object per line.
+    ``max_concurrent_requests``: limit for each key of ``/v1`` whose account sets none itself; 0 means no limit.
+    ``max_attachment_bytes``: the largest photo or document that a phone may send.
     """
 
     data_dir: Path = Path("data")
@@ -44,14 +47,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     map_style_url: str = ""
     log_level: str = "INFO"
     log_format: Literal["text", "json"] = "text"
-    max_concurrent_requests: int = 5
-    max_attachment_bytes: int = 15 * 1024 * 1024
+    max_concurrent_requests: Annotated[int, Meta(ge=0)] = 5
+    max_attachment_bytes: Annotated[int, Meta(ge=1)] = 15 * 1024 * 1024
 
     @classmethod
     def from_environment(cls, **given: object) -> Self:
-        """The environment's settings; what is ``given`` (a flag) and not None goes first.
+        """The settings of the environment. Values ``given`` by command-line options, where not None, take precedence.
 
-        Refuses a value that does not fit with ``ERR_SETTING_INVALID``, naming the variable.
+        Refuses an invalid value with ``ERR_SETTING_INVALID``, naming the variable.
         """
         values: dict[str, Any] = {}
         for field in msgspec.structs.fields(cls):
@@ -66,7 +69,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     Path(str(value)) if field.type is Path else msgspec.convert(value, field.type, strict=False)
                 )
             except msgspec.ValidationError as error:
-                raise Refusal("ERR_SETTING_INVALID", f"{variable} is {value!r}: {error}.", variable) from error
+                text = f"{variable} cannot be {value!r}: {error}."
+                if get_origin(field.type) is Literal:
+                    text = f"{variable} is one of {', '.join(get_args(field.type))}, not {value!r}."
+                raise Refusal("ERR_SETTING_INVALID", text, variable) from error
         settings = cls(**values)
         settings._check()
         return settings
@@ -88,6 +94,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise Refusal(
                 "ERR_SETTING_INVALID", "CODRIVER_PUBLIC_URL must begin with http:// or https://.", "CODRIVER_PUBLIC_URL"
             )
+        if self.log_level.upper() not in LOG_LEVELS:
+            raise Refusal(
+                "ERR_SETTING_INVALID",
+                f"CODRIVER_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}, not {self.log_level!r}.",
+                "CODRIVER_LOG_LEVEL",
+            )
         self.proxies()
         if self.geocoder and not _names_a_geocoder(self.geocoder):
             raise Refusal(
@@ -97,7 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             )
 
     def proxies(self) -> list[IPv4Network | IPv6Network]:
-        """``trusted_proxies``, each as a network. Refuses with ``ERR_SETTING_INVALID`` what is none, or everybody."""
+        """``trusted_proxies`` as networks. Refuses with ``ERR_SETTING_INVALID`` what is no network, or the whole
+        internet."""
         found = []
         for each in filter(None, map(str.strip, self.trusted_proxies.split(","))):
             try:
@@ -105,12 +118,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             except ValueError as error:
                 raise _no_proxies(f"{error}") from error
             if not network.prefixlen:
-                raise _no_proxies(f"{each} would let anybody pass for anybody")
+                raise _no_proxies(f"{each} would trust every client")
             found.append(network)
         return found
 
     def secret(self) -> bytes:
-        """The key that signs links: the one that was set, else one kept in the data folder for its owner alone."""
+        """The key that signs links: ``secret_key``, or else a generated one in the data folder, readable by its owner
+        only."""
         if self.secret_key:
             return self.secret_key.encode()
         path = self.data_dir / "secret"
@@ -131,9 +145,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def traces_go_to() -> str:
-    """The collector of traces that OpenTelemetry's own variables name; empty where there is none, or it is turned off.
+    """The address of the trace collector that OpenTelemetry's own variables name; empty where there is none, or traces
+    are turned off.
 
-    Refuses an address that is none with ``ERR_SETTING_INVALID``.
+    Refuses an invalid address with ``ERR_SETTING_INVALID``.
     """
     off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):

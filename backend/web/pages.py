@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import jinja2
 from litestar import MediaType, Request, Response, get
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from backend.web import built, words
 
@@ -71,6 +72,12 @@ class Order(Protocol):
     finished_at: str | None
     proof: Proof | None
     now: float
+
+
+@get("/", include_in_schema=False, sync_to_thread=False)
+def front_page() -> Redirect:
+    """Who opens the bare address of the server in a browser wants the map."""
+    return Redirect("/map", status_code=302)
 
 
 @get("/map", include_in_schema=False, sync_to_thread=False)
@@ -181,4 +188,4 @@ def _html(template: str, status: int, headers: dict[str, str], **values: object)
     return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
 
 
-handlers: list = [live_map, map_config, pair, static_file]
+handlers: list = [front_page, live_map, map_config, pair, static_file]

@@ -1,0 +1,66 @@
+"""The commands of the operator, and what they say of mistakes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from backend.domain.errors import Refusal
+from backend.settings import Settings
+from tests.serving import ROOT, Server
+
+
+def codriver(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "backend.cli", *map(str, arguments)]
+    settings = {**os.environ, **environment}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env=settings)
+
+
+@pytest.mark.timeout(120)
+def test_a_second_server_on_a_data_folder_leaves_the_first_one_as_it_was(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    first = Server(data).start()
+    try:
+        second = codriver("serve", "--port", 0, "--data", data)
+        assert second.returncode != 0 and "ERR_STORAGE_LOCKED" in second.stderr
+        assert (data / "address").read_text().strip() == first.url
+        created = codriver("account", "create", "Green Vans", "--data", data)
+        assert created.returncode == 0, created.stderr
+        headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
+        assert httpx.get(f"{first.url}/api/drivers", headers=headers, timeout=20).status_code == 200
+    finally:
+        first.stop()
+    assert not (data / "address").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("LOG_LEVEL", "loud", "is one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'loud'"),
+        ("LOG_FORMAT", "xml", "is one of text, json, not 'xml'"),
+        ("MAX_ATTACHMENT_BYTES", "-5", "cannot be '-5'"),
+        ("MAX_ATTACHMENT_BYTES", "much", "cannot be 'much'"),
+        ("MAX_CONCURRENT_REQUESTS", "-1", "cannot be '-1'"),
+        ("PUBLIC_URL", "drive.example.com", "must begin with http:// or https://"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"CODRIVER_{variable}", value)
+    with pytest.raises(Refusal) as refused:
+        Settings.from_environment()
+    assert refused.value.code == "ERR_SETTING_INVALID"
+    assert refused.value.text.startswith(f"CODRIVER_{variable} {said}")
+
+
+def test_who_opens_the_bare_address_is_sent_to_the_map(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data").start()
+    try:
+        answer = httpx.get(server.url, timeout=20)
+        assert (answer.status_code, answer.headers["location"]) == (302, "/map")
+    finally:
+        server.stop()
