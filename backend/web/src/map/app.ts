@@ -10,9 +10,7 @@ import { ServerClock } from "./clock.ts";
 import { applyEvent, applyHistory, applyPositions, applyRoutes, applySnapshot, driverState, emptyFleet, type Driver, type DriverState, type Fleet } from "./fleet.ts";
 import { Motion } from "../shared/motion.ts";
 import { Screen } from "./screen.ts";
-
-/** Parts of the screen that are drawn anew soon, together. */
-type Part = "drivers" | "fleet" | "orders" | "events" | "link";
+import type { Part, Session } from "./session.ts";
 
 const EVENTS_AT_START = 100;
 const REDRAW_MS = 150;
@@ -24,7 +22,7 @@ const REFRESH_MS = 60_000;
 const SETTLE_MS = 4_000;
 const MEET_MS = 1_000;
 
-export class App {
+export class App implements Session {
   readonly fleet: Fleet = emptyFleet();
   readonly motion = new Motion();
   readonly clock = new ServerClock();
@@ -95,9 +93,9 @@ export class App {
   select(driverId: string | undefined, orderId?: string): void {
     this.selected = driverId;
     this.order = orderId;
-    this.chart?.choose(driverId, driverId === undefined ? undefined : this.fleet.routeOf.get(driverId)?.id, orderId);
+    this.#showChoice();
     this.chart?.drawChosen(this.fleet);
-    this.chart?.drawTrack([]);
+    this.hideTrack();
     this.chart?.follow(false);
     this.chart?.relabel();
     this.screen.openDay();
@@ -109,6 +107,12 @@ export class App {
     if (placed === undefined) return;
     this.select(placed.route.driverId, orderId);
     if (fly && placed.stop.longitude !== undefined) this.fly([placed.stop.longitude, placed.stop.latitude!]);
+  }
+
+  chooseStop(orderId: string | undefined): void {
+    this.order = orderId;
+    this.#showChoice();
+    this.mark("drivers");
   }
 
   /** To where the driver is drawn, or else was last. */
@@ -147,6 +151,22 @@ export class App {
     const from = Number.isFinite(start) && start < nowMs ? start : nowMs - 12 * 3_600_000;
     const line = await this.api.track(driverId, new Date(from).toISOString(), new Date(nowMs + 1000).toISOString());
     if (this.selected === driverId) this.chart?.drawTrack(line);
+  }
+
+  hideTrack(): void {
+    this.chart?.drawTrack([]);
+  }
+
+  follow(on: boolean): void {
+    this.chart?.follow(on);
+  }
+
+  notice(text: string): void {
+    this.screen.notice(text);
+  }
+
+  reconnectNow(): void {
+    this.link.hurry();
   }
 
   setDate(date: string): void {
@@ -326,13 +346,19 @@ export class App {
   #routesChanged(): void {
     this.routesLoaded = true;
     this.chart?.drawRoutes(this.fleet);
-    this.chart?.choose(this.selected, this.selected === undefined ? undefined : this.fleet.routeOf.get(this.selected)?.id, this.order);
+    this.#showChoice();
     this.chart?.drawChosen(this.fleet);
     if (!this.#fitted && (this.fleet.drivers.size > 0 || this.fleet.orders.size > 0)) {
       this.#fitted = true;
       this.fitAll(false);
     }
     this.mark("drivers", "orders", "events");
+  }
+
+  /** Have the map show which driver, route and stop are chosen. */
+  #showChoice(): void {
+    const { selected } = this;
+    this.chart?.choose(selected, selected === undefined ? undefined : this.fleet.routeOf.get(selected)?.id, this.order);
   }
 
   /** What each driver is doing now; answers whether anything changed, and only then tells the map. */

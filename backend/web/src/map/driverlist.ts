@@ -1,9 +1,9 @@
 /** All drivers, of which only the rows in view exist: 10,000 scroll like ten. */
 import { h, setText } from "../shared/dom.ts";
 import { age, clock, delay } from "../shared/time.ts";
-import type { App } from "./app.ts";
 import { progressOf, type Driver, type DriverState, type Progress } from "./fleet.ts";
 import { DRIVER, routeColour, STATUS } from "./look.ts";
+import type { Session } from "./session.ts";
 
 const ROW = 62;
 const SPARE = 4;
@@ -14,7 +14,7 @@ const RANK: Record<DriverState, number> = { servicing: 0, driving: 0, idle: 0, s
 
 export class DriverList {
   readonly element: HTMLElement;
-  readonly #app: App;
+  readonly #session: Session;
   readonly #heading = h("h2", {}, "Drivers");
   readonly #scroller = h("div.rows", { tabindex: "-1", "data-testid": "drivers" });
   readonly #space = h("div.space");
@@ -22,8 +22,8 @@ export class DriverList {
   readonly #pool: Row[] = [];
   #ids: string[] = [];
 
-  constructor(app: App) {
-    this.#app = app;
+  constructor(session: Session) {
+    this.#session = session;
     this.#sort = h("select", { "aria-label": "Sort drivers", onchange: () => this.sort() },
       h("option", { value: "name" }, "by name"), h("option", { value: "delay" }, "by delay"), h("option", { value: "progress" }, "by progress"));
     this.#scroller.append(this.#space);
@@ -35,9 +35,9 @@ export class DriverList {
 
   /** The order anew: who there is, what they do, or how far they are changed. */
   sort(): void {
-    const drivers = [...this.#app.fleet.drivers.values()].filter((driver) => !this.#app.hiddenStates.has(this.#app.state(driver.id)));
+    const drivers = [...this.#session.fleet.drivers.values()].filter((driver) => !this.#session.hiddenStates.has(this.#session.state(driver.id)));
     const keys = new Map(drivers.map((driver) => [driver.id, this.#weight(driver)]));
-    drivers.sort((a, b) => RANK[this.#app.state(a.id)] - RANK[this.#app.state(b.id)] || keys.get(b.id)! - keys.get(a.id)! || byName.compare(a.name, b.name));
+    drivers.sort((a, b) => RANK[this.#session.state(a.id)] - RANK[this.#session.state(b.id)] || keys.get(b.id)! - keys.get(a.id)! || byName.compare(a.name, b.name));
     this.#ids = drivers.map((driver) => driver.id);
     setText(this.#heading, `Drivers ${this.#ids.length || ""}`);
     this.#space.style.height = `${this.#ids.length * ROW}px`;
@@ -46,7 +46,7 @@ export class DriverList {
 
   #weight(driver: Driver): number {
     const order = this.#sort.value as Order;
-    const route = order === "name" ? undefined : this.#app.fleet.routeOf.get(driver.id);
+    const route = order === "name" ? undefined : this.#session.fleet.routeOf.get(driver.id);
     if (route === undefined) return 0;
     const progress = progressOf(route);
     return order === "delay" ? progress.delayS : progress.done / Math.max(1, progress.total);
@@ -57,14 +57,14 @@ export class DriverList {
     const first = Math.max(0, Math.floor(this.#scroller.scrollTop / ROW) - SPARE);
     const count = Math.min(this.#ids.length - first, Math.ceil(this.#scroller.clientHeight / ROW) + 2 * SPARE);
     while (this.#pool.length < count) {
-      const row = new Row(this.#app);
+      const row = new Row(this.#session);
       this.#pool.push(row);
       this.#space.append(row.element);
     }
     this.#pool.forEach((row, i) => {
       const id = i < count ? this.#ids[first + i] : undefined;
       row.element.hidden = id === undefined;
-      if (id !== undefined) row.show(this.#app.fleet.drivers.get(id)!, (first + i) * ROW);
+      if (id !== undefined) row.show(this.#session.fleet.drivers.get(id)!, (first + i) * ROW);
     });
   }
 
@@ -87,7 +87,7 @@ export class DriverList {
 class Row {
   id = "";
   readonly element: HTMLButtonElement;
-  readonly #app: App;
+  readonly #session: Session;
   readonly #badge = h("span.badge");
   readonly #name = h("b.name");
   readonly #state = h("span.state");
@@ -99,8 +99,8 @@ class Row {
   readonly #failed = h("i");
   #top = -1;
 
-  constructor(app: App) {
-    this.#app = app;
+  constructor(session: Session) {
+    this.#session = session;
     this.#bar.append(this.#done, this.#failed);
     this.#done.style.backgroundColor = STATUS.success.colour;
     this.#failed.style.backgroundColor = STATUS.failed.colour;
@@ -111,8 +111,8 @@ class Row {
   }
 
   show(driver: Driver, top: number): void {
-    const state = this.#app.state(driver.id);
-    const route = this.#app.fleet.routeOf.get(driver.id);
+    const state = this.#session.state(driver.id);
+    const route = this.#session.fleet.routeOf.get(driver.id);
     const progress = route && progressOf(route);
     if (top !== this.#top) this.element.style.transform = `translateY(${top}px)`;
     this.#top = top;
@@ -124,10 +124,10 @@ class Row {
     setText(this.#badge, initials(driver.name));
     setText(this.#name, driver.name);
     this.element.dataset["state"] = state;
-    this.element.setAttribute("aria-pressed", String(this.#app.selected === driver.id));
+    this.element.setAttribute("aria-pressed", String(this.#session.selected === driver.id));
     this.#state.style.color = DRIVER[state].text;
-    setText(this.#state, stateWords(this.#app, state, progress));
-    setText(this.#age, driver.position ? age(this.#app.clock.nowS() - driver.position.timestamp) : "—");
+    setText(this.#state, stateWords(this.#session, state, progress));
+    setText(this.#age, driver.position ? age(this.#session.clock.nowS() - driver.position.timestamp) : "—");
     const behind = progress && progress.done < progress.total && state !== "off" ? delay(progress.delayS) : "";
     setText(this.#delay, behind.startsWith("+") ? behind : "");
     this.#delay.classList.toggle("late", progress?.late ?? false);
@@ -139,14 +139,14 @@ class Row {
   }
 
   #pick(): void {
-    this.#app.select(this.id);
-    this.#app.fitRoute(this.id);
+    this.#session.select(this.id);
+    this.#session.fitRoute(this.id);
   }
 }
 
-function stateWords(app: App, state: DriverState, progress: Progress | undefined): string {
+function stateWords(session: Session, state: DriverState, progress: Progress | undefined): string {
   const next = progress?.next;
-  if (state === "driving" && next?.eta) return `${clock(next.eta, app.zone)} → ${next.locationName ?? next.orderNo ?? "next stop"}`;
+  if (state === "driving" && next?.eta) return `${clock(next.eta, session.zone)} → ${next.locationName ?? next.orderNo ?? "next stop"}`;
   if (state === "servicing" && next) return `At ${next.locationName ?? next.orderNo ?? "a stop"}`;
   if (state === "idle" && progress && progress.total > 0 && progress.done === progress.total) return "All stops done";
   return DRIVER[state].label;

@@ -1,28 +1,28 @@
 /** Whether what is seen is live. */
 import { h, setText } from "../shared/dom.ts";
-import type { App } from "./app.ts";
+import type { Session } from "./session.ts";
 
 export class Pill {
   readonly element: HTMLElement;
   readonly #text = h("span");
   readonly #now: HTMLButtonElement;
-  readonly #app: App;
+  readonly #session: Session;
 
-  constructor(app: App) {
-    this.#app = app;
-    this.#now = h("button.link", { type: "button", hidden: true, onclick: () => app.link.hurry() }, "now");
+  constructor(session: Session) {
+    this.#session = session;
+    this.#now = h("button.link", { type: "button", hidden: true, onclick: () => session.reconnectNow() }, "now");
     this.element = h("div.pill", { role: "status", "data-testid": "connection" }, h("i.dot"), this.#text, this.#now);
   }
 
   draw(): void {
-    const state = this.#app.linkState;
+    const state = this.#session.linkState;
     this.element.dataset["state"] = state.kind;
     this.#now.hidden = state.kind !== "waiting";
     setText(this.#text, this.#words());
   }
 
   #words(): string {
-    const state = this.#app.linkState;
+    const state = this.#session.linkState;
     switch (state.kind) {
       case "live":
         return "Live";

@@ -1,6 +1,5 @@
 /** The panels around the map, laid out once; each draws itself when the app says that its part changed. */
 import { h, icon, setText } from "../shared/dom.ts";
-import type { App } from "./app.ts";
 import { DayPanel } from "./day.ts";
 import { DriverList } from "./driverlist.ts";
 import { Feed } from "./feed.ts";
@@ -8,11 +7,12 @@ import { Legend } from "./legend.ts";
 import { PATHS } from "./look.ts";
 import { Pill } from "./pill.ts";
 import { Search } from "./search.ts";
+import type { Part, Session } from "./session.ts";
 import { Tip } from "./tip.ts";
 
 export class Screen {
   readonly mapElement = h("div.map", { id: "map", "data-testid": "map" });
-  readonly #app: App;
+  readonly #session: Session;
   readonly #root: HTMLElement;
   readonly #date = h("input.date", { type: "date", "aria-label": "Day", "data-testid": "date" });
   readonly #zone = h("span.zone");
@@ -26,25 +26,25 @@ export class Screen {
   readonly #tabs: HTMLElement;
   #noticeTimer: number | undefined;
 
-  constructor(root: HTMLElement, app: App) {
-    this.#app = app;
+  constructor(root: HTMLElement, session: Session) {
+    this.#session = session;
     this.#root = root;
-    this.#pill = new Pill(app);
-    this.#list = new DriverList(app);
-    this.#feed = new Feed(app);
-    this.#day = new DayPanel(app);
-    this.#legend = new Legend(app);
-    this.#tip = new Tip(app);
+    this.#pill = new Pill(session);
+    this.#list = new DriverList(session);
+    this.#feed = new Feed(session);
+    this.#day = new DayPanel(session);
+    this.#legend = new Legend(session);
+    this.#tip = new Tip(session);
     this.#tabs = this.#makeTabs();
     this.#date.addEventListener("change", () => {
-      if (this.#date.value && this.#date.value !== app.date) app.setDate(this.#date.value);
+      if (this.#date.value && this.#date.value !== session.date) session.setDate(this.#date.value);
     });
-    const fit = h("button.tool", { type: "button", title: "Show the whole fleet (F)", "aria-label": "Show the whole fleet", "data-testid": "fit", onclick: () => app.fitAll() }, icon(PATHS.fit));
+    const fit = h("button.tool", { type: "button", title: "Show the whole fleet (F)", "aria-label": "Show the whole fleet", "data-testid": "fit", onclick: () => session.fitAll() }, icon(PATHS.fit));
     root.replaceChildren(
       h("aside.left", { "aria-label": "Fleet" },
         h("header.bar", {}, h("span.brand", {}, "Codriver"), this.#pill.element),
         h("div.when", {}, this.#date, this.#zone),
-        new Search(app).element,
+        new Search(session).element,
         this.#list.element,
       ),
       h("main.middle", { "aria-label": "Map" }, this.mapElement, this.#legend.element, h("div.tools", {}, fit), this.#tip.element, this.#notice),
@@ -55,7 +55,7 @@ export class Screen {
     window.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  redraw(parts: ReadonlySet<string>): void {
+  redraw(parts: ReadonlySet<Part>): void {
     if (parts.has("link")) this.#pill.draw();
     if (parts.has("fleet") || parts.has("orders")) this.#list.sort();
     if (parts.has("fleet") || parts.has("drivers") || parts.has("orders")) {
@@ -64,12 +64,12 @@ export class Screen {
       this.#legend.draw();
     }
     if (parts.has("events")) this.#feed.draw();
-    if (this.#app.date !== undefined && document.activeElement !== this.#date && this.#date.value !== this.#app.date) this.#date.value = this.#app.date;
-    setText(this.#zone, this.#app.zone ? this.#app.zone.replaceAll("_", " ") : "local time");
+    if (this.#session.date !== undefined && document.activeElement !== this.#date && this.#date.value !== this.#session.date) this.#date.value = this.#session.date;
+    setText(this.#zone, this.#session.zone ? this.#session.zone.replaceAll("_", " ") : "local time");
   }
 
   openDay(): void {
-    const chosen = this.#app.selected !== undefined;
+    const chosen = this.#session.selected !== undefined;
     this.#root.classList.toggle("has-day", chosen);
     if (chosen) this.#tab("day");
     else if (this.#root.dataset["tab"] === "day") this.#tab("drivers");
@@ -121,10 +121,10 @@ export class Screen {
     if (event.key === "/" && !typing) {
       event.preventDefault();
       this.#root.querySelector<HTMLInputElement>(".search input")?.focus();
-    } else if (event.key === "Escape" && !typing && this.#app.selected !== undefined && !document.querySelector("dialog[open]")) {
-      this.#app.select(undefined);
+    } else if (event.key === "Escape" && !typing && this.#session.selected !== undefined && !document.querySelector("dialog[open]")) {
+      this.#session.select(undefined);
     } else if (event.key === "f" && !typing) {
-      this.#app.fitAll();
+      this.#session.fitAll();
     }
   }
 }

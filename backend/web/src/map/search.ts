@@ -1,14 +1,14 @@
 /** One field over drivers, orders and addresses: what is loaded answers at once, the server adds orders of other days. */
 import { h, icon } from "../shared/dom.ts";
-import type { App } from "./app.ts";
 import { DRIVER, PATHS, STATUS } from "./look.ts";
 import { find, type Hit } from "./find.ts";
+import type { Session } from "./session.ts";
 
 const ASK_AFTER_MS = 250;
 
 export class Search {
   readonly element: HTMLElement;
-  readonly #app: App;
+  readonly #session: Session;
   readonly #field = h("input", {
     type: "search", placeholder: "Driver, order or address", "aria-label": "Search drivers, orders and addresses", autocomplete: "off", spellcheck: "false",
     role: "combobox", "aria-expanded": "false", "aria-controls": "hits", "aria-autocomplete": "list", "data-testid": "search",
@@ -19,8 +19,8 @@ export class Search {
   #ask: number | undefined;
   #asked: AbortController | undefined;
 
-  constructor(app: App) {
-    this.#app = app;
+  constructor(session: Session) {
+    this.#session = session;
     this.#field.addEventListener("input", () => this.#search());
     this.#field.addEventListener("focus", () => this.#search());
     this.#field.addEventListener("keydown", (event) => this.#key(event));
@@ -33,17 +33,17 @@ export class Search {
     window.clearTimeout(this.#ask);
     this.#asked?.abort();
     if (text.trim() === "") return this.#close();
-    this.#show(find(this.#app.fleet, text));
+    this.#show(find(this.#session.fleet, text));
     this.#ask = window.setTimeout(() => void this.#askServer(text), ASK_AFTER_MS);
   }
 
   async #askServer(text: string): Promise<void> {
     this.#asked = new AbortController();
     try {
-      const orders = await this.#app.api.searchOrders(text.trim(), this.#asked.signal);
+      const orders = await this.#session.api.searchOrders(text.trim(), this.#asked.signal);
       if (this.#field.value !== text || document.activeElement !== this.#field) return;
       const known = new Set(this.#shown.map((hit) => hit.id));
-      const more = orders.filter((order) => !known.has(order.id) && !this.#app.fleet.orders.has(order.id));
+      const more = orders.filter((order) => !known.has(order.id) && !this.#session.fleet.orders.has(order.id));
       this.#show([...this.#shown, ...more.map((order): Hit => ({ kind: "elsewhere", id: order.id, order }))]);
     } catch {
       // A viewer key may not search, and a newer search ends this one: what is loaded was found already.
@@ -70,7 +70,7 @@ export class Search {
   #words(hit: Hit): [string, string, string] {
     switch (hit.kind) {
       case "driver":
-        return [hit.driver.name, [DRIVER[this.#app.state(hit.id)].label, hit.driver.externalId].filter(Boolean).join(" · "), DRIVER[this.#app.state(hit.id)].colour];
+        return [hit.driver.name, [DRIVER[this.#session.state(hit.id)].label, hit.driver.externalId].filter(Boolean).join(" · "), DRIVER[this.#session.state(hit.id)].colour];
       case "stop":
         return [`${hit.stop.orderNo ?? ""} ${hit.stop.locationName ?? ""}`.trim(), [hit.stop.address, hit.route.driverName].filter(Boolean).join(" · "), STATUS[hit.stop.status ?? "scheduled"].colour];
       case "elsewhere":
@@ -84,13 +84,13 @@ export class Search {
     this.#field.blur();
     switch (hit.kind) {
       case "driver":
-        this.#app.select(hit.id);
-        return this.#app.flyToDriver(hit.id);
+        this.#session.select(hit.id);
+        return this.#session.flyToDriver(hit.id);
       case "stop":
-        return this.#app.selectOrder(hit.id);
+        return this.#session.selectOrder(hit.id);
       case "elsewhere":
-        if (hit.order.date && hit.order.date !== this.#app.date && hit.order.driverId) this.#app.setDate(hit.order.date);
-        if (hit.order.longitude !== undefined) this.#app.fly([hit.order.longitude, hit.order.latitude!]);
+        if (hit.order.date && hit.order.date !== this.#session.date && hit.order.driverId) this.#session.setDate(hit.order.date);
+        if (hit.order.longitude !== undefined) this.#session.fly([hit.order.longitude, hit.order.latitude!]);
     }
   }
 

@@ -2,17 +2,17 @@
 import { h, safeUrl, setText } from "../shared/dom.ts";
 import { clock, delay, metres, span } from "../shared/time.ts";
 import type { Completion, Media, OrderDetail, Stop } from "../shared/wire.ts";
-import type { App } from "./app.ts";
 import { delayOf, isFinished, isLate } from "./fleet.ts";
 import { lightBox } from "./lightbox.ts";
 import { STATUS } from "./look.ts";
+import type { Session } from "./session.ts";
 
 const OFTEN_MS = 10_000;
 
 export class StopRow {
   readonly element: HTMLLIElement;
   stop: Stop;
-  readonly #app: App;
+  readonly #session: Session;
   readonly #number = h("span.number");
   readonly #place = h("b");
   readonly #address = h("small");
@@ -24,8 +24,8 @@ export class StopRow {
   #shownFor = "";
   #askedMs = -Infinity;
 
-  constructor(app: App, stop: Stop) {
-    this.#app = app;
+  constructor(session: Session, stop: Stop) {
+    this.#session = session;
     this.stop = stop;
     this.#head = h("button.stop", { type: "button", "aria-expanded": "false", onclick: () => this.#toggle() },
       this.#number,
@@ -51,13 +51,13 @@ export class StopRow {
     const status = stop.status ?? "scheduled";
     const order = stop.type === "order";
     this.element.dataset["status"] = order ? status : stop.type;
-    this.element.classList.toggle("chosen", stop.orderId !== undefined && stop.orderId === this.#app.order);
+    this.element.classList.toggle("chosen", stop.orderId !== undefined && stop.orderId === this.#session.order);
     this.#number.style.backgroundColor = order ? STATUS[status].colour : "";
     setText(this.#number, order ? String(stop.stopNumber) : stop.type === "break" ? "☕" : "⌂");
     setText(this.#place, stop.locationName ?? (order ? (stop.orderNo ?? "Stop") : stop.type === "break" ? "Break" : "Depot"));
     setText(this.#address, [order && stop.locationName !== undefined ? stop.orderNo : undefined, stop.address].filter(Boolean).join(" · "));
     const finished = isFinished(status);
-    setText(this.#time, clock(finished ? stop.finishedAt : (stop.eta ?? stop.startedAt ?? stop.scheduledAt ?? stop.arrivalTime), this.#app.zone));
+    setText(this.#time, clock(finished ? stop.finishedAt : (stop.eta ?? stop.startedAt ?? stop.scheduledAt ?? stop.arrivalTime), this.#session.zone));
     const behind = status === "cancelled" ? "" : delay(delayOf(stop));
     setText(this.#late, behind);
     this.#late.classList.toggle("late", isLate(stop));
@@ -69,17 +69,15 @@ export class StopRow {
 
   #toggle(): void {
     const { stop } = this;
-    if (stop.longitude !== undefined && !this.isOpen) this.#app.fly([stop.longitude, stop.latitude!]);
+    if (stop.longitude !== undefined && !this.isOpen) this.#session.fly([stop.longitude, stop.latitude!]);
     if (stop.type !== "order") return;
     if (this.isOpen) {
       this.#details.hidden = true;
       this.#head.setAttribute("aria-expanded", "false");
       return;
     }
-    this.#app.order = stop.orderId;
-    this.#app.chart?.choose(this.#app.selected, this.#app.selected === undefined ? undefined : this.#app.fleet.routeOf.get(this.#app.selected)?.id, stop.orderId);
+    this.#session.chooseStop(stop.orderId);
     this.open();
-    this.#app.mark("drivers");
   }
 
   /** Ask for the order's details; again when its status changed, and when it is opened a while later: photos may follow. */
@@ -91,7 +89,7 @@ export class StopRow {
     this.#askedMs = performance.now();
     if (this.#details.childElementCount === 0) this.#details.replaceChildren(h("p.small", {}, "Loading…"));
     try {
-      const order = await this.#app.api.order(orderId);
+      const order = await this.#session.api.order(orderId);
       this.#details.replaceChildren(...this.#facts(order), ...this.#proof(order.completion));
     } catch {
       this.#shownFor = "";
@@ -101,7 +99,7 @@ export class StopRow {
 
   #facts(order: OrderDetail): Node[] {
     const { stop } = this;
-    const zone = this.#app.zone;
+    const zone = this.#session.zone;
     const windows = (stop.timeWindows ?? []).map((window) => `${clock(window.from, zone) || "…"}–${clock(window.to, zone) || "…"}`).join(", ");
     const planned = stop.scheduledAt ?? stop.arrivalTime;
     const lines: [string, string | undefined][] = [

@@ -1,17 +1,17 @@
 /** A few words beside the pointer. */
 import { h } from "../shared/dom.ts";
 import { age, clock, delay } from "../shared/time.ts";
-import type { App } from "./app.ts";
 import { delayOf, isFinished } from "./fleet.ts";
 import { DRIVER, STATUS } from "./look.ts";
+import type { Session } from "./session.ts";
 
 export class Tip {
   readonly element = h("div.tip", { hidden: true, role: "tooltip" });
-  readonly #app: App;
+  readonly #session: Session;
   #now = "";
 
-  constructor(app: App) {
-    this.#app = app;
+  constructor(session: Session) {
+    this.#session = session;
   }
 
   show(target: { kind: "driver" | "stop"; id: string } | undefined, x: number, y: number): void {
@@ -32,20 +32,20 @@ export class Tip {
   }
 
   #driver(id: string): Node[] {
-    const driver = this.#app.fleet.drivers.get(id);
+    const driver = this.#session.fleet.drivers.get(id);
     if (driver === undefined) return [];
     const position = driver.position;
     const speed = position?.speed === undefined ? "" : ` · ${Math.round(position.speed * 3.6)} km/h`;
-    const old = position ? this.#app.clock.nowS() - position.timestamp : undefined;
-    return [h("b", {}, driver.name), h("span", {}, DRIVER[this.#app.state(id)].label + speed), h("small", {}, old === undefined ? "No position yet" : `Position ${old < 5 ? "now" : `${age(old)} ago`}`)];
+    const old = position ? this.#session.clock.nowS() - position.timestamp : undefined;
+    return [h("b", {}, driver.name), h("span", {}, DRIVER[this.#session.state(id)].label + speed), h("small", {}, old === undefined ? "No position yet" : `Position ${old < 5 ? "now" : `${age(old)} ago`}`)];
   }
 
   #stop(id: string): Node[] {
-    const placed = this.#app.fleet.orders.get(id);
+    const placed = this.#session.fleet.orders.get(id);
     if (placed === undefined) return [];
     const { stop, route } = placed;
     const status = stop.status ?? "scheduled";
-    const when = isFinished(status) ? clock(stop.finishedAt, this.#app.zone) : stop.eta ? `ETA ${clock(stop.eta, this.#app.zone)} ${delay(delayOf(stop))}` : clock(stop.scheduledAt, this.#app.zone);
+    const when = isFinished(status) ? clock(stop.finishedAt, this.#session.zone) : stop.eta ? `ETA ${clock(stop.eta, this.#session.zone)} ${delay(delayOf(stop))}` : clock(stop.scheduledAt, this.#session.zone);
     return [
       h("b", {}, `${stop.stopNumber}. ${stop.locationName ?? stop.orderNo ?? "Stop"}`),
       h("span", {}, `${STATUS[status].label} · ${when}`),
