@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tests.serving import Server
 
-PATIENCE_S = 20.0  # for a server that is only just started again
+PATIENCE_S = 60.0  # for a server that is only just started again
 
 
 class Balancer:

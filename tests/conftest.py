@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from httpx import _config
 
 from tests.postgresql import FAST, Cluster, cluster
 from tests.serving import Company, Server
 
+# A machine that is busy with other tests may need more than the five seconds that httpx gives a server by itself.
+_config.DEFAULT_TIMEOUT_CONFIG.read = _config.DEFAULT_TIMEOUT_CONFIG.connect = 40.0
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Reference data that is not part of the repository. A test that needs it is skipped where it is absent."""
 

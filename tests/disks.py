@@ -21,7 +21,7 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
     if not sys.platform.startswith("linux") or not shutil.which((*as_root, "mount")[0]):
         pytest.skip("only root may mount a small disk, and only Linux has this kind")
     mount = [*as_root, "mount", "-t", "tmpfs", "-o", f"size={size},mode=777", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, timeout=20, check=False)
+    mounted = subprocess.run(mount, capture_output=True, text=True, timeout=100, check=False)
     if mounted.returncode:
         pytest.skip(f"a small disk could not be mounted here: {mounted.stderr.strip()}")
     try:

@@ -158,9 +158,8 @@ static int sync_of(int fd, long call) {
     char path[PATH_MAX];
     if (!names(fd, path)) return syscall(call, fd);
     int64_t number = count(path);
-    int64_t pause_ms = number ? orders->sync_ms : 0;
-    struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000};
-    if (pause_ms) syscall(SYS_nanosleep, &pause, NULL);
+    const struct timespec pause = {0, 5 * 1000000};
+    for (int64_t ms = 0; number && ms < orders->sync_ms; ms += 5) syscall(SYS_nanosleep, &pause, NULL);
     if (fails(number, &orders->syncs, orders->fail_sync, orders->fail_syncs)) {
         note(SYNC_FAILED, path, 0, NULL, 0);
         return -1;

@@ -1,7 +1,7 @@
 """A machine whose disk and clock fail on demand: ``faults.c`` between a program and the C library.
 
 A program that is started with ``Machine.environment`` runs as ever until it is told otherwise, which may be while it
-runs: fail the n-th write, let each fsync take two seconds, end with SIGKILL at the n-th change of a file, set the clock
+runs: fail the n-th write, let each fsync take seconds, end with SIGKILL at the n-th change of a file, set the clock
 back. Children inherit it.
 """
 
@@ -38,7 +38,8 @@ class Machine:
     write from there on), or right after it; ``die_sync``: right after the n-th fsync;
     ``fail_write`` and ``fail_writes``, ``fail_sync`` and ``fail_syncs``: the first that fails with ``error``, and how
     many from there on;
-    ``sync_ms``: how long each fsync takes; ``clock_ms``: how far the clock of the day is set forward.
+    ``sync_ms``: how long each fsync takes, unless other orders come meanwhile; ``clock_ms``: how far the clock of the
+    day is set forward.
     """
 
     def __init__(self, folder: Path, place: Path, log: Path | None = None) -> None:
@@ -78,7 +79,7 @@ def library() -> Path:
     atexit.register(shutil.rmtree, folder, True)
     made = folder / "faults.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", "-o", str(made), str(SOURCE)]
-    compiled = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    compiled = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     if compiled.returncode:
         pytest.skip(f"a disk that fails on demand cannot be compiled here: {compiled.stderr[-500:]}")
     return made

@@ -25,7 +25,7 @@ class RedisServer:
         self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, within_s: float = 20.0) -> Self:
+    def start(self, within_s: float = 60.0) -> Self:
         assert PROGRAM is not None
         listening = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
         self.process = subprocess.Popen(
@@ -43,7 +43,7 @@ class RedisServer:
 
     def command(self, line: str) -> bytes:
         """Say something to it as any client would; the beginning of its answer."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as client:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=40) as client:
             client.sendall(line.encode() + b"\r\n")
             return client.recv(4096)
 

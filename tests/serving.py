@@ -18,14 +18,14 @@ import httpx
 from backend.service.identity import operator_token
 
 T = TypeVar("T")
-START_S = 40.0
-STOP_S = 20.0
+START_S = 60.0
+STOP_S = 40.0
 ROOT = Path(__file__).resolve().parents[1]
 # Everything here is plain HTTP to this machine. Each client would else load all authorities' certificates, for 40 ms.
 os.environ.setdefault("SSL_CERT_DIR", str(ROOT / "tests"))
 
 
-def eventually(find: Callable[[], T], *, within_s: float = 10.0, what: str = "what was awaited") -> T:
+def eventually(find: Callable[[], T], *, within_s: float = 30.0, what: str = "what was awaited") -> T:
     """The first true answer of ``find``, asked again and again. Fails at the deadline, showing the last answer."""
     deadline = time.monotonic() + within_s
     while True:
@@ -117,7 +117,7 @@ class Server:
         secret = self.environment.get("CODRIVER_SECRET_KEY")
         token = operator_token(secret.encode() if secret else (self.data / "secret").read_bytes())
         name = name or f"Company {uuid.uuid4().hex[:8]}"
-        answer = httpx.post(f"{self.url}/operator/accounts", json={"name": name}, headers=bearer(token), timeout=20)
+        answer = httpx.post(f"{self.url}/operator/accounts", json={"name": name}, headers=bearer(token), timeout=40)
         assert answer.status_code == 201, answer.text
         return Company(self, answer.json()["key"])
 
@@ -140,7 +140,7 @@ class Company:
         """One more phone of a driver."""
         code = self.client.post(f"/api/drivers/{driver_id}/pairing").json()["code"]
         device = {"platform": "android", "model": "test", "appVersion": "1"}
-        answer = httpx.post(f"{self.server.url}/driver/v1/pair", json={"code": code, "device": device}, timeout=20)
+        answer = httpx.post(f"{self.server.url}/driver/v1/pair", json={"code": code, "device": device}, timeout=40)
         assert answer.status_code == 200, answer.text
         return Phone(self.server, driver_id, answer.json()["token"])
 
@@ -148,9 +148,9 @@ class Company:
         """A call of the OptimoRoute-compatible API: POST with a body, else GET."""
         params = {"key": self.key, **query}
         answer = (
-            self.client.get(f"/v1/{method}", params=params, timeout=30)
+            self.client.get(f"/v1/{method}", params=params, timeout=40)
             if body is None
-            else self.client.post(f"/v1/{method}", params={"key": self.key}, json=body, timeout=30)
+            else self.client.post(f"/v1/{method}", params={"key": self.key}, json=body, timeout=40)
         )
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
@@ -169,7 +169,7 @@ class Phone:
 
 def plain_client(server: Server, secret: str) -> httpx.Client:
     """HTTP to a server on this machine, with a key or a token."""
-    return httpx.Client(base_url=server.url, headers=bearer(secret), timeout=20, trust_env=False, verify=False)
+    return httpx.Client(base_url=server.url, headers=bearer(secret), timeout=40, trust_env=False, verify=False)
 
 
 def bearer(secret: str) -> dict[str, str]:

@@ -134,10 +134,10 @@ def test_the_image_has_what_is_tested():
 def test_the_unit_is_sound_and_locked_in(tmp_path: Path):
     unit = tmp_path / "codriver.service"
     unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", UNIT, flags=re.M))
-    verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60)
+    verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=100)
     assert verified.returncode == 0 and "codriver" not in verified.stderr, verified.stderr
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(unit)]
-    scored = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    scored = subprocess.run(command, capture_output=True, text=True, timeout=100)
     if "unrecognized option" in scored.stderr:
         pytest.skip("this systemd scores no files")
     assert scored.returncode == 0, scored.stdout[-200:]

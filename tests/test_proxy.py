@@ -59,7 +59,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 def adapted(environment: dict[str, str]) -> dict[str, Any]:
     command = ["caddy", "adapt", "--config", str(ROOT / "deploy" / "Caddyfile"), "--adapter", "caddyfile"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert ended.returncode == 0 and "not formatted" not in ended.stderr, ended.stderr
     patient = ended.stdout.replace(
         '"try_duration":8000000000', '"try_duration":40000000000'
@@ -71,14 +71,14 @@ def adapted(environment: dict[str, str]) -> dict[str, Any]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=2).status_code == 200
+        return httpx.get(f"{url}/healthz", timeout=20).status_code == 200
     except httpx.HTTPError:
         return False
 
 
 def asked_as_written(url: str, path: str) -> tuple[int, bytes]:
     """With the path exactly as it is."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=40)
     connection.putrequest("GET", path)
     connection.endheaders()
     answer = connection.getresponse()
@@ -106,7 +106,7 @@ def test_a_phone_is_served_as_if_there_were_no_proxy(proxy: Proxy):
         proxy=None,
     ) as one:
         one.send(json.dumps({"type": "positions", "id": "m1", "positions": [fix]}))
-        told = json.loads(one.recv(timeout=10))
+        told = json.loads(one.recv(timeout=40))
     assert (told["type"], told["accepted"]) == ("ack", 1)
     again = phone.client.post("/driver/v1/positions", json={"positions": [fix]}).json()
     assert again == {"accepted": 0, "duplicates": 1, "rejected": []}
@@ -146,7 +146,7 @@ def test_a_restart_of_the_server_is_waited_for_and_sockets_are_told_to_come_back
     over = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(timeout=20) as client:
+        with httpx.Client(timeout=40) as client:
             while not over.is_set():
                 statuses.append(client.get(f"{proxy.url}/readyz").status_code)
                 over.wait(0.05)
@@ -156,9 +156,9 @@ def test_a_restart_of_the_server_is_waited_for_and_sockets_are_told_to_come_back
     with connect(address, additional_headers=bearer(phone.token), proxy=None) as one:
         asking.start()
         assert server.stop() == 0
-        assert json.loads(one.recv(timeout=10))["type"] == "drain"
+        assert json.loads(one.recv(timeout=40))["type"] == "drain"
         with pytest.raises(ConnectionClosed) as end:
-            one.recv(timeout=10)
+            one.recv(timeout=40)
         assert end.value.rcvd is not None and end.value.rcvd.code == 1012
     seen = len(statuses)
     server.start()

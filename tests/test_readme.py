@@ -22,7 +22,6 @@ def blocks(heading: str) -> list[str]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
-@pytest.mark.timeout(180)
 def test_the_first_session_goes_from_an_account_to_a_delivered_order(tmp_path: Path) -> None:
     """Every block, in one shell. The port is another, since 8000 may be taken."""
     with socket.socket() as probe:

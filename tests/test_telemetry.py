@@ -155,7 +155,7 @@ def test_a_message_on_a_websocket_is_a_trace_linked_to_the_callers(
     with connect(address, additional_headers=bearer(phone.token) | headers, proxy=None) as socket:
         for number in range(2):
             socket.send(json.dumps({"type": "positions", "id": str(number), "positions": [fix()]}))
-            assert json.loads(socket.recv(timeout=10))["type"] == "ack"
+            assert json.loads(socket.recv(timeout=40))["type"] == "ack"
     messages = eventually(
         lambda: found if len(found := [each for each in collector.spans() if each.links == [trace]]) == 2 else [],
         what="a span of each message",
@@ -188,11 +188,16 @@ def test_a_line_of_the_log_names_its_trace_and_no_span_names_a_secret(
     httpx.get(f"{traced.url}/t/Recipient0Code0Secret.json", params={"key": company.key}, headers=headers)
     answer = httpx.get(f"{traced.url}/nowhere/Recipient0Code0Secret", headers=headers)
     collector.span("GET", **{"codriver.request_id": answer.headers["X-Request-Id"]})
-    lines = [json.loads(line) for line in traced.log.read_text().splitlines()]
-    refused = [line for line in lines if line.get("trace_id") == trace]
-    assert [line["status"] for line in refused] == [404, 404]
+    named = eventually(lambda: len(found := logged(traced, trace)) == 2 and found, what="a line of each request")
+    assert [line["status"] for line in named] == [404, 404]
     everything = b"".join(collector.bodies)
     assert b"Recipient0Code0Secret" not in everything and company.key.encode() not in everything
+
+
+def logged(server: Server, trace: str) -> list[dict[str, Any]]:
+    """The whole lines of its log that name a trace."""
+    lines = [json.loads(line) for line in server.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [line for line in lines if line.get("trace_id") == trace]
 
 
 def test_probes_are_not_traced_and_nonsense_from_a_caller_begins_a_trace(collector: Collector, traced: Server):
@@ -210,21 +215,22 @@ def test_a_collector_in_trouble_delays_nobody(tmp_path):
     collector, over = Collector(), threading.Event()
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "10"}
     environment |= {"OTEL_BSP_MAX_QUEUE_SIZE": "16", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "8"}
+    environment |= {"OTEL_EXPORTER_OTLP_TIMEOUT": "60"}  # whoever waited for the collector would wait as long
     server = Server(tmp_path / "data", environment=environment).start()
     try:
         phone = server.account().driver()
-        for trouble in (lambda: 503, lambda: over.wait(60) and 200):
+        for trouble in (lambda: 503, lambda: over.wait(100) and 200):
             collector.answer = trouble
             slowest = 0.0
             for _ in range(40):
                 began = time.monotonic()
                 assert phone.client.post("/driver/v1/positions", json={"positions": [fix()]}).status_code == 200
                 slowest = max(slowest, time.monotonic() - began)
-            assert slowest < 2.0
+            assert slowest < 20
         assert eventually(lambda: collector.bodies)
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
     finally:
         over.set()
         server.kill()
@@ -240,7 +246,7 @@ def test_without_a_collector_nothing_of_it_is_imported():
         "ours = ('opentelemetry.sdk', 'opentelemetry.exporter', 'opentelemetry.trace', 'google', 'requests')\n"
         "print([name for name in sys.modules if name.startswith(ours)])"
     )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert ended.stdout.strip() == "[]", ended.stdout + ended.stderr
 
 

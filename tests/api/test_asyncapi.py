@@ -17,7 +17,7 @@ from tests.api.watching import watching
 from tests.optimoroute.described import misfits
 from tests.serving import Company, Server
 
-WAIT_S = 15
+WAIT_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -187,7 +187,7 @@ def test_a_file_may_have_fifteen_mebibytes_and_no_more(server: Server, same_phon
 
 
 def test_a_length_that_is_too_large_is_refused_before_anything_is_read(server: Server, same_phone: Phone):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as one:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=40) as one:
         head = f"POST /driver/v1/attachments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {same_phone.token}\r\n"
         head += "Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 99999999999\r\n\r\n"
         one.sendall(head.encode())
@@ -195,7 +195,7 @@ def test_a_length_that_is_too_large_is_refused_before_anything_is_read(server: S
 
 
 def test_a_form_that_is_cut_off_leaves_nothing(server: Server, same_phone: Phone):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as one:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=40) as one:
         head = f"POST /driver/v1/attachments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {same_phone.token}\r\n"
         head += "Content-Type: multipart/form-data; boundary=B\r\nContent-Length: 100000\r\n\r\n"
         one.sendall(head.encode() + GOOD + FILE)

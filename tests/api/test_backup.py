@@ -20,10 +20,9 @@ from tests.serving import ROOT, Company, Server, bearer, eventually
 
 def codriver(*arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "backend.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
 
-@pytest.mark.timeout(120)
 def test_a_backup_of_a_server_in_use_holds_all_that_was_acknowledged_before_it(
     server: Server, company: Company, tmp_path: Path
 ) -> None:
@@ -41,7 +40,7 @@ def test_a_backup_of_a_server_in_use_holds_all_that_was_acknowledged_before_it(
 
     driving = threading.Thread(target=drive, daemon=True)
     driving.start()
-    eventually(lambda: len(sent) >= 100, within_s=30, what="some positions")
+    eventually(lambda: len(sent) >= 100, within_s=60, what="some positions")
     before = list(sent)
     made = codriver("backup", tmp_path / "copy", "--data", server.data)
     assert made.returncode == 0, made.stderr

@@ -196,7 +196,7 @@ def test_a_fleet_file_is_imported_while_the_server_serves(server: Server, compan
     server.account("Imported")
     command = [sys.executable, "-m", "backend.cli", "fleet", "import", str(file), "--account", "Imported"]
     run = subprocess.run(
-        [*command, "--data", str(server.data)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [*command, "--data", str(server.data)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
     assert run.returncode == 0, run.stderr
     assert "drivers: 1 created" in run.stdout
@@ -204,10 +204,10 @@ def test_a_fleet_file_is_imported_while_the_server_serves(server: Server, compan
 
 def test_an_account_is_created_on_the_command_line_with_a_key_that_works(server: Server) -> None:
     command = [sys.executable, "-m", "backend.cli", "account", "create", "By Hand", "--data", str(server.data)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert run.returncode == 0, run.stderr
     key = run.stdout.strip()
     assert httpx.get(f"{server.url}/api/settings", params={"key": key}).status_code == 200
-    twice = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    twice = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert twice.returncode == 1
     assert "ERR_ACCOUNT_EXISTS" in twice.stderr

@@ -40,7 +40,7 @@ async def test_a_snapshot_and_what_follows_are_what_the_phones_sent(company: Com
         assert (seen["externalId"], seen["serial"], seen["name"], seen["onDuty"]) == ("DRV1", "001", "Ana", True)
         assert (seen["position"]["latitude"], seen["position"]["speed"]) == (45.81, 3.5)
         assert shown[bob.driver_id]["position"] is None and shown[bob.driver_id]["onDuty"] is False
-        assert abs(snapshot["now"] - time.time()) < 5 and "clockSpeed" not in snapshot
+        assert abs(snapshot["now"] - time.time()) < 20 and "clockSpeed" not in snapshot
 
         drive(ana, fix(300, 45.82, 16.02, speed=4.0, heading=80.0))
         await watcher.until(lambda: watcher.moves(ana.driver_id))
@@ -58,7 +58,7 @@ async def test_a_position_is_on_the_map_at_once(company: Company) -> None:
     async with watching(company) as watcher:
         await watcher.subscribe()
         drive(ana, fix(1))
-        await watcher.until(lambda: watcher.moves(ana.driver_id), within_s=2)
+        await watcher.until(lambda: watcher.moves(ana.driver_id), within_s=20)
 
 
 async def test_after_a_restart_the_map_shows_what_is_stored(tmp_path: Any) -> None:
@@ -205,7 +205,7 @@ async def test_a_key_comes_in_each_of_its_forms(company: Company) -> None:
         ) as connection:
             assert connection.subprotocol == (subprotocols[0] if subprotocols else None)
             await connection.send('{"type":"subscribe","id":"a"}')
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert json.loads(await connection.recv())["type"] == "snapshot"
 
 

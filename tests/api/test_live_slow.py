@@ -12,7 +12,7 @@ import pytest
 
 from tests.api.watching import Watching, narrow, watching
 from tests.attacks.wires import text, websocket
-from tests.serving import Company, Phone, Server, bearer
+from tests.serving import Company, Phone, Server, bearer, eventually
 
 DRIVERS = 200
 
@@ -67,7 +67,6 @@ def in_order(watcher: Watching, traffic: Traffic) -> None:
     assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))
 
 
-@pytest.mark.timeout(90)
 async def test_a_slow_watcher_gets_fewer_newer_positions_and_every_event(traffic: Traffic) -> None:
     company = traffic.company
     async with watching(company) as fast, watching(company, **narrow(company)) as slow:
@@ -78,7 +77,7 @@ async def test_a_slow_watcher_gets_fewer_newer_positions_and_every_event(traffic
         await slow.until(lambda: slow.of("positions") and slow.of("event"))
         slow.pause()
         paused_at = len(fast.of("positions"))
-        await fast.until(lambda: len(fast.of("positions")) >= paused_at + 40, within_s=30)
+        await fast.until(lambda: len(fast.of("positions")) >= paused_at + 40, within_s=60)
         slow.resume()
         await slow.until(lambda: slow.trail(traffic.ids[-1])[-1:] > [fast.trail(traffic.ids[-1])[-1] - 0.5])
         moving.cancel()
@@ -105,7 +104,6 @@ class Dripping:
                 await asyncio.sleep(1)
 
 
-@pytest.mark.timeout(120)
 async def test_watchers_that_read_hardly_or_not_are_sent_away_and_nobody_else_is_slowed(traffic: Traffic) -> None:
     company = traffic.company
     async with AsyncExitStack() as open_:
@@ -126,7 +124,7 @@ async def test_watchers_that_read_hardly_or_not_are_sent_away_and_nobody_else_is
                 seen, at = len(fast.of("positions")), time.monotonic()
         moving.cancel()
         stuck.resume()
-        code: Any = await stuck.code(within_s=15)
+        code: Any = await stuck.code(within_s=60)
         assert code in (4408, 1006), "cut off, with the reason where it could still be read"
         assert max(gaps) < 5 and traffic.slowest_s < 5, (max(gaps), traffic.slowest_s)
         newest = fast.trail(traffic.ids[0])[-1]
@@ -134,6 +132,7 @@ async def test_watchers_that_read_hardly_or_not_are_sent_away_and_nobody_else_is
             await watcher.until(lambda watcher=watcher: watcher.trail(traffic.ids[0])[-1] >= newest)
             assert len(watcher.of("positions")) > 0.8 * seen
             in_order(watcher, traffic)
-        assert "codriver_watchers 8" in httpx.get(f"{company.server.url}/metrics").text, "nothing waits for the others"
+        watched = f"{company.server.url}/metrics"
+        eventually(lambda: "codriver_watchers 8" in httpx.get(watched).text, what="that nothing waits for the others")
         drip.cancel()
         dripping.socket.close()

@@ -75,7 +75,6 @@ def test_the_documents_examples_are_taken_and_what_is_answered_is_described(serv
         assert not undescribed(server.url, "POST", path, told)
 
 
-@pytest.mark.timeout(240)
 def test_no_request_of_the_documents_own_making_gives_a_5xx(
     server: Server, company: Company, phone: Phone, request: pytest.FixtureRequest
 ) -> None:

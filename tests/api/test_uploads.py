@@ -175,7 +175,7 @@ def test_a_phone_that_comes_back_need_not_wait_for_its_old_connection_to_be_miss
     file, id = noise((800, 700)), str(uuid.uuid4())
     url = begin(same_phone, len(file), id).headers["location"]
     arriving = server.data / "uploads" / f"{url.rpartition('/')[2]}.part"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as stuck:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=40) as stuck:
         head = (
             f"PATCH {url} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {same_phone.token}\r\nTus-Resumable: 1.0.0\r\n"
         )

@@ -46,11 +46,11 @@ class Work:
     def __exit__(self, *_: object) -> None:
         self.over.set()
         for each in self.working:
-            each.join(20)
+            each.join(60)
         self.stuck.close()
 
     def by_http(self, phone: Phone) -> None:
-        client = httpx.Client(base_url=self.server.url, headers=bearer(phone.token), timeout=15)
+        client = httpx.Client(base_url=self.server.url, headers=bearer(phone.token), timeout=60)
         with contextlib.suppress(httpx.TransportError):
             for number in range(1_000_000):
                 if self.over.is_set():
@@ -86,7 +86,7 @@ class Work:
                 while not self.over.is_set():
                     if answer := react(told):
                         one.send(json.dumps(answer))
-                    told = json.loads(one.recv(timeout=15))
+                    told = json.loads(one.recv(timeout=40))
                     said.append(told["type"])
             except ConnectionClosed as end:
                 self.farewells.append((said[-2:], end.rcvd.code if end.rcvd else 1006))
@@ -106,23 +106,22 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.kill()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("ending", ["SIGTERM", "SIGTERM twice", "SIGTERM and then SIGKILL"])
 def test_what_was_acknowledged_before_the_end_is_there_after_it(server: Server, ending: str) -> None:
     company = server.account()
     with Work(server, company) as work:
-        eventually(lambda: min(map(len, work.acknowledged.values())) > 5, within_s=30)
+        eventually(lambda: min(map(len, work.acknowledged.values())) > 5, within_s=60)
         assert server.process is not None
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         if ending != "SIGTERM":
             time.sleep(0.1)
             server.process.send_signal(signal.SIGTERM if ending == "SIGTERM twice" else signal.SIGKILL)
-        code, seconds = server.process.wait(20), time.monotonic() - began
+        code, seconds = server.process.wait(60), time.monotonic() - began
     if ending == "SIGTERM and then SIGKILL":
         assert code in (0, -signal.SIGKILL)
     else:
-        assert code == 0 and seconds < 10
+        assert code == 0 and seconds < 30
         assert [code for _, code in work.farewells] == [1012] * 8
         assert all("drain" in said for said, _ in work.farewells), "at the end, or before the last answer"
     assert work.statuses <= {200, 503}

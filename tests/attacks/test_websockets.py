@@ -128,7 +128,7 @@ def test_a_message_in_pieces_that_never_ends_is_given_up(server: Server, doors: 
         one.sendall(bytes([0x81, 0xFF]) + (60_000).to_bytes(8) + b"\0\0\0\0")
         pieces, began = 0, time.monotonic()
         one.settimeout(0.2)
-        while time.monotonic() < began + 15:
+        while time.monotonic() < began + 60:
             try:
                 one.sendall(b"x")
                 pieces += 1
@@ -138,4 +138,4 @@ def test_a_message_in_pieces_that_never_ends_is_given_up(server: Server, doors: 
                 continue
             except ConnectionError:
                 break
-        assert 5 < pieces < 75, "given up by the deadline of a ping, and not before"
+        assert 5 < pieces < 290, "given up by the deadline of a ping, and not before"

@@ -3,7 +3,6 @@
 import io
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -61,7 +60,7 @@ def open_map(page: Page) -> Callable[..., MapWindow]:
         query = f"?date={date}" if date else ""
         page.goto(f"{company.server.url}/map{query}#key={key or company.key}")
         window = MapWindow(page)
-        eventually(window.ready, within_s=30, what="a live map")
+        eventually(window.ready, within_s=60, what="a live map")
         return window
 
     return open_
@@ -71,12 +70,6 @@ def open_map(page: Page) -> Callable[..., MapWindow]:
 def day(company: Company) -> Sent:
     """Ana has three orders, planned and sent for today."""
     return send_day(company)
-
-
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.timeout(180))
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_a_wrong_key_is_told_and_a_right_one_opens_the_map(day: Sent, page: Page
     assert "wrong" not in page.url, "the key stays out of the address"
     page.get_by_test_id("key-field").fill(day.company.key)
     page.keyboard.press("Enter")
-    eventually(MapWindow(page).ready, within_s=30, what="a live map")
+    eventually(MapWindow(page).ready, within_s=60, what="a live map")
     assert page.evaluate("() => localStorage.length") == 0
 
 

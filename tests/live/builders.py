@@ -91,7 +91,7 @@ async def opened(shelf: Shelf, redis_url: str | None) -> AsyncIterator[Any]:
     for hub in hubs:
         hub.start(shelf)
     try:
-        await until(lambda: not redis_url or all(hub.whole for hub in hubs), deadline_s=15)
+        await until(lambda: not redis_url or all(hub.whole for hub in hubs), deadline_s=60)
         yield Apart(*hubs) if redis_url else hubs[0]
     finally:
         for hub in hubs:
@@ -150,7 +150,7 @@ def at(seconds: float, latitude: float = 45.0, longitude: float = 16.0) -> Posit
     return Position(timestamp=NOON + seconds, latitude=latitude, longitude=longitude)
 
 
-async def until(condition: Callable[[], object], deadline_s: float = 5.0) -> None:
+async def until(condition: Callable[[], object], deadline_s: float = 40.0) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
     while not condition():

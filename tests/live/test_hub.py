@@ -84,7 +84,7 @@ async def test_who_comes_while_the_roll_is_read_sees_what_was_told_since_the_rea
     second = asyncio.create_task(watch(hub))
     await asyncio.sleep(0)
     shelf.gate.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         (snapshot,) = (await second).got("snapshot")
         await first
     assert "dora" in {each["driverId"] for each in snapshot["drivers"]}
@@ -268,7 +268,7 @@ async def test_a_changed_plan_is_told_to_those_who_want_events_and_to_the_phones
     with hub.phone(ACCOUNT, "ana", "token-a") as ana, hub.phone(ACCOUNT, "bob", "token-b") as bob:
         hub.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
         hub.tell_message(ACCOUNT, "bob", Message("m1", "hello", "2026-03-02T12:00:00Z", "office"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await ana.hear()).date == "2026-03-02"
             assert (await bob.hear()).message.text == "hello"
     await until(lambda: eager.got("plan"))
@@ -282,7 +282,7 @@ async def test_a_revoked_credential_is_cut_off_at_once(hub: Hub) -> None:
         hub.tell_revoked("key")
         hub.tell_revoked("token")
         hub.tell_revoked("unknown")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await line.hear()).code == 4409
     assert socket.closed == 4409
 
@@ -290,7 +290,7 @@ async def test_a_revoked_credential_is_cut_off_at_once(hub: Hub) -> None:
 async def test_a_newer_connection_of_the_same_phone_replaces_the_older(hub: Hub) -> None:
     with hub.phone(ACCOUNT, "ana", "token") as older, hub.phone(ACCOUNT, "ana", "token") as newer:
         hub.tell_routes(ACCOUNT, "2026-03-02", ["ana"])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await older.hear()).code == 4409
             assert (await newer.hear()).date == "2026-03-02"
 

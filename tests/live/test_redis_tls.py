@@ -21,7 +21,7 @@ def sealed(tmp_path: Path) -> Iterator[tuple[RedisServer, str]]:
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
     subprocess.run(
-        [*made, *names, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=60
+        [*made, *names, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=100
     )
     files = ("--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate))
     server = RedisServer()

@@ -113,12 +113,12 @@ async def told_and_seen(hub: Hub, shelf: Shelf, rng: random.Random) -> None:
         await asyncio.sleep(rng.choice([0, 0, 0, 0.001, 0.003]))
     for each in viewers:
         each.socket.stuck = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.gather(*tasks)
     await all_true(viewers, hub.board.fleet(ACCOUNT).positions, shelf)
 
 
-async def all_true(viewers: list[Viewer], positions: dict[str, Position], shelf: Shelf, within_s: float = 5.0) -> None:
+async def all_true(viewers: list[Viewer], positions: dict[str, Position], shelf: Shelf, within_s: float = 40.0) -> None:
     for each in viewers:
         await until(lambda each=each: each.sees() == each.should_see(positions), within_s)
         await until(lambda each=each: each.watcher.subscriptions["a"].cursor == len(shelf.log), within_s)
@@ -165,4 +165,4 @@ async def test_everybody_sees_the_truth_whatever_becomes_of_redis(rng: random.Ra
             hubs[0].tell_positions(ACCOUNT, NAMES[0], at(1000))
             shelf.positions[NAMES[0]] = at(1000)
             redis.start()
-            await all_true(viewers, shelf.positions, shelf, within_s=10)
+            await all_true(viewers, shelf.positions, shelf, within_s=60)

@@ -25,7 +25,6 @@ def stored(server: Server) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith("codriver_positions_total"))
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.skipif(not LOCUST.exists(), reason="there is no .venv-load: make .make/load")
 def test_what_comes_by_itself_while_the_server_stalls_counts_from_when_it_was_due(tmp_path: Path):
     """Two processes share the requests; thirty a second go on coming, so that a stall of two seconds is felt by sixty

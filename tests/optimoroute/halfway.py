@@ -17,7 +17,7 @@ class Wire:
         self, company: Company, body: bytes = ASK, method: str = "get_orders", length: int | None = None
     ) -> None:
         self.rest = body
-        self.socket = socket.create_connection(("127.0.0.1", company.server.port), timeout=20)
+        self.socket = socket.create_connection(("127.0.0.1", company.server.port), timeout=40)
         head = f"POST /v1/{method}?key={company.key} HTTP/1.1\r\nHost: test\r\nContent-Length: {length or len(body)}"
         self.socket.sendall(f"{head}\r\n\r\n".encode())
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.optimoroute.described import undescribed
 from tests.serving import Company, Phone, Server, eventually
@@ -131,7 +130,6 @@ def drive(client: Client) -> None:
 WHIMS: list[Callable[[Client], None]] = [save, save, save, delete, plan, plan, stop, send, look, say, shift, drive]
 
 
-@pytest.mark.timeout(240)
 def test_five_clients_at_once_are_told_one_story(server: Server, seed: int) -> None:
     company = server.account()
     quick = {"planningSeconds": 0.2, "maxConcurrentRequests": 0}

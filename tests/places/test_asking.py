@@ -85,7 +85,7 @@ async def test_nominatim_is_asked_in_its_own_words(standin: StandIn) -> None:
 async def test_an_address_is_asked_for_once(standin: StandIn, geocoder: Asking) -> None:
     standin.speaking.clear()
     several = [asyncio.create_task(geocoder.find(each)) for each in (ADDRESS, ADDRESS, " ilica  40, ZAGREB ")]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not standin.asked:
             await asyncio.sleep(0.01)
     several.pop().cancel()  # who goes away takes nothing from the others
@@ -126,7 +126,7 @@ async def test_patience_ends_with_a_server_that_is_silent(standin: StandIn) -> N
     geocoder = Asking(photon.DIALECT, standin.url, patience_s=0.2)
     began = time.monotonic()
     lookups = await asyncio.gather(*(geocoder.find(f"address {n}") for n in range(asking.WAITING + 20)))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert {lookup.trouble for lookup in lookups[: asking.WAITING]} == {"it did not answer within 0.2 s"}
     assert {lookup.trouble for lookup in lookups[asking.WAITING :]} == {"too many addresses are waiting for it"}
     assert standin.most_at_once <= asking.AT_ONCE

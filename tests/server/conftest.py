@@ -35,7 +35,7 @@ class Serving:
         for line in self.process.stdout:
             self.lines.put(line.rstrip())
 
-    def says(self, words: str, within: float = 10) -> str:
+    def says(self, words: str, within: float = 40) -> str:
         """The next line that holds these words."""
         end = time.monotonic() + within
         while True:
@@ -51,7 +51,7 @@ class Serving:
         one = socket.socket()
         if receive_buffer is not None:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        one.settimeout(10)
+        one.settimeout(40)
         one.connect(("127.0.0.1", self.port))
         return one
 
@@ -59,7 +59,7 @@ class Serving:
         """SIGTERM; the exit code, and the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=15), time.monotonic() - began
+        return self.process.wait(timeout=60), time.monotonic() - began
 
 
 @pytest.fixture

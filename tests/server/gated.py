@@ -1,7 +1,7 @@
 """A small application behind the real server and its gate, which lets in as many as the tests say. Run as a program.
 
 ``/let-in`` answers when ``/open`` was asked for, with ``?early`` before the body is here; ``/count`` tells how many are
-under way, and what is held of bodies; ``/busy`` keeps the loop busy for some seconds.
+under way, and what is held of bodies; ``/busy`` keeps the loop busy from then on.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ async def app(scope, receive, send) -> None:
     if scope["path"] == "/open":
         opened.set()
     if scope["path"] == "/busy":
-        busy(80)
+        busy(1000)
     size = 0
     while scope["path"] != "/count" and scope["query_string"] != b"early":
         message = await receive()
@@ -80,6 +80,6 @@ if __name__ == "__main__":
     gate.TELL_S = 0.5
     http.LINGER_SECONDS = 0.5
     acceptor.PAUSE_S = 0.05
-    signal.alarm(60)  # whatever becomes of the test that started it
+    signal.alarm(120)  # whatever becomes of the test that started it
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
     server.run(app, server.bind("127.0.0.1", 0), gate=the_gate)

@@ -49,7 +49,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         HUNG_S = float(os.environ.setdefault("HUNG_S", sys.argv[2]))
     hurry()
-    signal.alarm(90)  # whatever becomes of the test that started it
+    signal.alarm(180)  # whatever becomes of the test that started it
     with server.bind("127.0.0.1", 0, shared=True) as reserved:
         os.environ["PORT"] = str(reserved.getsockname()[1])
         said = f"Codriver serves on {server.address(reserved)}"

@@ -1,5 +1,6 @@
 """Heads and bodies that never end, that trickle, or are too large."""
 
+import contextlib
 import socket
 import time
 
@@ -17,17 +18,14 @@ def test_a_head_that_never_ends_is_closed(serving: Serving) -> None:
 def test_a_head_that_trickles_has_the_same_deadline(serving: Serving) -> None:
     with serving.connect() as one:
         one.sendall(b"GET / HTTP/1.1\r\n")
-        began = time.monotonic()
         one.settimeout(0.1)
-        while time.monotonic() - began < 5:
-            try:
+        answer, deadline = b"", time.monotonic() + 40
+        while not answer:
+            assert time.monotonic() < deadline, "each piece gave it more time"
+            with contextlib.suppress(TimeoutError):
                 one.sendall(b"X-More: 1\r\n")
-                if answer := one.recv(1000):
-                    assert answer.startswith(b"HTTP/1.1 408 ")
-                    break
-            except TimeoutError:
-                continue
-        assert time.monotonic() - began < 2
+                answer = one.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_connection_that_says_nothing_is_closed(serving: Serving) -> None:

@@ -23,7 +23,7 @@ def socket_at(serving: Serving, path: str, **options) -> ClientConnection:
 def closed(one: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed) as end:
         while True:
-            one.recv(timeout=10)
+            one.recv(timeout=40)
     assert end.value.rcvd is not None
     return end.value.rcvd.code
 
@@ -38,7 +38,7 @@ def test_a_peer_that_stops_reading_is_cut_off(serving: Serving) -> None:
 def test_an_application_writes_and_closes_without_waiting(serving: Serving) -> None:
     """What the sockets of watchers are written by: without it each of them gets a queue and a task of its own."""
     with socket_at(serving, "/farewell") as one:
-        assert len(one.recv(timeout=10)) == 32 * 1024
+        assert len(one.recv(timeout=40)) == 32 * 1024
         assert closed(one) == 4408
     serving.says("heard 4408")
 
@@ -66,7 +66,7 @@ def test_a_peer_that_vanished_is_noticed(serving: Serving) -> None:
 def test_a_frame_too_large_is_told_so(serving: Serving) -> None:
     with socket_at(serving, "/live") as one:
         one.send("x" * 65536)
-        assert len(one.recv(timeout=10)) == 65536
+        assert len(one.recv(timeout=40)) == 65536
         one.send("x" * 65537)
         assert closed(one) == 1009
 
@@ -74,7 +74,7 @@ def test_a_frame_too_large_is_told_so(serving: Serving) -> None:
 def test_a_phone_may_send_larger_frames(serving: Serving) -> None:
     with socket_at(serving, "/driver/v1/ws", max_size=None) as one:
         one.send("x" * 1024 * 1024)
-        assert len(one.recv(timeout=10)) == 1024 * 1024
+        assert len(one.recv(timeout=40)) == 1024 * 1024
         one.send("x" * (4 * 1024 * 1024))
         assert closed(one) == 1009
 
@@ -89,7 +89,7 @@ def test_a_message_in_too_many_fragments_is_refused(serving: Serving) -> None:
 def test_text_that_is_not_utf8_is_refused(serving: Serving) -> None:
     with socket_at(serving, "/") as one:
         one.send([b"\xc3", b"\xa4"], text=True)
-        assert one.recv(timeout=10) == "\u00e4"
+        assert one.recv(timeout=40) == "\u00e4"
         one.send(b"\xff\xfe", text=True)
         assert closed(one) == 1007
     serving.stop()
@@ -109,14 +109,14 @@ def test_a_restart_lets_a_message_be_answered_and_tells_when_to_come_back(servin
     with socket_at(serving, "/") as thinking, socket_at(serving, "/", subprotocols=["codriver.v1.msgpack"]) as idle:
         thinking.send("think")
         idle.send("hello")
-        assert idle.recv(timeout=10) == "hello"
+        assert idle.recv(timeout=40) == "hello"
         code, seconds = serving.stop()
-        drain = msgspec.json.decode(thinking.recv(timeout=10))
+        drain = msgspec.json.decode(thinking.recv(timeout=40))
         assert drain["type"] == "drain" and 1000 <= drain["retryInMs"] <= 5000
-        assert thinking.recv(timeout=10) == "think"
-        assert msgspec.msgpack.decode(idle.recv(timeout=10))["type"] == "drain"
+        assert thinking.recv(timeout=40) == "think"
+        assert msgspec.msgpack.decode(idle.recv(timeout=40))["type"] == "drain"
         assert closed(thinking) == closed(idle) == 1012
-    assert code == 0 and seconds < 10
+    assert code == 0 and seconds < 30
     serving.says("stopped in order")
 
 
@@ -125,4 +125,4 @@ def test_a_peer_that_stopped_reading_does_not_hold_up_the_end(serving: Serving) 
         one.sendall(HANDSHAKE % (b"/flood", b""))
         serving.says("behind")
         code, seconds = serving.stop()
-    assert code == 0 and seconds < 10
+    assert code == 0 and seconds < 30

@@ -39,7 +39,7 @@ def strict() -> Iterator[Serving]:
 
 def pids(serving: Serving) -> set[int]:
     """Who answers, each connection a new one."""
-    return {int(httpx.get(serving.address).text) for _ in range(25)}
+    return {int(httpx.get(serving.address).text) for _ in range(60)}  # so many that none of three is missed
 
 
 def lives(pid: int) -> bool:
@@ -58,7 +58,7 @@ def test_connections_are_spread_and_all_end_in_order(many: Serving) -> None:
     answered = Counter(everything(one).rpartition(b"\r\n")[2] for one in waiting)
     assert len(answered) == 3 and max(answered.values()) < 80, answered
     code, seconds = many.stop()
-    assert code == 0 and seconds < 10
+    assert code == 0 and seconds < 30
     eventually(lambda: " ".join(many.lines.queue).count("stopped in order") == 3, what="the end of each in order")
 
 
@@ -71,9 +71,9 @@ def test_what_is_under_way_at_any_of_them_is_answered_and_sockets_are_told_to_co
             each.start()
         eventually(lambda: " ".join(many.lines.queue).count("asked") == 9)
         code, seconds = many.stop()
-        assert code == 0 and seconds < 10
+        assert code == 0 and seconds < 30
         for each in asking:
-            each.join(10)
+            each.join(60)
         assert answers == ["done"] * 9
         assert [closed(each) for each in sockets] == [1012] * 9
 
@@ -84,7 +84,7 @@ def test_one_that_dies_is_replaced_and_the_others_serve_on(many: Serving) -> Non
     os.kill(victim, signal.SIGKILL)
     many.says("ended with signal 9")
     assert victim not in pids(many)
-    eventually(lambda: len((now := pids(many)) - before) == 1 and len(now) == 3, within_s=30)
+    eventually(lambda: len((now := pids(many)) - before) == 1 and len(now) == 3, within_s=60)
     assert many.stop()[0] == 0
 
 
@@ -92,9 +92,9 @@ def test_one_that_hangs_is_killed_and_replaced(strict: Serving) -> None:
     before = pids(strict)
     with socket.create_connection(("127.0.0.1", strict.port)) as one:
         one.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
-        strict.says("gave no sign of life", within=30)
+        strict.says("gave no sign of life", within=60)
         strict.says("ended with signal 9")
-    eventually(lambda: len(_answering(strict) - before) == 1, within_s=30)
+    eventually(lambda: len(_answering(strict) - before) == 1, within_s=60)
 
 
 def test_one_that_does_not_come_up_any_more_is_tried_more_and_more_slowly(
@@ -110,12 +110,12 @@ def test_one_that_does_not_come_up_any_more_is_tried_more_and_more_slowly(
         os.kill(victim, signal.SIGKILL)
         pauses = []
         for _ in range(4):
-            line = many.says("another begins in", within=30)
+            line = many.says("another begins in", within=60)
             pauses.append(float(line.split()[-2]))
             assert _answering(many) == {other}
         assert pauses == [0.1, 0.2, 0.4, 0.8] and "exit code 7" in line
         spoilt.unlink()
-        eventually(lambda: len(_answering(many)) == 2, within_s=30)
+        eventually(lambda: len(_answering(many)) == 2, within_s=60)
         assert many.stop()[0] == 0
     finally:
         many.process.kill()
@@ -127,7 +127,7 @@ def test_one_that_hangs_does_not_hold_up_the_end(many: Serving) -> None:
     with socket.create_connection(("127.0.0.1", many.port)) as one:
         one.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
         code, seconds = many.stop()
-    assert code == 1 and seconds < 10, "it tells that not all ended in order"
+    assert code == 1 and seconds < 30, "it tells that not all ended in order"
     many.says("does not end and is killed")
     assert not any(lives(pid) for pid in everybody)
 
@@ -147,13 +147,13 @@ def test_all_end_when_their_parent_is_killed(many: Serving) -> None:
     children = pids(many)
     many.process.kill()
     many.process.wait()
-    eventually(lambda: not any(lives(pid) for pid in children), within_s=20)
+    eventually(lambda: not any(lives(pid) for pid in children), within_s=60)
 
 
 def test_an_interrupt_from_the_terminal_ends_all_in_order(many: Serving) -> None:
     for pid in (*pids(many), many.process.pid):
         os.kill(pid, signal.SIGINT)
-    assert many.process.wait(timeout=15) == 0
+    assert many.process.wait(timeout=100) == 0
 
 
 def test_where_one_cannot_start_nothing_does() -> None:
@@ -164,16 +164,16 @@ def test_where_one_cannot_start_nothing_does() -> None:
         env={**os.environ, "BROKEN": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
     )
-    assert ended.returncode == 7 and "serves on" not in ended.stdout and time.monotonic() - began < 40
+    assert ended.returncode == 7 and "serves on" not in ended.stdout and time.monotonic() - began < 60
     assert "process 1 did not start" in ended.stderr
 
 
 def test_several_processes_need_what_they_can_share(tmp_path: Path) -> None:
     serve = [sys.executable, "-m", "backend.cli", "serve", "--workers", "2", "--port", "0", "--data", str(tmp_path)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CODRIVER_")}
-    ended = subprocess.run(serve, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(serve, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=100)
     assert ended.returncode == 1
     assert "ERR_WORKERS" in ended.stderr
     assert "CODRIVER_DATABASE_URL=postgresql://" in ended.stderr and "CODRIVER_REDIS_URL=redis://" in ended.stderr
@@ -181,6 +181,6 @@ def test_several_processes_need_what_they_can_share(tmp_path: Path) -> None:
 
 def _answering(serving: Serving) -> set[int]:
     try:
-        return {int(httpx.get(serving.address, timeout=1).text) for _ in range(20)}
+        return {int(httpx.get(serving.address, timeout=20).text) for _ in range(40)}
     except httpx.HTTPError:
         return set()

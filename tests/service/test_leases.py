@@ -88,12 +88,12 @@ async def test_a_job_is_seen_and_stopped_from_another_process(
     await watch.look(mine)
     assert (await record(other, account_id, job_id)).percent == 40 and not mine.planner.stopped
     stopping = asyncio.create_task(leases.stop_elsewhere(other, account_id, job_id))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not mine.planner.stopped:
             await watch.look(mine)
     assert not stopping.done()
     await mine.journal.transact(lambda conn: jobs.end(conn, job_id, "C", 50))
-    await asyncio.wait_for(stopping, 10)
+    await asyncio.wait_for(stopping, 60)
 
 
 async def test_a_job_that_nobody_plans_any_more_fails_and_the_others_go_on(
@@ -104,7 +104,7 @@ async def test_a_job_that_nobody_plans_any_more_fails_and_the_others_go_on(
     lost, kept = await mine.plan(account_id), await mine.plan(account_id)
     del leases.own(mine)[lost]  # as if its process had died
     own_watch, watch = Watch(), Watch()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await record(other, account_id, lost)).status == "R":
             await own_watch.look(mine)
             await watch.look(other)
@@ -136,7 +136,7 @@ async def test_one_process_leads_until_it_ends(processes: tuple[Process, Process
     assert await first.database.leads() and not await second.database.leads()
     assert await first.database.leads() and not await second.database.leads()
     first.database.engine.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await second.database.leads():
             await asyncio.sleep(0.05)
 

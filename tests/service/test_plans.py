@@ -318,7 +318,7 @@ async def test_a_planning_whose_end_could_not_be_stored_is_not_under_way_for_eve
     monkeypatch.setattr(leases, "BEAT_S", 0.02)
     monkeypatch.setattr(leases, "SILENT_S", 0.5)
     watching = asyncio.create_task(leases.keep_watch(desk))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await plans.status(desk, office, job_id)).status != "E":
             await asyncio.sleep(0.02)
     watching.cancel()

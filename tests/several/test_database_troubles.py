@@ -9,8 +9,6 @@ from tests.api.watching import drive, fix, watching
 from tests.postgresql import Cluster, cluster
 from tests.serving import Company, Server, eventually
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Cluster]:

@@ -10,7 +10,6 @@ import uuid
 from contextlib import ExitStack
 
 import httpx
-import pytest
 
 from tests.api import days
 from tests.api.days import DAY, sent_day
@@ -22,8 +21,7 @@ from tests.optimoroute.halfway import Wire
 from tests.serving import ROOT, Company, Phone, eventually
 from tests.several.conftest import Several
 
-pytestmark = pytest.mark.timeout(180)
-HEALED_S = 10.0
+HEALED_S = 40.0
 
 
 def elsewhere(phone: Phone, company: Company) -> Phone:
@@ -96,7 +94,7 @@ def test_a_plan_is_seen_and_stopped_from_the_other_server(companies: tuple[Compa
     assert here.v1("create_or_update_orders", {"orders": orders})["success"]
     planning_id = here.v1("start_planning", {"date": DAY})["planningId"]
     assert there.v1("get_planning_status", planningId=planning_id)["status"] in ("N", "R")
-    eventually(lambda: there.v1("get_planning_status", planningId=planning_id)["percentageComplete"] > 0, within_s=30)
+    eventually(lambda: there.v1("get_planning_status", planningId=planning_id)["percentageComplete"] > 0, within_s=60)
     assert there.v1("stop_planning", {"planningId": planning_id})["success"]
     assert here.v1("get_planning_status", planningId=planning_id)["status"] == "C"
 
@@ -168,7 +166,7 @@ def test_an_upload_goes_on_at_the_other_server_also_while_this_one_still_waits(
     came = int(far(other, path).headers["upload-offset"])
     done = go_on(other, path, came, file[came:])
     assert done.status_code == 204, done.text
-    waiting.join(20)
+    waiting.join(60)
     assert answers != [204]
     assert int(far(phone, url).headers["upload-offset"]) == len(file)
 
@@ -177,7 +175,7 @@ def test_the_operators_commands_work_beside_the_servers(several: Several) -> Non
     here = several.here
     command = [sys.executable, "-m", "backend.cli", "account", "create", "Beside", "--data", str(here.data)]
     made = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **here.environment}, capture_output=True, text=True, timeout=60
+        command, cwd=ROOT, env={**os.environ, **here.environment}, capture_output=True, text=True, timeout=100
     )
     assert made.returncode == 0, made.stderr
     answer = httpx.get(f"{several.there.url}/api/settings", headers={"X-API-Key": made.stdout.strip()})
@@ -196,12 +194,12 @@ async def test_without_redis_phones_are_served_and_maps_come_after(
             began = time.monotonic()
             drive(phone, fix(20))
             phone.client.post("/driver/v1/actions", json={"actions": [days.action("on_duty", time.time() - 5)]})
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 20
             await map_.until(lambda: map_.moves(phone.driver_id) and map_.of("event"), HEALED_S)
             several.redis.start()
             await map_.until(lambda: _joined(several), HEALED_S)
             drive(phone, fix(1))
-            await map_.until(lambda: len(map_.moves(phone.driver_id)) >= 2, 3)
+            await map_.until(lambda: len(map_.moves(phone.driver_id)) >= 2, HEALED_S)
     finally:
         if several.redis.process is None:
             several.redis.start()

@@ -141,20 +141,20 @@ async def looked_at(present: Present, truth: Truth, within_s: float) -> list[str
 
 
 async def test_faithful_maps_and_pages_are_clean(truth: Truth):
-    assert await looked_at(faithful(truth), truth, within_s=20) == []
+    assert await looked_at(faithful(truth), truth, within_s=60) == []
 
 
 async def test_a_map_whose_line_broke_names_the_last_event_it_has_and_misses_none(truth: Truth):
     present = faithful(truth)
     present.cut = next(n for n, frame in enumerate(present.live) if frame["type"] == "event") + 1
-    assert await looked_at(present, truth, within_s=20) == []
+    assert await looked_at(present, truth, within_s=60) == []
     assert {asked.get("after") for asked in present.asked} == {None, 1}
 
 
 async def test_a_map_whose_line_broke_before_the_first_event_asks_for_all_of_them(truth: Truth):
     present = faithful(truth)
     present.cut = 0
-    assert await looked_at(present, truth, within_s=20) == []
+    assert await looked_at(present, truth, within_s=60) == []
     assert {asked.get("after") for asked in present.asked} == {None, 0}
 
 
@@ -250,7 +250,7 @@ async def test_the_watcher_measures_from_sending_to_the_map():
         watch.noticed("D1", Positions(1, (fix,)))
         await asyncio.sleep(0.02)
         present.go.set()
-        assert await watch.behind({"D1": fix.at_ms}, within_s=5) == []
+        assert await watch.behind({"D1": fix.at_ms}, within_s=60) == []
         await watch.stop()
     assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 20
 

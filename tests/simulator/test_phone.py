@@ -60,7 +60,7 @@ async def test_a_day_that_is_stopped_delivers_what_was_done_and_nothing_else(see
         clock = SimClock(LEAVES - 600, 3000.0)
         phone = Phone(diary, truth, transport, clock, WHO.rng("phone"))
         living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(standin.positions) < 20:
                 await asyncio.sleep(0.01)
             phone.stop()
@@ -79,7 +79,7 @@ async def test_after_the_simulator_was_killed_the_state_file_says_what_is_left(s
         clock = SimClock(LEAVES - 600, 3000.0)
         phone = Phone(diary, truth, transport, clock, WHO.rng("phone"))
         living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(standin.positions) < 30:
                 await asyncio.sleep(0.01)
         living.cancel()
@@ -139,7 +139,7 @@ class Refusing:
 async def test_a_phone_whose_token_is_revoked_ends(answers: list[Answered | Exception]):
     truth, diary = begun()
     phone = Phone(diary, truth, Refusing(answers), SimClock(LEAVES, 50_000.0), WHO.rng("phone"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await phone.live(day(route(4), WHO, HOSTILE))
     assert phone.turned == "ERR_TOKEN"
 
@@ -148,7 +148,7 @@ async def test_what_is_refused_is_not_sent_again_and_not_counted_as_acknowledged
     truth, diary = begun()
     refusing = Refusing([{0: "ERR_TIMESTAMP_FUTURE"}])
     phone = Phone(diary, truth, refusing, SimClock(LEAVES, 50_000.0), WHO.rng("phone"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await phone.live(day(route(2), WHO, QUIET))
     done = [step.message for step in day(route(2), WHO, QUIET) if isinstance(step, Send)]
     assert len(refusing.seen) == len(set(refusing.seen)) == len(done)

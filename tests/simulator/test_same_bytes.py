@@ -61,7 +61,6 @@ async def sent(folder: Path, scenario: str, transport: str, speed: int, processe
     return recorder.sent
 
 
-@pytest.mark.timeout(200)
 @pytest.mark.parametrize("transport", ["http", "ws"])
 async def test_two_runs_send_the_same_at_any_speed_in_any_number_of_processes(tmp_path: Path, transport: str):
     one = await sent(tmp_path, EVERYTHING + "0", transport, 3000, 1, hashes=1)
@@ -74,7 +73,6 @@ async def test_two_runs_send_the_same_at_any_speed_in_any_number_of_processes(tm
     assert max(Counter(message for messages in one.values() for message in messages).values()) > 1
 
 
-@pytest.mark.timeout(200)
 async def test_apps_that_are_killed_send_the_same_things_however_often(tmp_path: Path):
     text = EVERYTHING + "40"
     one = await sent(tmp_path, text, "ws", 3000, 1, hashes=3)

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Connection, select
 
 from backend.domain.positions import unpack_times_ms
@@ -43,7 +42,6 @@ def stored_times(conn: Connection) -> dict[str, Counter[int]]:
     return found
 
 
-@pytest.mark.timeout(180)
 def test_what_was_acknowledged_survives_a_kill_at_any_moment_once(engine: str, place: str, rng: random.Random) -> None:
     positions: dict[str, set[int]] = {f"driver{driver}": set() for driver in range(DRIVERS)}
     codes: set[str] = set()

@@ -42,7 +42,6 @@ def times(conn: Connection, driver_id: str) -> list[int]:
     return [at_ms for body in bodies for at_ms in unpack_times_ms(body)]
 
 
-@pytest.mark.timeout(120)
 def test_processes_that_start_at_once_on_nothing_store_each_position_once(
     postgresql: Cluster, engine: str, rng: random.Random
 ) -> None:
@@ -63,7 +62,7 @@ def test_processes_that_start_at_once_on_nothing_store_each_position_once(
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=100)
         assert process.returncode == 0
         answers.append([int(word) for word in out.split()])
     database = Database.open(url)
@@ -133,7 +132,7 @@ async def test_chunks_are_not_exchanged_while_somebody_looks_for_repeats_in_them
     await asyncio.to_thread(looking.wait, 10)
     exchanging = asyncio.create_task(journal.transact(lambda conn: compaction.replace(conn, made)))
     exchanging.add_done_callback(lambda _: exchanged.set())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await again).duplicates == 100
         await exchanging
     assert len(await database.read(lambda conn: times(conn, "ana"))) == 100
@@ -203,7 +202,7 @@ async def test_readers_go_on_while_partitions_come_and_go(journal: Journal, data
         await journal.append("ana", [fix(weeks * WEEK_MS // 1000), fix(0)])
         await journal.transact(partial(_clear, week + (weeks + 1) * WEEK_MS))
     ended.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert min(await asyncio.gather(*reading)) > 0
     assert await database.read(partitions) == {name_of(week)}
 

@@ -28,7 +28,7 @@ from tests.serving import eventually
 from tests.store.builders import drive
 from tests.store.test_postgresql import NOON_MS, times
 
-pytestmark = [pytest.mark.parametrize("engine", ["postgresql"]), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ async def test_a_standby_that_takes_over_has_all_that_was_acknowledged(engine: s
             leader.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
             leader.execute("SELECT pg_reload_conf()")
             synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
-            eventually(lambda: leader.ask(synchronous), within_s=30, what="the standby")
+            eventually(lambda: leader.ask(synchronous), within_s=60, what="the standby")
 
             def fail_over() -> None:
                 leader.kill()
@@ -165,7 +165,7 @@ def test_of_several_hosts_the_one_that_writes_is_meant(given: str, hosts: object
 
 
 async def test_a_server_that_stays_away_is_told_soon_and_found_when_it_is_back(
-    own_cluster: Cluster, engine: str
+    own_cluster: Cluster, engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database.open(own_cluster.fresh())
     journal = Journal(database)
@@ -176,15 +176,16 @@ async def test_a_server_that_stays_away_is_told_soon_and_found_when_it_is_back(
         journal.transact(lambda conn: None),
         database.read(lambda conn: conn.scalar(text("SELECT 1"))),
     ]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         told = await asyncio.gather(*work, return_exceptions=True)
     assert [getattr(refusal, "code", refusal) for refusal in told] == ["ERR_UNAVAILABLE"] * 3
-    started = time.monotonic()
+    assert "a commit is tried again" in caplog.text
+    caplog.clear()
     with pytest.raises(Refusal, match="ERR_UNAVAILABLE"):
         await journal.append("ana", drive(10, 10))
-    assert time.monotonic() - started < 2, "who comes later should not wait as long"
+    assert "a commit is tried again" not in caplog.text, "who comes later should not wait as long"
     own_cluster.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 assert (await journal.append("ana", drive(10, 10))).accepted == 10
@@ -202,17 +203,18 @@ async def test_a_process_that_hangs_in_a_turn_holds_the_others_up_for_some_secon
     monkeypatch.setattr("backend.store.postgresql.connect.STUCK_S", 0.5)
     other = Database.open(place)
     hanging, journal = Journal(other), Journal(database)
-    stuck = asyncio.create_task(hanging.transact(lambda conn: time.sleep(2)))
+    over = threading.Event()
+    stuck = asyncio.create_task(hanging.transact(lambda conn: over.wait(100)))
     await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await database.read(
             lambda conn: conn.scalar(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"))
         ):
             await asyncio.sleep(0.01)
-        started = time.monotonic()
         await journal.transact(partial(_add, "next"))
-    assert time.monotonic() - started < 1.8
+    assert not stuck.done()
     stuck.cancel()
+    over.set()
     await journal.close()
     await hanging.close()
     other.close()
@@ -227,7 +229,7 @@ async def test_a_server_that_only_reads_is_away_for_those_who_write(own_cluster:
     own_cluster.execute("SELECT pg_reload_conf()")
     try:
         with pytest.raises(Refusal, match="ERR_UNAVAILABLE"):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:  # until the server has heard of it
                     await journal.transact(lambda conn: None)
                     await asyncio.sleep(0.01)
@@ -235,7 +237,7 @@ async def test_a_server_that_only_reads_is_away_for_those_who_write(own_cluster:
     finally:
         own_cluster.execute("ALTER SYSTEM RESET default_transaction_read_only")
         own_cluster.execute("SELECT pg_reload_conf()")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await journal.transact(partial(_add, "after"))
@@ -288,7 +290,7 @@ async def test_of_two_that_wait_for_each_other_ours_is_undone_and_done_again(
     held = threading.Event()
     waiting = asyncio.create_task(asyncio.to_thread(other))
     await asyncio.to_thread(held.wait, 10)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await journal.transact(change)
         await waiting
     named = select(skills.c.name).order_by(skills.c.id)
@@ -309,7 +311,7 @@ async def test_what_takes_too_long_is_refused_alone_and_holds_nobody_up(
         with pytest.raises(Refusal, match="ERR_OVERLOADED"):
             await work
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         slow = [refused(database.read(lambda conn: conn.execute(text("SELECT pg_sleep(60)")))) for _ in range(20)]
         endless = refused(journal.transact(lambda conn: conn.execute(text("SELECT pg_sleep(60)"))))
         beside = journal.transact(partial(_add, "beside"))

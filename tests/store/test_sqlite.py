@@ -50,7 +50,7 @@ def test_a_data_folder_of_the_first_version_is_brought_to_this_one(tmp_path: Pat
 def test_a_second_process_is_refused_by_name(tmp_path: Path) -> None:
     first = Database.open(tmp_path)
     program = f"from backend.store.database import Database; Database.open({str(tmp_path)!r})"
-    second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
     assert second.returncode != 0
     assert "ERR_STORAGE_LOCKED" in second.stderr
     first.close()
@@ -126,7 +126,7 @@ def test_a_server_that_cannot_use_its_database_says_so_in_a_line_and_ends(tmp_pa
             other.execute("PRAGMA locking_mode=EXCLUSIVE")
             other.execute("BEGIN IMMEDIATE")
         command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(tmp_path)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, cwd=ROOT)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
     assert ended.returncode != 0 and f"ERR_STORAGE_{fault}" in ended.stderr and str(path) in ended.stderr, ended.stderr
     assert "Traceback" not in ended.stderr and "Codriver serves" not in ended.stdout
     assert path.read_bytes() == before
@@ -135,7 +135,7 @@ def test_a_server_that_cannot_use_its_database_says_so_in_a_line_and_ends(tmp_pa
 def test_a_folder_that_cannot_be_made_or_has_no_room_is_told_in_a_line(tmp_path: Path) -> None:
     def served(data: Path) -> str:
         command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(data)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, cwd=ROOT)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
         assert ended.returncode != 0 and "Traceback" not in ended.stderr, ended.stderr
         return ended.stderr
 

@@ -3,7 +3,6 @@ import itertools
 import random
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -179,7 +178,6 @@ sendings = st.lists(st.tuples(st.sampled_from(["ana", "ivo"]), st.lists(numbered
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@pytest.mark.timeout(120)
 def test_whatever_is_sent_however_often_is_stored_once(
     database: Database, sent: list[tuple[str, list[Position]]], together: bool
 ) -> None:

@@ -76,7 +76,7 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         self._said.close()
 
     def acknowledged(self) -> int:

@@ -51,7 +51,7 @@ class Liar:
         server = uvicorn.Server(settings)
         serving = asyncio.create_task(server.serve())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not server.started:
                     await asyncio.sleep(0.01)
             yield self

@@ -64,7 +64,7 @@ def two_processes(folder: Path) -> Iterator[SetUp]:
         def worker() -> None:
             victim = server.workers()[0]
             os.kill(victim, signal.SIGKILL)
-            eventually(lambda: victim not in server.workers() and len(server.workers()) == 2, within_s=30)
+            eventually(lambda: victim not in server.workers() and len(server.workers()) == 2, within_s=60)
 
         yield SetUp([server], [worker, *_troubles(database, redis)])
 

@@ -15,7 +15,6 @@ from tests.serving import ROOT, Server, eventually
 from tests.whole_day.hostile import DATE, Running, command, simulate
 
 
-@pytest.mark.timeout(240)
 def test_two_processes_drive_one_fleet_and_report_as_one(server, company, seed, tmp_path: Path):
     options = ("--seed", str(seed), "--speed", "5000", "--processes", "2", "--watch", "3")
     report = simulate(company, tmp_path, *options)
@@ -26,7 +25,6 @@ def test_two_processes_drive_one_fleet_and_report_as_one(server, company, seed, 
     assert "--watch 3 --processes 2 --verify" in report["command"] and report["live"]["maps"] == 5
 
 
-@pytest.mark.timeout(120)
 def test_drivers_whom_nobody_planned_for_make_rounds(server, company, seed, tmp_path: Path):
     options = ("--seed", str(seed), "--speed", "5000", "--orders", "0", "--transport", "ws", "--for", "3")
     report = simulate(company, tmp_path, *options)
@@ -53,7 +51,6 @@ def test_a_run_goes_on_after_the_server_and_the_simulator_were_killed(tmp_path: 
         server.stop()
 
 
-@pytest.mark.timeout(240)
 def test_what_somebody_else_changed_afterwards_is_found(server, company, seed, tmp_path: Path):
     state = tmp_path / "state.jsonl"
     options = ("--state", str(state), "--seed", str(seed))
@@ -77,7 +74,6 @@ def test_what_somebody_else_changed_afterwards_is_found(server, company, seed, t
     assert done["orderId"] in report["faults"]["orderStatuses"]["wrong"][0]
 
 
-@pytest.mark.timeout(200)
 def test_photos_that_a_server_will_not_take_are_told_as_trouble(tmp_path: Path, seed):
     server = Server(tmp_path / "data", environment={"CODRIVER_MAX_ATTACHMENT_BYTES": "4000"}).start()
     try:
@@ -94,7 +90,6 @@ def test_photos_that_a_server_will_not_take_are_told_as_trouble(tmp_path: Path, 
     assert any("refused with" in trouble for trouble in report["troubles"])
 
 
-@pytest.mark.timeout(200)
 def test_the_demo_ends_by_itself_and_finds_nothing_lost(tmp_path: Path):
     report = tmp_path / "report.json"
     demo = (sys.executable, "-m", "backend.cli", "demo", "--for", "8", "--no-browser", "--port", "0")
@@ -106,7 +101,6 @@ def test_the_demo_ends_by_itself_and_finds_nothing_lost(tmp_path: Path):
     assert "/map#key=" in ended.stderr + ended.stdout
 
 
-@pytest.mark.timeout(200)
 def test_ctrl_c_ends_the_demo_clean(tmp_path: Path):
     demo = (sys.executable, "-m", "backend.cli", "demo", "--no-browser", "--port", "0", "--data", str(tmp_path / "d"))
     running = subprocess.Popen(

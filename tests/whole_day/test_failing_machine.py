@@ -18,6 +18,7 @@ from tests.api import days
 from tests.api.days import action
 from tests.api.files import hand_in, picture
 from tests.api.test_driver_socket import ask, hear, line
+from tests.api.test_health import figure
 from tests.api.test_uploads import begin, far, go_on
 from tests.api.watching import watching
 from tests.disks import ballast, small_disk
@@ -117,7 +118,7 @@ def by_socket(phone: Phone) -> Callable[[], bool]:
         url, headers = f"{phone.server.ws_url}/driver/v1/ws", bearer(phone.token)
         with connect(url, additional_headers=headers, proxy=None) as socket:
             socket.send(json.dumps({"type": "positions", "id": "1", "positions": fixes}))
-            told = json.loads(socket.recv(20))
+            told = json.loads(socket.recv(40))
         assert told["accepted"] + told["duplicates"] == 20
         return told["duplicates"] == 20
 
@@ -162,7 +163,6 @@ def by_parts(phone: Phone) -> Callable[[], bool]:
     return send
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("way", [by_http, by_socket, by_action, by_form, by_parts])
 def test_what_was_committed_when_the_server_died_before_it_could_answer_is_known_when_it_comes_again(
     failing: Failing, phone: Phone, way: Callable[[Phone], Callable[[], bool]]
@@ -185,20 +185,18 @@ def test_what_was_committed_when_the_server_died_before_it_could_answer_is_known
     raise AssertionError("no kill fell between a commit and its answer")
 
 
-def test_an_fsync_of_two_seconds_delays_what_is_acknowledged_and_nothing_else(failing: Failing, phone: Phone) -> None:
-    failing.machine.orders(only=LOG, sync_ms=2000)
+def test_an_fsync_that_hangs_delays_what_is_acknowledged_and_nothing_else(failing: Failing, phone: Phone) -> None:
+    failing.machine.orders(only=LOG, sync_ms=60_000)
     with ThreadPoolExecutor(30) as pool:
-        begun = time.monotonic()
         sending = [pool.submit(post, phone, fix(time.time() - 60 + n)) for n in range(30)]
-        eventually(lambda: failing.machine.count("calls"), what="the first commit")
+        eventually(lambda: figure(failing.server, "codriver_changes_waiting") == 30, what="all thirty at the disk")
         assert httpx.get(f"{failing.server.url}/healthz").status_code == 200
         assert phone.client.get("/driver/v1/route").status_code == 200
-        assert time.monotonic() - begun < 1.8, "a read waited for the disk"
-        answers = [each.result(20) for each in sending]
-        took_s = time.monotonic() - begun
+        assert not any(each.done() for each in sending), "nothing is acknowledged before it is on the disk"
+        failing.machine.orders(only=LOG)
+        answers = [each.result(40) for each in sending]
     assert [answer.json()["accepted"] for answer in answers] == [1] * 30
-    assert 2 <= took_s < 12, "what waited together shares a commit"
-    assert failing.machine.count("syncs") <= 5
+    assert failing.machine.count("syncs") <= 5, "what waited together shares a commit"
 
 
 def test_a_disk_that_fails_is_told_with_a_time_to_come_back_and_works_again_by_itself(
@@ -239,7 +237,6 @@ async def refused_by_socket(phone: Phone, fixes: list[dict[str, Any]]) -> None:
         assert (told["type"], told.get("code")) == ("error", "ERR_STORAGE_FULL"), told
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("jump_s", [-3600, 86_400], ids=["an hour back", "a day forward"])
 async def test_a_clock_that_jumps_closes_no_socket_refuses_no_phone_and_forgets_nothing(
     at_any_time: Failing, jump_s: int
@@ -278,7 +275,6 @@ async def test_a_clock_that_jumps_closes_no_socket_refuses_no_phone_and_forgets_
     assert "Traceback" not in failing.server.log.read_text()
 
 
-@pytest.mark.timeout(90)
 def test_a_disk_without_a_byte_left_takes_nothing_shows_everything_and_works_again_once_there_is_room(
     tmp_path: Path,
 ) -> None:

@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from simulator.fleet import simulate
@@ -53,7 +52,6 @@ async def run(tmp_path, seed: int, *lies: str) -> tuple[dict[str, Any], dict[str
         server.stop()
 
 
-@pytest.mark.timeout(200)
 async def test_each_lie_is_named_and_nothing_else(tmp_path, seed: int):
     report, told, text = await run(tmp_path, seed, "drop", "double", "swap", "misapply", "late", "rewind")
     assert not report["ok"]
@@ -71,7 +69,6 @@ async def test_each_lie_is_named_and_nothing_else(tmp_path, seed: int):
     assert "again: CODRIVER_KEY=… codriver simulate" in text and f"--seed {seed}" in text
 
 
-@pytest.mark.timeout(200)
 async def test_the_same_way_without_lies_is_clean(tmp_path, seed: int):
     report, told, _ = await run(tmp_path, seed)
     assert report["ok"] and not told, report

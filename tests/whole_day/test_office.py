@@ -31,7 +31,6 @@ def drive(server: Server, company: Company, folder: Path, *options: str) -> dict
     return json.loads(report.read_text())
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("transport", ["http", "ws"])
 def test_phones_and_the_truth_follow_an_office_that_cancels_moves_and_plans_anew(
     server: Server, company: Company, tmp_path: Path, seed: int, transport: str

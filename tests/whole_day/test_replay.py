@@ -22,7 +22,6 @@ def replay(server: Server, company: Company, track: Path, report: Path, *options
     return json.loads(report.read_text())
 
 
-@pytest.mark.timeout(150)
 @pytest.mark.parametrize("transport", ["http", "ws"])
 def test_the_stored_track_is_exactly_the_recorded_one(server, company, shared, tmp_path: Path, transport: str):
     track = shared("data/van-day.csv")
@@ -41,7 +40,6 @@ def test_the_stored_track_is_exactly_the_recorded_one(server, company, shared, t
         assert fix.get("heading") == (float(row[5]) if row[5] else None)
 
 
-@pytest.mark.timeout(150)
 def test_a_second_replay_stores_nothing_twice(server, company, shared, tmp_path: Path):
     track = shared("data/van-day.csv")
     for number in (1, 2):
@@ -51,7 +49,6 @@ def test_a_second_replay_stores_nothing_twice(server, company, shared, tmp_path:
         }  # fmt: skip
 
 
-@pytest.mark.timeout(150)
 @pytest.mark.parametrize("form", ["gpx", "geojson"])
 def test_a_track_that_the_server_gives_out_can_be_replayed(server, company, shared, tmp_path: Path, form: str):
     replay(server, company, shared("data/van-day.csv"), tmp_path / "first.json")

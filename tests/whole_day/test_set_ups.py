@@ -54,7 +54,7 @@ def test_the_same_day_goes_on_through_every_trouble(
         check(running.told())
     assert len(troubles) <= len(set_up.troubles) / 2, "the day was over before half of them had come"
     assert "Traceback" not in set_up.log()
-    eventually(lambda: healthy(set_up), within_s=20, what="health")
+    eventually(lambda: healthy(set_up), within_s=60, what="health")
 
 
 def healthy(set_up: SetUp) -> bool:

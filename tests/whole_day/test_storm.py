@@ -45,7 +45,7 @@ class Storm:
     def kill(self) -> None:
         assert self.running is not None
         self.running.send_signal(signal.SIGKILL)
-        self.running.communicate(timeout=10)
+        self.running.communicate(timeout=100)
 
     def told(self) -> dict:
         assert self.running is not None
