@@ -41,7 +41,7 @@ from backend.service import compaction, figures, leases, retention, watch
 from backend.service import uploads as resumable
 from backend.service.callers import Acquaintances, Guesses
 from backend.service.desk import Clock, Desk
-from backend.service.figures import Board
+from backend.service.figurefiles import FigureFiles
 from backend.service.inflow import Inflow
 from backend.service.tally import Tally
 from backend.settings import Settings
@@ -122,7 +122,7 @@ async def open_desk(
             public_url=(settings.public_url or public_url).rstrip("/"),
             tally=tally,
             inflow=inflow,
-            board=Board(one_of.folder, one_of.number) if one_of else None,
+            figure_files=FigureFiles(one_of.folder, one_of.number) if one_of else None,
         )
         try:
             yield desk

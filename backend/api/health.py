@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from backend.api import auth, body
 from backend.service import figures, health
+from backend.service.figurefiles import Figure, Spread
 
 
 class Health(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,7 +45,7 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(told, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def exposition(every: dict[str, list[figures.Figure]]) -> bytes:
+def exposition(every: dict[str, list[Figure]]) -> bytes:
     """The figures of each process, by its number, in Prometheus' form."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(every))
@@ -52,7 +53,7 @@ def exposition(every: dict[str, list[figures.Figure]]) -> bytes:
 
 
 class _Figures(Collector):
-    def __init__(self, every: dict[str, list[figures.Figure]]) -> None:
+    def __init__(self, every: dict[str, list[Figure]]) -> None:
         self._every = every
 
     def collect(self) -> Iterator[Metric]:
@@ -66,17 +67,17 @@ class _Figures(Collector):
         yield from families.values()
 
 
-def _family(figure: figures.Figure, several: bool) -> Metric:
+def _family(figure: Figure, several: bool) -> Metric:
     labels = [*(["process"] if several else []), *([figure.by] if figure.by else [])]
-    if isinstance(figure.value, figures.Spread):
+    if isinstance(figure.value, Spread):
         return HistogramMetricFamily(figure.name, figure.text, labels=labels)
     kind = CounterMetricFamily if figure.grows else GaugeMetricFamily
     return kind(figure.name, figure.text, labels=labels)
 
 
-def _add(family: Metric, figure: figures.Figure, labels: list[str]) -> None:
+def _add(family: Metric, figure: Figure, labels: list[str]) -> None:
     match family, figure.value:
-        case HistogramMetricFamily(), figures.Spread(bounds, counts, total):
+        case HistogramMetricFamily(), Spread(bounds, counts, total):
             names = [*map(repr, bounds), "+Inf"]
             family.add_metric(labels, list(zip(names, accumulate(counts), strict=True)), total)
         case CounterMetricFamily() | GaugeMetricFamily(), dict() as values:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from backend.places.geocoder import Geocoder
     from backend.planning.worker import Planner
     from backend.service.callers import Acquaintances, Guesses
-    from backend.service.figures import Board
+    from backend.service.figurefiles import FigureFiles
     from backend.service.inflow import Inflow
     from backend.service.tally import Tally
     from backend.settings import Settings
@@ -68,7 +68,7 @@ class Desk:
     public_url: str  # without a slash at the end
     tally: "Tally"
     inflow: "Inflow"
-    board: "Board | None"  # where the processes of this machine leave their figures; None for one alone
+    figure_files: "FigureFiles | None"  # metrics of the processes of this machine; None where there is only one
 
     def new_id(self) -> str:
         """32 hex digits that nobody else has: the millisecond, then 80 random bits."""

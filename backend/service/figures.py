@@ -1,17 +1,15 @@
-"""How a process is doing, for its operators; and of several on one machine each, whichever is asked."""
+"""The metrics of ``/metrics``: of this process, and where several serve on this machine, of each of them."""
 
 import asyncio
 import contextlib
 import logging
-import os
 import resource
 import time
 from pathlib import Path
 
-import msgspec
-
 from backend.planning.worker import Status
 from backend.service.desk import Desk
+from backend.service.figurefiles import Figure, Spread
 from backend.store.durations import Durations
 
 EVERY_S = 1.0
@@ -19,68 +17,27 @@ EVERY_S = 1.0
 log = logging.getLogger("codriver.figures")
 
 
-class Spread(msgspec.Struct, frozen=True, array_like=True):
-    """A histogram: ``counts[i]`` of up to ``bounds[i]``, the last beyond all bounds; and the sum of all that was."""
-
-    bounds: tuple[float, ...]
-    counts: tuple[int, ...]
-    total: float
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One figure: its name, whether it only grows, what it says, its value, or its values by the label ``by``."""
-
-    name: str
-    grows: bool
-    text: str
-    value: float | Spread | dict[str, float]
-    by: str = ""
-
-
-class Board:
-    """Where the processes of one machine leave their figures for one another: a file for each in ``folder``.
-
-    Whoever is asked reads the files of all, its own too, so that a count never goes back from one answer to the next.
-    """
-
-    def __init__(self, folder: Path, process: int) -> None:
-        self._folder = folder
-        self._own = folder / f"{process}.figures"
-
-    def post(self, figures: list[Figure]) -> None:
-        new = self._own.with_suffix(".new")
-        new.write_bytes(_encode(figures))
-        os.replace(new, self._own)
-
-    def all(self) -> dict[str, list[Figure]]:
-        """By the number of the process."""
-        return {path.stem: _decode(path.read_bytes()) for path in sorted(self._folder.glob("*.figures"))}
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Figure]).decode
-
-
 async def keep_posting(desk: Desk) -> None:
-    """Leave ours for the others, until cancelled; nothing to do for a process alone."""
-    while desk.board is not None:
+    """Publish this process's figures to the others, until cancelled; nothing to do where there are no others."""
+    while desk.figure_files is not None:
         try:
-            desk.board.post(own(desk))
+            desk.figure_files.post(own(desk))
         except OSError as error:
             log.warning("the figures could not be left for the other processes: %s", error)
         await asyncio.sleep(EVERY_S)
 
 
 def every(desk: Desk) -> dict[str, list[Figure]]:
-    """Of every process by its number; of one alone without."""
-    if desk.board is None:
+    """The figures of every process, by its number; under the empty text where there is only one."""
+    if desk.figure_files is None:
         return {"": own(desk)}
-    desk.board.post(own(desk))
-    return desk.board.all()
+    desk.figure_files.post(own(desk))
+    return desk.figure_files.all()
 
 
 def own(desk: Desk) -> list[Figure]:
-    """Nothing is read but what the system says of the process and of one file: asking costs nothing."""
+    """The figures of this process. Cheap: everything is in memory but what the system knows of the process and of one
+    file."""
     tally, journal, hub, planner = desk.tally, desk.journal, desk.hub, desk.planner
     ended: dict[str, float] = {state: planner.ended[of] for of, state in _ENDS}
     return [

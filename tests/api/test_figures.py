@@ -12,7 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend.api import health
-from backend.service import figures
+from backend.service.figurefiles import Figure, FigureFiles
 from tests.serving import ROOT, Company, Server
 
 PAGE = ROOT / "docs" / "deployment.md"
@@ -66,10 +66,10 @@ def test_histograms_only_grow_from_bound_to_bound(told: list[Metric]):
 
 
 def test_several_processes_are_told_apart(server: Server, tmp_path: Path):
-    first, second = figures.Board(tmp_path, 0), figures.Board(tmp_path, 1)
-    first.post([figures.Figure("codriver_positions", True, "Positions stored", 3.0)])
-    refused = figures.Figure("codriver_refusals", True, "Requests refused", {"ERR_OVERLOADED": 2.0}, "code")
-    second.post([figures.Figure("codriver_positions", True, "Positions stored", 4.0), refused])
+    first, second = FigureFiles(tmp_path, 0), FigureFiles(tmp_path, 1)
+    first.post([Figure("codriver_positions", True, "Positions stored", 3.0)])
+    refused = Figure("codriver_refusals", True, "Requests refused", {"ERR_OVERLOADED": 2.0}, "code")
+    second.post([Figure("codriver_positions", True, "Positions stored", 4.0), refused])
     text = health.exposition(first.all()).decode()
     assert 'codriver_positions_total{process="0"} 3.0' in text and 'codriver_positions_total{process="1"} 4.0' in text
     assert 'codriver_refusals_total{code="ERR_OVERLOADED",process="1"} 2.0' in text
