@@ -246,7 +246,7 @@ async def test_when_the_power_is_cut_the_disk_holds_all_that_was_acknowledged(
     the system then forgets what it has not written: it may even be read back by who begins again, and go with the
     power."""
     long = request.config.option.kills > FEW
-    cuts = 0
+    cuts = matching = 0
     for number in range(12 if long else 2):
         many = {"none": 0, "sync": rng.choice([1, 3])}.get(fault, FOREVER)
         orders = {"fail_sync": rng.randrange(20, 90), "fail_syncs": many}
@@ -264,6 +264,13 @@ async def test_when_the_power_is_cut_the_disk_holds_all_that_was_acknowledged(
                 told = disk.said("told")
                 left = tmp_path / f"{number}-{at}"
                 disk.cut(left)
+                indexes = [bytes.fromhex(line.split()[1]) for line in told if line.startswith("index ")]
+                if indexes and (left / FILE).exists():  # it may be one of any moment, the last ones are the likeliest
+                    index = rng.choice([rng.choice(indexes), *indexes[-2:]])
+                    log = left / f"{FILE}-wal"
+                    matching += log.exists() and log.read_bytes()[16:24] == index[32:40] and any(index[16:20])
+                    (left / f"{FILE}-shm").write_bytes(index)
                 await all_is_there(left, told)
                 cuts += 1
-    print(f"{cuts} cuts of the power")
+    print(f"{cuts} cuts of the power, {matching} of them with an index of the log that is left")
+    assert matching or not long

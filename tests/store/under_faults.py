@@ -18,7 +18,7 @@ from backend.domain.errors import Refusal
 from backend.service.compaction import HOUR_MS
 from backend.store import attachments, compaction, tracks
 from backend.store.attachments import Attachment
-from backend.store.database import Database
+from backend.store.database import FILE, Database
 from backend.store.journal import Journal
 from backend.store.media import Media
 from backend.store.sqlite import writer as sqlite_writer
@@ -28,6 +28,7 @@ from tests.store.under_load import add
 DRIVERS = ("ana", "ivo")
 STEPS = 8
 TRIES = 60
+INDEX_BYTES = 136  # the head of SQLite's index of its log, which it never syncs
 NOON_MS = int(NOON * 1000)
 
 
@@ -46,6 +47,7 @@ async def live(folder: Path, seed: int) -> None:
     database = Database.open(folder)
     journal = Journal(database)
     media = await Media.open(folder / "media", folder / "uploads")
+    index = os.open(f"{folder / FILE}-shm", os.O_RDONLY)  # never closed: that lets go of all locks on it
     tell("open")
     for step in range(STEPS):
         for driver_id in DRIVERS:
@@ -55,10 +57,13 @@ async def live(folder: Path, seed: int) -> None:
         code = f"code{seed}.{step}"
         await stubborn(tell, partial(change, journal, code))
         tell(f"change {code}")
+        tell(f"index {os.pread(index, INDEX_BYTES, 0).hex()}")
         sha256 = await stubborn(tell, partial(photo, journal, media, f"{seed}.{step}", rng.randbytes(3_000)))
         tell(f"photo {sha256}")
+        tell(f"index {os.pread(index, INDEX_BYTES, 0).hex()}")
         if step % 3 == 2:
             await stubborn(tell, partial(merge, database, journal))
+            tell(f"index {os.pread(index, INDEX_BYTES, 0).hex()}")
     await journal.close()
     database.close()
     tell("closed")

@@ -18,7 +18,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from backend.domain.errors import Refusal
 from backend.store.migrations import migrate
-from backend.store.sqlite import statistics
+from backend.store.sqlite import statistics, wal
 from backend.store.sqlite.errors import refusal_of
 from backend.store.sqlite.gate import Gate
 from backend.store.sqlite.writer import Writer
@@ -63,6 +63,8 @@ class Sqlite:
         lock = _lock(path)
         log_bytes, moments = _size(path.with_name(path.name + "-wal")), [time.monotonic()]
         try:
+            _read_log(path)
+            moments.append(time.monotonic())
             if path.exists():
                 _inspect(path)
             else:
@@ -76,7 +78,6 @@ class Sqlite:
             raise
         try:
             _settle(opened.writer)
-            moments.append(time.monotonic())
             migrate(opened.writer)
             statistics.tell(opened.writer)
         except BaseException as error:
@@ -86,10 +87,8 @@ class Sqlite:
             raise
         moments.append(time.monotonic())
         parts = [f"{after - before:.2f}" for before, after in pairwise(moments)]
-        text = (
-            "the database was opened in %.2f s: %s to look for damage, %s to move a log of %.1f MiB, %s for its tables"
-        )
-        log.info(text, moments[-1] - moments[0], *parts[:2], log_bytes / (1 << 20), parts[2])
+        text = "the database was opened in %.2f s: %s for its log of %.1f MiB, %s to look for damage, %s for its tables"
+        log.info(text, moments[-1] - moments[0], parts[0], log_bytes / (1 << 20), *parts[1:])
         return opened
 
     def read(self, fn: Callable[[Connection], T]) -> T:
@@ -243,6 +242,19 @@ def _settle(writer: Connection) -> None:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # with a full disk what is stored can still be read
             raise
+
+
+def _read_log(path: Path) -> None:
+    """Refuse a file whose log has lost what was committed, which SQLite would not tell."""
+    log_file, index = path.with_name(path.name + "-wal"), path.name + "-shm"
+    try:
+        lost = wal.loss(path)
+    except OSError as error:
+        raise Refusal("ERR_STORAGE", f"{log_file} cannot be read: {error.strerror}.") from error
+    if lost is not None:
+        read = f"of {lost.committed} frames that were committed to it {lost.whole} can be read"
+        advice = lost.advice.format(log=log_file.name, index=index)
+        raise Refusal("ERR_STORAGE_DAMAGED", f"{log_file} is damaged, {read}; it is left as it is: {advice}.")
 
 
 def _inspect(path: Path) -> None:
