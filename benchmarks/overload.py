@@ -1,11 +1,14 @@
 """What becomes of a server that is offered ten times what it can take?
 
 One process on SQLite. First what it takes: so many phones that each send their next batch when the last is answered.
-Then, from many more phones and without waiting for answers, half of that for a while, ten times that, and half again.
-Printed as ratios of one run: the memory of the server before, during and after; how many were refused, how soon, and
-whether they were told when to come back; what was acknowledged and how long that took, against half the load; and how
-soon all is as before. Server and phones share the machine: on two cores the phones cannot send single positions ten
-times as fast as they are stored, and what they could send is printed.
+Then, from many more phones and without waiting for answers, half of that for a while, nearly all of that, ten times
+that, and half again. Printed as ratios of one run: the memory of the server before, during and after; how many were
+refused, how soon, and whether they were told when to come back; what was acknowledged and how long that took, against
+half and nearly all of what it takes; and how soon all is as before.
+
+Server and phones share the machine: on two cores the phones cannot send single positions ten times as fast as they are
+stored, and what they could send is printed. So that it is not their own haste that is measured as the server's, a few
+others send now and then all the while, from a process of its own that goes first where that is allowed: *bystanders*.
 
     python benchmarks/overload.py [--seconds 30] [--times 10] [--phones 1000] [--sizes 100,10,1] [--websockets 100]
 """
@@ -23,8 +26,11 @@ from typing import Any
 from _offering import SLICE_S
 from _phones import prepare, serving
 
+Told = dict[str, Any]
 STEADY_PHONES = 128
 STEADY_S = 4.0
+BYSTANDERS, BYSTANDERS_A_SECOND = 200, 100.0
+NEARLY = 0.9
 
 
 def main() -> None:
@@ -36,7 +42,7 @@ def main() -> None:
     options.add_argument("--websockets", default="100", help="the same over websockets; empty for without")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tokens = prepare(Path(folder), asked.phones)
+        tokens = prepare(Path(folder), asked.phones + BYSTANDERS)
         with serving(Path(folder), CODRIVER_LOG_LEVEL="WARNING") as served:
             under = Under(served.port, served.pid, tokens)
             for size in asked.sizes.split(","):
@@ -53,41 +59,54 @@ class Under:
         self.moment = 0
 
     def press(self, size: int, times: float, seconds: float, sockets: bool) -> None:
-        self.offer(size, sockets, 0, 1.0, STEADY_PHONES)  # warms up
+        self.offer_beside(size, sockets, 0, 2.0)  # warms up: a phone that is not known yet has to be looked up
         takes = self.offer(size, sockets, 0, STEADY_S, STEADY_PHONES)
         rate = takes["statuses"]["200"] / takes["seconds"]
-        half = self.offer(size, sockets, rate / 2, STEADY_S)
+        half = self.offer_beside(size, sockets, rate / 2, STEADY_S)
+        nearly = self.offer_beside(size, sockets, rate * NEARLY, STEADY_S)
         before_mb = memory_mb(self.pid)
         with Memory(self.pid) as memory:
-            over = self.offer(size, sockets, rate * times, seconds)
-        after = self.offer(size, sockets, rate / 2, STEADY_S)
+            over = self.offer_beside(size, sockets, rate * times, seconds)
+        after = self.offer_beside(size, sockets, rate / 2, STEADY_S)
         mb = [before_mb, *memory.seen_mb, memory_mb(self.pid)]
-        tell(f"{'websockets, ' if sockets else ''}batches of {size}", size, rate, half, over, after, mb)
+        what = f"{'websockets, ' if sockets else ''}batches of {size}"
+        tell(what, size, rate, {"half": half, "nearly all": nearly, "over": over, "after": after}, mb)
 
-    def offer(self, size: int, sockets: bool, rate: float, seconds: float, phones: int | None = None) -> dict[str, Any]:
-        asked = {"port": self.port, "tokens": self.tokens[:phones], "size": size, "rate": rate, "seconds": seconds}
+    def offer(self, size: int, sockets: bool, rate: float, seconds: float, phones: int | None = None) -> Told:
+        with self.offering(self.tokens[BYSTANDERS:][:phones], size, sockets, rate, seconds) as offering:
+            return self.told(offering)
+
+    def offer_beside(self, size: int, sockets: bool, rate: float, seconds: float) -> Told:
+        """The same, and what the bystanders were told meanwhile."""
+        asked = (self.tokens[:BYSTANDERS], size, sockets, BYSTANDERS_A_SECOND, seconds)
+        with self.offering(*asked, nice=-10) as beside:
+            told = self.offer(size, sockets, rate, seconds)
+            return {**told, "beside": self.told(beside)}
+
+    def offering(
+        self, tokens: list[str], size: int, sockets: bool, rate: float, seconds: float, nice: int = 0
+    ) -> "subprocess.Popen[str]":
+        asked = {"port": self.port, "tokens": tokens, "size": size, "rate": rate, "seconds": seconds, "nice": nice}
         program = [sys.executable, str(Path(__file__).with_name("_offering.py"))]
-        words = json.dumps({**asked, "moment": self.moment, "sockets": sockets})
-        done = subprocess.run(program, input=words, capture_output=True, text=True, check=True)
-        told: dict[str, Any] = json.loads(done.stdout)
-        self.moment = told["moment"]
+        begun = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert begun.stdin is not None
+        begun.stdin.write(json.dumps({**asked, "moment": self.moment, "sockets": sockets}))
+        begun.stdin.close()
+        return begun
+
+    def told(self, offering: "subprocess.Popen[str]") -> Told:
+        assert offering.stdout is not None
+        told: Told = json.loads(offering.stdout.read())
+        self.moment = max(self.moment, told["moment"])
         return told
 
 
-def tell(
-    what: str,
-    size: int,
-    rate: float,
-    half: dict[str, Any],
-    over: dict[str, Any],
-    after: dict[str, Any],
-    mb: list[float],
-) -> None:
+def tell(what: str, size: int, rate: float, told: dict[str, Told], mb: list[float]) -> None:
+    over = told["over"]
     sent, statuses, seconds = over["sent"], over["statuses"], over["seconds"]
     accepted, refused = statuses.get("200", 0), statuses.get("503", 0)
     others = {status: count for status, count in statuses.items() if status not in ("200", "503")}
     third = max(1, len(mb) // 3)
-    p99 = {name: told["accepted_ms"].get("p99", 0) for name, told in (("half", half), ("over", over), ("after", after))}
     print(f"\n{what}: takes {rate:,.0f} requests a second, {rate * size:,.0f} positions")
     print(
         f"  offered {(sent + over['unsent']) / seconds / rate:.1f} times that; sent, as the others waited for their "
@@ -98,17 +117,26 @@ def tell(
         f"{over['broken']}, unanswered {over['unanswered']} {over['example']}"
     )
     print(f"  acknowledged under it, over what it takes: {accepted / seconds / rate:.2f}")
-    told = over["refused_ms"] or {"p50": 0, "p99": 0}
-    print(f"  a refusal came after {told['p50']:.0f} ms (median), {told['p99']:.0f} ms (p99)")
-    print(
-        f"  p99 of what is acknowledged: {p99['over']:.0f} ms, {p99['over'] / max(p99['half'], 0.1):.1f} times that at "
-        f"half of what it takes ({p99['half']:.0f} ms); {p99['after']:.0f} ms at half of it afterwards"
-    )
+    refusals = over["refused_ms"] or {"p50": 0, "p99": 0}
+    print(f"  a refusal came after {refusals['p50']:.0f} ms (median), {refusals['p99']:.0f} ms (p99)")
+    tell_delays("what is acknowledged", told)
+    tell_delays("the bystanders'", {load: each["beside"] for load, each in told.items()})
     print(
         f"  memory: {mb[0]:.0f} MB before, at most {max(mb):.0f} during, {mb[-1]:.0f} after; the last third over the "
         f"first {sum(mb[-third:]) / sum(mb[:third]):.2f}"
     )
-    print(f"  all was taken again after {last(after):.1f} s")
+    print(f"  all was taken again after {last(told['after']):.1f} s")
+
+
+def tell_delays(whose: str, told: dict[str, Told]) -> None:
+    """What was acknowledged at each load."""
+    ms = {load: each["accepted_ms"] or {"p50": 0.0, "p99": 0.0} for load, each in told.items()}
+    delays = ", ".join(f"{load} {each['p50']:.0f} and {each['p99']:.0f}" for load, each in ms.items())
+    p99 = ms["over"]["p99"]
+    print(
+        f"  {whose}, median and p99 in ms: {delays}; p99 over that at half {p99 / max(ms['half']['p99'], 0.1):.1f}, at "
+        f"nearly all {p99 / max(ms['nearly all']['p99'], 0.1):.1f}"
+    )
 
 
 def last(after: dict[str, Any]) -> float:

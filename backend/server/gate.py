@@ -8,12 +8,11 @@ import asyncio
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import Mapping
 from itertools import cycle
 from types import MappingProxyType
 from typing import Protocol
-
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from backend.server.answers import problem
 
@@ -21,9 +20,14 @@ HELD_BYTES = 64 * 1024 * 1024
 """Of bodies and messages that have arrived in part, over all connections. Beyond, who holds more than others ends."""
 RETRY_AFTER_S = (3, 1, 5, 2, 4)
 """In turn, so that those who were refused together do not come again together."""
+REST_S = 0.25
+"""From a refusal to its answer, while the connection is not read. Clients that do not heed ``Retry-After`` come again
+as soon as they are answered, and refusing them would take the time of those who were let in."""
+WAKE_S, WAKE_AT_ONCE = 0.005, 64
+"""How often, and how many, are answered; so few that between them there is time for others."""
 PLAIN_HEAD_BYTES = 4096
 _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?:\r|$)")
-BURST = 1000
+BURST = 500
 BURST_A_SECOND = 100.0
 """Who comes after a quiet time, or together with all whom a hiccup of the machine kept waiting, is let in: so many more
 than the limits say. What is spent of it comes back slowly, so that under lasting pressure the limits hold."""
@@ -40,6 +44,12 @@ class Inflow(Protocol):
     def full(self, most: int) -> bool: ...
 
     def turned_away(self) -> None: ...
+
+
+class Resting(Protocol):
+    """A connection that is owed an answer and not read until then."""
+
+    def wake(self) -> None: ...
 
 
 class Gate:
@@ -62,7 +72,7 @@ class Gate:
         self.held = 0  # bytes
         self.holders = 0  # connections
         self._refused = 0  # since it was last told
-        self._resting: list[FlowControl] = []
+        self._resting: deque[tuple[float, Resting]] = deque()
         self._burst = float(BURST)
         self._burst_at = 0.0
         self._answers = cycle(overloaded(seconds, close=False) for seconds in RETRY_AFTER_S)
@@ -115,21 +125,20 @@ class Gate:
     def answer(self, *, close: bool) -> bytes:
         return next(self._farewells if close else self._answers)
 
-    def rest(self, flow: FlowControl) -> None:
-        """Read nothing more in this turn of the loop from a connection that was turned away.
-
-        The loop reads for as long as anything is there before it goes on with what was let in, and clients that come
-        again at once are always there.
-        """
+    def rest(self, connection: Resting) -> None:
+        """Wake a connection that was turned away in a while; so many of them at once and no more."""
         if not self._resting:
-            asyncio.get_running_loop().call_soon(self._wake)
-        flow.pause_reading()
-        self._resting.append(flow)
+            asyncio.get_running_loop().call_later(REST_S, self._wake)
+        self._resting.append((time.monotonic() + REST_S, connection))
 
     def _wake(self) -> None:
-        resting, self._resting = self._resting, []
-        for flow in resting:
-            flow.resume_reading()
+        resting, now = self._resting, time.monotonic()
+        for _ in range(WAKE_AT_ONCE):
+            if not resting or resting[0][0] > now:
+                break
+            resting.popleft()[1].wake()
+        if resting:
+            asyncio.get_running_loop().call_later(max(WAKE_S, resting[0][0] - now), self._wake)
 
     def hold(self, before: int, now: int) -> bool:
         """A connection held ``before`` bytes and holds ``now``. False: it must not, as there is no room and others

@@ -57,6 +57,7 @@ class HardenedHttp(HttpToolsProtocol):
         self.held = 0  # of the body, while it is not whole, in memory
         self.running: Any = None  # the request that the application works on, or worked on last
         self.dropping = False  # the body of a request that was turned away
+        self.resting = self.owed = False  # it is not read for a while; it was turned away and not told so yet
         self.stage_began = self.loop.time()
         self.deadline: asyncio.TimerHandle | None = None
 
@@ -64,7 +65,7 @@ class HardenedHttp(HttpToolsProtocol):
     def quiet(self) -> bool:
         """Whether there is no request, nor a part of one."""
         begun = self.stage is Stage.BODY or self._answering() or (self.stage is Stage.HEAD and self.fed_bytes > 0)
-        return not begun and not self.leaving
+        return not (begun or self.leaving or self.owed)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -90,7 +91,7 @@ class HardenedHttp(HttpToolsProtocol):
         begins = self.stage is Stage.IDLE or (self.stage is Stage.HEAD and self.fed_bytes == self.head_bytes == 0)
         if begins and data.startswith(self.gate.starts) and not self._answering() and self.gate.refuses_whole(data):
             self.stage_began = self.loop.time()
-            self._answer_and_rest()
+            self._rest()
             return
         super().data_received(_spelt(data) if begins else data)
         if not self.leaving:
@@ -126,6 +127,7 @@ class HardenedHttp(HttpToolsProtocol):
 
     def _answer_and_close(self) -> None:
         """Read no more; what was read is answered."""
+        self._pay()
         self.leaving = True
         self._disarm()
         if self._answering():
@@ -137,6 +139,10 @@ class HardenedHttp(HttpToolsProtocol):
         if not self.leaving:
             self.refuse(400, "ERR_MALFORMED", msg)
 
+    def shutdown(self) -> None:
+        self._pay()
+        super().shutdown()
+
     def timeout_keep_alive_handler(self) -> None:
         left = self.stage_began + self.timeout_keep_alive - self.loop.time()
         if left > 0.1 and self.quiet:  # it was turned away meanwhile
@@ -147,6 +153,7 @@ class HardenedHttp(HttpToolsProtocol):
     # The parser's callbacks, which may still come for the rest of a chunk after a refusal
 
     def on_message_begin(self) -> None:
+        self._pay()
         if not self.leaving:
             self._enter(Stage.HEAD)
             super().on_message_begin()
@@ -220,14 +227,34 @@ class HardenedHttp(HttpToolsProtocol):
         if self._soon_over():
             self.dropping = True
             self._enter(Stage.BODY)
-            self._answer_and_rest()
+            self._rest()
         else:
             self.end(self.gate.answer(close=True))
 
-    def _answer_and_rest(self) -> None:
+    def _rest(self) -> None:
+        """Read no more until it is time for the answer."""
+        self.owed = True
+        if not self.resting:
+            self.resting = True
+            self.flow.pause_reading()
+            self.gate.rest(self)
+
+    def wake(self) -> None:
+        """The answer, and read on, unless a request behind it is being answered, after which it is read on."""
+        self.resting = False
+        self._pay()
+        if not (self.leaving or self._answering() or self.transport.is_closing()):
+            self.flow.resume_reading()
+
+    def _pay(self) -> None:
+        """Whoever sends one request behind another has the answer to the first before anything comes of the second."""
+        if not self.owed:
+            return
+        self.owed = False
         transport = self.transport
+        if transport.is_closing():
+            return
         transport.write(self.gate.answer(close=False))
-        self.gate.rest(self.flow)
         if transport.get_write_buffer_size() > UNREAD_BYTES:
             self.leaving = True
             transport.abort()

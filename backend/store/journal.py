@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 20_000
 MOST_WAITING_BYTES = 64 << 20
 IDLE_S = 0.5
-FEW = 256  # there is room for so many, however slow the disk is
-LONG_S = 0.25  # and for as many as are committed within so long at the pace of the last commits
-STALLED_S = 1.0  # unless the one at hand takes so long
+SOON_S = 0.02  # there is room for as many as are committed within so long at the pace of the last commits
+LONG_S = 0.04  # and where the disk takes so long for the one at hand, which it does whether it is for few or many,
+MANY = 256  # for so many
 CHANGE_BYTES = 16_384  # what a change that is not positions is counted as
 SLOW_S = 1.0
 
@@ -132,9 +132,9 @@ class _Lane:
 
     @property
     def room(self) -> int:
-        if not self._spent_s or (self._busy and time.monotonic() - self._handed_at > STALLED_S):
-            return FEW
-        return max(FEW, int(LONG_S * self._done / self._spent_s))
+        if not self._spent_s or (self._busy and time.monotonic() - self._handed_at > LONG_S):
+            return MANY
+        return int(SOON_S * self._done / self._spent_s)
 
     def enter(self, work: Callable[[Connection], Any] | Batch, size: int) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()

@@ -1,4 +1,5 @@
-"""A small application behind the real server and its gate, which lets in as many as the tests say. Run as a program.
+"""A small application behind the real server and its gate, which lets in as many as the tests say. Run as a program,
+maybe with how long who is turned away rests.
 
 ``/let-in`` answers when ``/open`` was asked for, with ``?early`` before the body is here; ``/count`` tells how many are
 under way, and what is held of bodies; ``/busy`` keeps the loop busy from then on.
@@ -8,6 +9,7 @@ import asyncio
 import logging
 import resource
 import signal
+import sys
 import time
 
 from backend import server
@@ -76,9 +78,11 @@ async def app(scope, receive, send) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     gate.BURST = 0
+    gate.REST_S = float(sys.argv[1]) if len(sys.argv) > 1 else 0.01
     gate.HELD_BYTES = 1024 * 1024
     gate.TELL_S = 0.5
     http.LINGER_SECONDS = 0.5
+    http.HEAD_SECONDS = 1.0 if len(sys.argv) > 1 else http.HEAD_SECONDS
     acceptor.PAUSE_S = 0.05
     signal.alarm(120)  # whatever becomes of the test that started it
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))

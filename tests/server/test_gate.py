@@ -1,14 +1,18 @@
 """More than can be done: refused at once, before the body, for nearly nothing; what was let in is answered."""
 
+import asyncio
 import contextlib
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 
 import httpx
 import pytest
 
+from backend.server import gate as gate_module
+from backend.server.gate import Gate
 from tests.server.conftest import Serving, everything
 from tests.server.gated import FILES, MOST
 from tests.serving import eventually
@@ -32,6 +36,12 @@ def counts(gated: Serving) -> dict[str, int]:
 
 @pytest.fixture
 def full(gated: Serving) -> Iterator[list[socket.socket]]:
+    with filled(gated) as let_in:
+        yield let_in
+
+
+@contextlib.contextmanager
+def filled(gated: Serving) -> Iterator[list[socket.socket]]:
     """As many requests as are let in, unanswered."""
     with ExitStack() as open_:
         let_in = [open_.enter_context(gated.connect()) for _ in range(MOST)]
@@ -76,6 +86,73 @@ def test_who_comes_beyond_the_limit_is_told_when_to_come_back(gated: Serving, fu
     with gated.connect() as later:
         later.sendall(WHOLE)
         assert answer(later).startswith(b"HTTP/1.1 200 ")
+
+
+@contextlib.contextmanager
+def resting(rest_s: float) -> Iterator[tuple[Serving, socket.socket]]:
+    """A server that is full, and a connection that it turned away and has not told so."""
+    gated = Serving("tests.server.gated", str(rest_s))
+    try:
+        with filled(gated), gated.connect() as one:
+            one.sendall(WHOLE)
+            eventually(lambda: counts(gated)["refused"] == 1)
+            yield gated, one
+    finally:
+        gated.process.kill()
+        gated.process.wait()
+
+
+def test_who_was_turned_away_is_not_read_until_it_is_answered_and_is_answered_before_the_end() -> None:
+    """What it sends meanwhile costs nothing."""
+    with resting(3600) as (gated, one):
+        one.sendall(WHOLE * 100)
+        with gated.connect() as other:
+            for _ in range(20):
+                other.sendall(b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert answer(other).split()[-5] == b"1", "refused"
+        code, _ = gated.stop()
+        assert code == 0
+        assert refused(answer(one))
+
+
+def test_no_deadline_ends_who_rests() -> None:
+    """For the first head of a connection it is 1 s here."""
+    with resting(1.5) as (_, one):
+        assert refused(answer(one))
+
+
+def test_who_sends_on_in_the_same_breath_does_not_rest() -> None:
+    with resting(3600) as (gated, _), gated.connect() as hasty:
+        hasty.sendall(WHOLE * 2 + b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n")
+        told = b""
+        while told.count(b"HTTP/1.1 ") < 3:
+            told += hasty.recv(65536)
+        assert [told.index(b" 503 ") < told.rindex(b" 503 ") < told.index(b" 200 ")] == [True]
+
+
+class Sleeper:
+    def __init__(self, woken: list["Sleeper"]) -> None:
+        self.woken = woken
+
+    def wake(self) -> None:
+        self.woken.append(self)
+
+
+async def test_few_of_those_that_rest_are_woken_at_once_and_all_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in between gets its turn."""
+    monkeypatch.setattr(gate_module, "REST_S", 0.0)
+    monkeypatch.setattr(gate_module, "WAKE_S", 0.0)
+    monkeypatch.setattr(gate_module, "WAKE_AT_ONCE", 7)
+    gate, woken, seen = Gate(), list[Sleeper](), [0]
+    sleepers = [Sleeper(woken) for _ in range(100)]
+    for each in sleepers:
+        gate.rest(each)
+    async with asyncio.timeout(10):
+        while len(woken) < len(sleepers):
+            await asyncio.sleep(0)
+            seen.append(len(woken))
+    assert woken == sleepers
+    assert max(after - before for before, after in pairwise(seen)) <= 7
 
 
 @pytest.mark.usefixtures("full")
