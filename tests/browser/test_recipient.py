@@ -10,7 +10,7 @@ from tests.serving import Company, Server
 def test_the_driver_is_seen_only_while_on_the_way_and_the_proof_after(day: Sent, page: Page) -> None:
     mine, other = day.stops[0], day.stops[1]
     page.goto(day.tracking_url(mine))
-    expect(page.get_by_test_id("connection")).to_contain_text("Updates by itself")
+    expect(page.get_by_test_id("connection")).to_contain_text("Updates automatically")
     expect(page.get_by_test_id("headline")).to_have_text("Your delivery is planned")
     expect(page.get_by_test_id("detail")).to_contain_text("between")
     expect(page.get_by_test_id("van")).to_have_count(0)
@@ -36,7 +36,7 @@ def test_the_page_of_the_next_order_shows_no_driver_before_its_turn(day: Sent, p
     day.act("start_route")
     day.at(15.979)
     page.goto(day.tracking_url(day.stops[1]))
-    expect(page.get_by_test_id("connection")).to_contain_text("Updates by itself")
+    expect(page.get_by_test_id("connection")).to_contain_text("Updates automatically")
     expect(page.get_by_test_id("headline")).to_have_text("Your delivery is planned")
     expect(page.get_by_test_id("van")).to_have_count(0)
     assert "Ana" not in page.content()
@@ -77,7 +77,7 @@ def test_hostile_names_are_text(company: Company, chromium: Browser, script: boo
         expect(page.get_by_test_id("note")).to_have_text(hostile)
         expect(page.locator("dl")).to_contain_text(hostile)
         if script:
-            expect(page.get_by_test_id("connection")).to_contain_text("Updates by itself")
+            expect(page.get_by_test_id("connection")).to_contain_text("Updates automatically")
             assert page.evaluate("() => window.hacked") is None
     finally:
         context.close()

@@ -76,7 +76,7 @@ function showProof(proof: Proof | undefined): void {
 function showFreshness(): void {
   const at = shown === undefined ? "" : clock(typeof shown.now === "number" ? shown.now * 1000 : shown.now, shown.timeZone);
   const words: Record<LinkState["kind"], string> = {
-    live: `Updates by itself${at ? ` · ${at}` : ""}`,
+    live: `Updates automatically${at ? ` · ${at}` : ""}`,
     connecting: "Connecting…",
     waiting: `As of ${at || "a moment ago"} · connecting again…`,
     offline: `As of ${at || "a moment ago"} · you are offline`,
