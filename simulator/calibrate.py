@@ -19,7 +19,7 @@ from rich.table import Table
 from simulator import replay
 from simulator.chance import percentile
 from simulator.day import day
-from simulator.handset import battery_of
+from simulator.handset import battery_of, clock_of
 from simulator.rounds import around
 from simulator.scenario import Scenario
 from simulator.steps import Send, Wait, Who
@@ -130,7 +130,7 @@ def _arriving(who: Who, scenario: Scenario, route: Route) -> Iterator[tuple[Posi
     now = begins = 0.0
     silent: list[tuple[float, float]] = []
     coming: Iterator[tuple[float, float]] = iter(())
-    offset = who.rng("clock").uniform(*scenario.clock.offset_s)
+    offset = clock_of(who, scenario)
     for step in day(route, who, scenario):
         match step:
             case Wait(until=now):
@@ -141,7 +141,7 @@ def _arriving(who: Who, scenario: Scenario, route: Route) -> Iterator[tuple[Posi
                     silent = [next(coming, (float("inf"), float("inf")))]
                     if battery.dies is not None:
                         silent.append((battery.dies, battery.back))
-            case Send(message=Positions(positions=fixes)):
+            case Send(message=Positions(positions=fixes, device=0)):
                 while silent[0][1] < now:
                     silent[0] = next(coming, (float("inf"), float("inf")))
                 ready = now

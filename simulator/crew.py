@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from simulator.account import Account, SetupFailed
+from simulator.handset import has_second
 from simulator.options import Options
 from simulator.progress import progress
 from simulator.rounds import around
@@ -113,7 +114,7 @@ async def _pair(account: Account, client: Client, driver: dict[str, Any], run: R
     key = driver.get("externalId") or driver["id"]
     token = await _token(account, client, driver, "Phone")
     second = None
-    if Who(key, run.date, run.seed).rng("devices").random() < read(run.scenario).devices.second:
+    if has_second(Who(key, run.date, run.seed), read(run.scenario)):
         second = await _token(account, client, driver, "Tablet")
     route = None
     if rounds is not None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from simulator.driving import Halt, Motion, paced
 from simulator.geography import Point, metres_between
-from simulator.handset import Handset
+from simulator.handset import Handset, handsets
 from simulator.proofs import Proving
 from simulator.roads import NEAR_M, Roads, length
 from simulator.scenario import Scenario
@@ -51,7 +51,8 @@ class _Day:
         self.rng = who.rng("day")
         self.leaves = _leaves(route)
         self.t = self.leaves - self.rng.uniform(*scenario.habits.on_duty_s)
-        self.handset = Handset(who, scenario, self.t)
+        self.handsets = handsets(who, scenario, self.t)
+        self.told_on = self.handsets[-1]
         self.proving = Proving(who.rng("proof"), scenario, f"{who.seed}/{who.date}/{who.key}")
         self.orders = [stop for stop in route.stops if stop.orderId]
         self.breaks = self._breaks()
@@ -60,8 +61,6 @@ class _Day:
         self.looks = self.pauses = 0
         self.coming: str | None = None
         self.latest: Send | None = None
-        self.batch: list[Position] = []
-        self.last: Position | None = None
         self.number = 0
 
     def steps(self) -> Iterator[Step]:
@@ -91,7 +90,8 @@ class _Day:
         yield from self._stand(self.rng.uniform(30.0, 240.0))
         for late in self.proving.put_off:
             yield self._send(late)
-        yield from self._flush()
+        for handset in self.handsets:
+            yield from self._flush(handset)
         yield from self._tell("off_duty")
 
     def _look(self) -> Iterator[Step]:
@@ -147,7 +147,7 @@ class _Day:
         seconds = (planned_s or length(line) / 8.0) * self.rng.uniform(*self.scenario.traffic.pace)
         drive = paced(line, seconds, self.scenario.traffic.fastest_mps, self._hindrances(length(line)))
         begun, ends = self.t, self.t + drive.duration
-        if early is not None and not self.handset.battery.off(self.t):
+        if early is not None and not self.told_on.battery.off(self.t):
             yield from self._pass(
                 max(begun, ends - self.rng.uniform(*self.scenario.habits.early_s)), lambda t: drive.at(t - begun)
             )
@@ -228,22 +228,21 @@ class _Day:
 
     def _pass(self, until: float, where: Callable[[float], Motion]) -> Iterator[Step]:
         """Time goes by: fixes are taken in their period, and a full batch is sent."""
-        while (t := self.handset.next_fix) <= until:
-            fix = self.handset.take(where(t))
-            if fix is None:
-                continue
-            self.last = fix
-            self.batch.append(fix)
-            if len(self.batch) >= self.scenario.reporting.batch:
+        while (t := (handset := self._next_handset()).next_fix) <= until:
+            if handset.take(where(t)) is not None and len(handset.batch) >= self.scenario.reporting.batch:
                 yield Wait(t)
-                yield from self._flush()
+                yield from self._flush(handset)
         self.t = until
         yield Wait(until)
 
-    def _flush(self) -> Iterator[Step]:
-        if self.batch:
-            fixes, self.batch = tuple(self.batch), []
-            yield self._send(Positions(0, fixes))
+    def _next_handset(self) -> Handset:
+        """The one that takes the next fix."""
+        return self.handsets[0] if len(self.handsets) == 1 else min(self.handsets, key=lambda each: each.next_fix)
+
+    def _flush(self, handset: Handset) -> Iterator[Step]:
+        if handset.batch:
+            fixes, handset.batch = tuple(handset.batch), []
+            yield self._send(Positions(0, fixes, handset.device))
 
     def _tell(
         self, action: str, order: str | None = None, form: Form | None = None, planned: int | None = None
@@ -251,10 +250,10 @@ class _Day:
         """An action stamped now, at the last fix: the phone shows the place it knows. A phone that is off is waited
         for.
         """
-        if self.handset.battery.off(self.t):
-            yield from self._stand(self.handset.battery.back - self.t)
-        stamp = round(self.t + self.handset.offset, 3)
-        named = Action("", action, stamp, order, self.last, form, planned)
+        if self.told_on.battery.off(self.t):
+            yield from self._stand(self.told_on.battery.back - self.t)
+        stamp = round(self.t + self.told_on.offset, 3)
+        named = Action("", action, stamp, order, self.told_on.last, form, planned)
         sent = self._send(Actions(0, (replace(named, id=self.who.numbered(named)),)))
         yield sent
         return sent

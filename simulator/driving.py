@@ -1,4 +1,4 @@
-"""Where a van is at time t: motion along a line with acceleration, corners and halts.
+"""Where a van is at time t: motion along a line with acceleration, rounded corners and halts.
 
 Pure: no clock, no I/O. Metres, seconds, degrees.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from math import sqrt
+from math import radians, sqrt, tan
 
 from msgspec import Struct
 
@@ -17,8 +17,14 @@ from simulator.geography import Point, bearing, between, metres_between
 ACCELERATION = 1.6
 """m/s², a loaded van that is not in a hurry; what fleets report as harsh begins at about 3."""
 BRAKING = 2.2
+CORNERING = 2.0
+"""m/s² to the side, at which nothing falls over in the back."""
+CORNER_M = 8.0
+"""Metres before and after a corner in which a van turns, where its line is long enough."""
 SLOWEST_CORNER = 2.5
 """m/s around a hairpin."""
+NO_CORNER = 8.0
+"""Degrees up to which a bend is driven as it is drawn."""
 
 
 class Motion(Struct, frozen=True):
@@ -53,7 +59,7 @@ class Drive:
     """
 
     def __init__(self, line: Sequence[Point], cruise: float, halts: Sequence[Halt] = ()) -> None:
-        self._points = _distinct(line)
+        self._points, self._bends = _rounded(_distinct(line))
         self._along = [0.0]
         for a, b in pairwise(self._points):
             self._along.append(self._along[-1] + metres_between(a, b))
@@ -86,8 +92,9 @@ class Drive:
         """
         if self.length < 0.5:
             return [], 0.0
-        marks = [[metres, limit, 0.0] for metres, limit in zip(self._along, self._corners(cruise), strict=True)]
-        marks += [[halt.at_m, halt.speed, halt.for_s] for halt in halts if 5.0 < halt.at_m < self.length - 5.0]
+        marks = [[metres, min(cruise, bend), 0.0] for metres, bend in zip(self._along, self._bends, strict=True)]
+        along = [halt for halt in halts if 5.0 < halt.at_m < self.length - 5.0]
+        marks += [[halt.at_m, min(cruise, halt.speed), halt.for_s] for halt in along]
         marks.sort()
         for before, after in pairwise(marks):
             after[1] = min(after[1], sqrt(before[1] ** 2 + 2 * ACCELERATION * (after[0] - before[0])))
@@ -101,13 +108,6 @@ class Drive:
                 clock += before[2]
             clock = _stretch(phases, clock, before[0], after[0], before[1], after[1], cruise)
         return phases, clock
-
-    def _corners(self, cruise: float) -> list[float]:
-        limits = [0.0]
-        for a, b, c in zip(self._points, self._points[1:], self._points[2:], strict=False):
-            turn = abs((bearing(b, c) - bearing(a, b) + 180.0) % 360.0 - 180.0)
-            limits.append(cruise if turn < 8.0 else max(SLOWEST_CORNER, cruise * (1.0 - turn / 110.0)))
-        return [*limits, 0.0]
 
 
 def paced(line: Sequence[Point], seconds: float, fastest: float, halts: Sequence[Halt] = ()) -> Drive:
@@ -149,6 +149,26 @@ def _stretch(
             phases.append(_Phase(clock, from_m, speed, acceleration))
             clock += lasts
     return clock
+
+
+def _rounded(points: Sequence[Point]) -> tuple[list[Point], list[float]]:
+    """The line with its corners rounded, and how fast each of its points can be passed (m/s): as fast as a circle that
+    touches both legs is driven with ``CORNERING`` to the side. The ends are stood at.
+    """
+    if len(points) < 2:
+        return list(points), [0.0]
+    line, limits = [points[0]], [0.0]
+    for a, b, c in zip(points, points[1:], points[2:], strict=False):
+        turn = abs((bearing(b, c) - bearing(a, b) + 180.0) % 360.0 - 180.0)
+        before, after = metres_between(a, b), metres_between(b, c)
+        reach = min(CORNER_M, before / 2, after / 2)
+        limit = max(SLOWEST_CORNER, sqrt(CORNERING * reach / max(1e-6, tan(radians(min(turn, 179.0) / 2)))))
+        begin, end = between(b, a, reach / before), between(b, c, reach / after)
+        shares = (0.0, 0.25, 0.5, 0.75, 1.0) if turn > NO_CORNER else ()
+        arc = [between(between(begin, b, share), between(b, end, share), share) for share in shares] or [b]
+        line += arc
+        limits += [limit] * len(arc)
+    return [*line, points[-1]], [*limits, 0.0]
 
 
 def _distinct(line: Sequence[Point]) -> list[Point]:

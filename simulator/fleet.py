@@ -22,9 +22,10 @@ from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
 from simulator.crew import log_in
 from simulator.gallery import Gallery
+from simulator.handset import handsets
 from simulator.histogram import Measures
 from simulator.journeys import journeys
-from simulator.office import Office, ended
+from simulator.office import Office, ended, settle
 from simulator.options import Options
 from simulator.phone import Phone
 from simulator.progress import progress
@@ -42,6 +43,7 @@ REFUSED_AHEAD_S = 240.0
 PATIENCE_S = 30.0
 """How long nothing may be acknowledged once the day is over; what is left then counts as not acknowledged."""
 SHOWN_EVERY_S = 0.5
+AHEAD = "ERR_TIMESTAMP_FUTURE"
 GONE = "ERR_ORDER_NOT_FOUND"
 EXAMPLES = 10
 
@@ -80,6 +82,7 @@ async def _run(
     else:
         for diary in truth.diaries.values():
             diary.recall()
+    await settle(account, truth)
     wall = monotonic() - begun
     verdict = await verify(account, truth, console) if options.verify else _counted(truth)
     verifying = monotonic() - begun - wall
@@ -200,17 +203,26 @@ async def _refusals(truth: Truth, account: Account, refused: Counter[str]) -> li
     """What was refused and should not have been. A phone whose clock is minutes ahead is refused what it stamps, one
     that did not see in time that an order went to another driver what it says of it.
     """
-    expected = {"ERR_TIMESTAMP_FUTURE"} if read(truth.run.scenario).clock.offset_s[1] > REFUSED_AHEAD_S else set()
-    found = []
-    if refused[GONE] and (truth.replanned or truth.cancelled):
+    expected, found = {AHEAD}, list[str]()
+    for diary in truth.diaries.values():
+        if (count := diary.refused()[AHEAD]) and not _ahead(diary):
+            found.append(f"{diary.phone.key} was refused {count} times with {AHEAD}, and no clock of it is ahead")
+    changes = truth.changes
+    if refused[GONE] and changes:
         expected.add(GONE)
         has = {route.driverId: {stop.orderId for stop in route.stops} for route in await account.routes(truth.run.date)}
         for driver, diary in truth.diaries.items():
-            always = has.get(driver, set()) - truth.cancelled.keys() - truth.moved
+            always = has.get(driver, set()) - changes.cancels.keys() - changes.moved
             for order in sorted(diary.refused_orders(GONE) & always):
                 found.append(f"{diary.phone.key} was refused order {order}, which is on the route")
     found += [f"refused with {code}: {count}" for code, count in sorted(refused.items()) if code not in expected]
     return found[:EXAMPLES]
+
+
+def _ahead(diary: Diary) -> bool:
+    """Whether a driver has a device whose clock is so far ahead that a server refuses what it stamps."""
+    who, scenario = Who(diary.phone.key, diary.run.date, diary.run.seed), read(diary.run.scenario)
+    return max(handset.offset for handset in handsets(who, scenario, 0.0)) > REFUSED_AHEAD_S
 
 
 def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, firsts: dict[Diary, Step]) -> SimClock:

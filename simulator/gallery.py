@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from random import Random
 from typing import NamedTuple
 
 from simulator.account import Account
+from simulator.endings import endings
 from simulator.histogram import Histogram
 from simulator.recipients import FINISHED, Recipient
-from simulator.truth import Diary, Truth
+from simulator.truth import Truth
 from simulator.verify import EventKey
 from simulator.watch import Done, Watch
 from simulator.wire import Message, Route, iso, unix
@@ -86,7 +87,9 @@ class Gallery:
         expected = pages(truth)
         for recipient in self._recipients:
             named = f"the page of order {recipient.order_id}"
-            found += [f"{named} {each}" for each in await _page(recipient, expected[recipient.order_id], within_s)]
+            planned = truth.changes.planned.get(recipient.order_id, ())
+            outcome = expected[recipient.order_id]
+            found += [f"{named} {each}" for each in await _page(recipient, outcome, planned, within_s)]
         return found
 
     def latencies(self) -> Histogram:
@@ -111,43 +114,32 @@ def begins(route: Route) -> float:
 
 
 class Outcome(NamedTuple):
-    """How an order ended, when (Unix seconds; None where it did not), and every status that it may have had."""
+    """How an order ended, when (Unix seconds; None where it did not), every status that it may have had, and in which
+    others it may have ended.
+    """
 
     status: str
     finished_s: float | None
     had: frozenset[str]
+    also: frozenset[str]
 
 
 def pages(truth: Truth) -> dict[str, Outcome]:
     """Of every order, as all drivers and the office made it."""
-    found: dict[str, Outcome] = {}
-    for diary in truth.diaries.values():
-        for order, mine in outcomes(diary).items():
-            other = found.get(order, mine)
-            found[order] = Outcome(mine.status, mine.finished_s or other.finished_s, mine.had | other.had)
-    for order, status in truth.statuses().items():
-        if order in found:
-            ended = found[order].finished_s if status in FINISHED else None
-            found[order] = Outcome(status, ended, found[order].had | {status})
-    return found
-
-
-def outcomes(diary: Diary) -> dict[str, Outcome]:
-    """Of every order of a driver's route, as what was acknowledged makes it."""
-    done = {action.id: (action, acknowledged) for action, acknowledged in diary.actions()}
+    ends = endings(truth)
     had: dict[str, set[str]] = {}
-    ended: dict[str, float] = {}
-    for expected in diary.expectations:
-        if expected.action_id not in done:
-            continue
-        action, acknowledged = done[expected.action_id]
-        had.setdefault(expected.order_id, set()).add(expected.status)
-        if acknowledged and expected.status in FINISHED:
-            ended[expected.order_id] = action.timestamp
-    return {
-        order: Outcome(status, ended.get(order), frozenset({"scheduled", "on_route", *had.get(order, ())}))
-        for order, status in diary.statuses().items()
-    }
+    for diary in truth.diaries.values():
+        sent = {action.id for action, _ in diary.actions()}
+        for expected in diary.expectations:
+            if expected.action_id in sent:
+                had.setdefault(expected.order_id, set()).add(expected.status)
+    found = {}
+    for order, status in ends.statuses.items():
+        ended = ends.finished.get(order) if status in FINISHED else None
+        also = ends.also.get(order, frozenset())
+        may = frozenset({"scheduled", "on_route", status, *had.get(order, ()), *also})
+        found[order] = Outcome(status, ended.stamp_ms / 1000 if ended else None, may, also)
+    return found
 
 
 async def _events(watch: Watch, done: list[Done], within_s: float) -> list[str]:
@@ -165,12 +157,14 @@ def _told(what: Sequence[Done] | Sequence[EventKey]) -> str:
     return f"{len(what)} events, the first {kind} of {driver}{f' for order {order}' if order else ''}"
 
 
-async def _page(recipient: Recipient, expected: Outcome, within_s: float) -> list[str]:
+async def _page(recipient: Recipient, expected: Outcome, planned: Collection[float], within_s: float) -> list[str]:
     found = []
-    if not await recipient.shows(expected.status, expected.finished_s, within_s):
+    shows = await recipient.shows(expected.status, expected.finished_s, within_s)
+    if not shows and recipient.status not in expected.also:
         shown = f"{recipient.status}, finished at {recipient.state.finishedAt if recipient.state else None}"
         wanted = iso(expected.finished_s) if expected.finished_s is not None else None
         found.append(f"shows {shown}, should be {expected.status}, finished at {wanted}")
+    recipient.judge(planned)
     if never := recipient.shown - expected.had:
         found.append(f"showed {', '.join(sorted(never))}, which the order never was")
     return found + [f"{what}, {count} times" for what, count in (recipient.wrong + recipient.arrivals.wrong).items()]

@@ -37,16 +37,20 @@ class Battery(Struct):
 
 
 class Handset:
-    """Takes fixes from when it is switched on. ``offset`` is how far its clock is ahead, in seconds."""
+    """Takes fixes from when it is switched on. ``offset`` is how far its clock is ahead, in seconds; ``last`` is the
+    newest fix, ``batch`` those that are not sent yet.
+    """
 
-    def __init__(self, who: Who, scenario: Scenario, on: float) -> None:
-        self._scenario, self._rng = scenario, who.rng("gps")
+    def __init__(self, who: Who, scenario: Scenario, on: float, device: int = 0) -> None:
+        self._scenario, self._rng = scenario, who.rng(_named("gps", device))
         self._receiver = Receiver(self._rng, scenario.gps, f"{who.seed}")
-        self._says_unknown = who.rng("platform").random() < 0.45  # as the phones of one big maker do
-        self._dropout = self._next_dropout(on)
-        self.next_fix = on
-        self.offset = who.rng("clock").uniform(*scenario.clock.offset_s)
+        self._says_unknown = who.rng(_named("platform", device)).random() < 0.45  # as the phones of one big maker do
+        self._sky_left, self._seen = self._rng.expovariate(1.0), on
+        self.device, self.next_fix = device, on
+        self.offset = clock_of(who, scenario, device)
         self.battery = battery_of(who, scenario, on)
+        self.last: Position | None = None
+        self.batch: list[Position] = []
 
     def take(self, truth: Motion) -> Position | None:
         """The fix that is due, of where the van truly is; None where there is none. The next one is due later."""
@@ -54,9 +58,11 @@ class Handset:
         moving = truth.speed > 0.3
         period = draw(reporting.period_s if moving else reporting.standing_period_s, self._rng)
         self.next_fix = t + max(0.1, period * self._rng.uniform(0.99, 1.01))
-        if self._dropped(t) or self.battery.off(t):
+        if self._dropped(t, truth) or self.battery.off(t):
             return None
-        return self._fix(t, truth)
+        self.last = self._fix(t, truth)
+        self.batch.append(self.last)
+        return self.last
 
     def _fix(self, t: float, truth: Motion) -> Position:
         measured = self._receiver.fix(t, truth)
@@ -72,15 +78,41 @@ class Handset:
             battery=round(self.battery.level(t), 2),
         )
 
-    def _dropped(self, t: float) -> bool:
-        while t > self._dropout[1]:
-            self._dropout = self._next_dropout(self._dropout[1])
-        return t >= self._dropout[0]
+    def _dropped(self, t: float, truth: Motion) -> bool:
+        """Dropouts come by chance as time passes, and time between tall houses counts several times."""
+        if t < self._seen:
+            return True
+        gps = self._scenario.gps
+        tall = self._receiver.reflection(truth.latitude, truth.longitude) is not None
+        self._sky_left -= (t - self._seen) / 3600.0 * gps.dropouts_per_hour * (gps.tall_dropouts if tall else 1.0)
+        self._seen = t
+        if self._sky_left > 0.0:
+            return False
+        self._sky_left, self._seen = self._rng.expovariate(1.0), t + self._rng.uniform(*gps.dropout_s)
+        return True
 
-    def _next_dropout(self, after: float) -> tuple[float, float]:
-        per_hour = self._scenario.gps.dropouts_per_hour
-        begins = after + self._rng.expovariate(per_hour / 3600.0) if per_hour else float("inf")
-        return begins, begins + self._rng.uniform(*self._scenario.gps.dropout_s)
+
+def handsets(who: Who, scenario: Scenario, on: float) -> list[Handset]:
+    """What takes fixes in a driver's van: the phone, and where there is a second device that takes them too, that."""
+    both = has_second(who, scenario) and who.rng("both").random() < scenario.devices.both
+    return [Handset(who, scenario, on, device) for device in range(1 + both)]
+
+
+def has_second(who: Who, scenario: Scenario) -> bool:
+    """Whether a driver has two devices."""
+    return who.rng("devices").random() < scenario.devices.second
+
+
+def clock_of(who: Who, scenario: Scenario, device: int = 0) -> float:
+    """How many seconds a device's clock is ahead."""
+    rng, clock = who.rng(_named("clock", device)), scenario.clock
+    usual = rng.uniform(*clock.offset_s)
+    return rng.uniform(*clock.wrong_s) if rng.random() < clock.wrong else usual
+
+
+def _named(purpose: str, device: int) -> str:
+    """The stream of chance of one device."""
+    return f"{purpose}/{device}" if device else purpose
 
 
 def battery_of(who: Who, scenario: Scenario, on: float) -> Battery:

@@ -47,7 +47,9 @@ class Phone:
         self._lost: dict[int, int] = {}
         self._signal = asyncio.Event()
         self._signal.set()
+        self._talking = 0
         self._app = True
+        self._back = 0.0
         self._walking: asyncio.Task[None] | None = None
         self._away: asyncio.Task[None] | None = None
         self._home: asyncio.Future[None] | None = None
@@ -108,9 +110,11 @@ class Phone:
                     case Signal(up=up):
                         self.measures.injected["signal lost"] += self._signal.is_set() and not up
                         (self._signal.set if up else self._signal.clear)()
+                        await self._hang_up()
                         self._move()
                     case Restart(away_s=seconds):
                         self.measures.injected["app killed"] += 1
+                        self.measures.injected["app killed with messages waiting"] += bool(self.queued)
                         await self._restart(seconds)
         finally:
             self._over = self._app = True
@@ -170,7 +174,7 @@ class Phone:
             self._noticed(self.diary.phone.driver_id, message)
             begun = monotonic()
             try:
-                refused = await self._transport.deliver(message)
+                refused = await self._ask(message)
             except Unreachable as unreachable:
                 self.measures.retries += 1
                 await asyncio.sleep(max(unreachable.after_s, pause * self._rng.uniform(0.5, 1.0)))
@@ -198,10 +202,27 @@ class Phone:
     async def _again(self, message: Message) -> None:
         """Send what was acknowledged once more, as an app does that was killed before it could note the answer."""
         self.measures.injected["sent twice"] += 1
+        await self._signal.wait()
         try:
-            await self._transport.deliver(message)
+            await self._ask(message)
         except (Unreachable, Turned):
             self.measures.retries += 1
+
+    async def _ask(self, message: Message) -> dict[int, str]:
+        """Hand in a message over what is open."""
+        self._talking += 1
+        try:
+            return await self._transport.deliver(message)
+        finally:
+            self._talking -= 1
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """Without signal no connection lives on; what was answered meanwhile is heard first, or how often a message is
+        sent would hang on the machine.
+        """
+        if not (self._talking or self._signal.is_set()):
+            await self._transport.reset()
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         send = self._flying.pop(task, None)
@@ -222,10 +243,14 @@ class Phone:
         self._outbox.extendleft(reversed(unanswered))
         await asyncio.gather(*flying, return_exceptions=True)
         await self._transport.reset()
-        self._away = asyncio.create_task(self._come_back(away_s))
+        if (back := self._clock.now() + away_s) > self._back:
+            self._back = back
+            if self._away is not None:
+                self._away.cancel()
+            self._away = asyncio.create_task(self._come_back(back))
 
-    async def _come_back(self, away_s: float) -> None:
-        await self._clock.until(self._clock.now() + away_s)
+    async def _come_back(self, at: float) -> None:
+        await self._clock.until(at)
         self._app = True
         self._move()
 

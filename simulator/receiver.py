@@ -45,7 +45,7 @@ class Receiver:
 
     def fix(self, t: float, truth: Motion) -> Measured:
         """What is measured at time t (Unix seconds)."""
-        reflected = self._reflection(truth.latitude, truth.longitude)
+        reflected = self.reflection(truth.latitude, truth.longitude)
         sky = self._sky.at(t) + (self._gps.tall_worse if reflected else 0.0)
         accuracy = quantile(self._gps.accuracy_m, normal_share(sky))
         deviation = accuracy * AXIS_SHARE
@@ -56,9 +56,9 @@ class Receiver:
         speed = max(0.0, truth.speed + self._rng.gauss(0.0, 0.15)) if truth.speed > 0.3 else 0.0
         return Measured(latitude, longitude, accuracy, speed)
 
-    def _reflection(self, latitude: float, longitude: float) -> tuple[float, float] | None:
+    def reflection(self, latitude: float, longitude: float) -> tuple[float, float] | None:
         """Where a block is tall, the way in which its walls push every fix (metres north and east): the same for all
-        receivers of a town.
+        receivers of a town. None where no walls are.
         """
         if not self._gps.tall_share:
             return None

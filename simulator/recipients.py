@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 from time import monotonic
 
@@ -77,6 +77,7 @@ class Recipient:
         self.state: State | None = None
         self.shown: set[str] = set()
         self.wrong: Counter[str] = Counter()
+        self._odd: list[State] = []
         self.frames = 0
 
     @property
@@ -102,6 +103,15 @@ class Recipient:
     async def shows(self, status: str, finished_s: float | None, within_s: float) -> bool:
         """Whether it shows this status, and the second in which the order was finished, at once or after a while."""
         return await self._once(lambda: self.status == status and self._finished(finished_s), within_s)
+
+    def judge(self, replanned: Collection[float]) -> None:
+        """Count in ``wrong`` what it showed that fits neither the first plan of this stop nor a later one (moments in
+        Unix seconds), which may be known here later than to the page.
+        """
+        odd, self._odd = self._odd, []
+        for frame in odd:
+            moments = [unix(str(self._stop.scheduledAt)), *replanned]
+            self.wrong.update(set.intersection(*(set(astray(frame, each, self._begins_s)) for each in moments)))
 
     def _finished(self, finished_s: float | None) -> bool:
         told = self.state.finishedAt if self.state else None
@@ -135,7 +145,9 @@ class Recipient:
         if frame.type != "state":
             return
         self.frames += 1
-        self.wrong.update(flaws(frame, self._stop, self._begins_s, self._stale_s))
+        self.wrong.update(flaws(frame, self._stop, self._stale_s))
+        if self._stop.scheduledAt and astray(frame, unix(self._stop.scheduledAt), self._begins_s):
+            self._odd.append(frame)
         if self.status in FINISHED and frame.status not in FINISHED:
             self.wrong["went back to an open status"] += 1
         self.state = frame
@@ -145,9 +157,9 @@ class Recipient:
         self._heard.set()
 
 
-def flaws(frame: State, stop: Stop, begins_s: float, stale_s: float) -> list[str]:
-    """What a page may not show for a stop, whatever happened: another order or place, a driver on another way, a
-    promise that is not the plan's, an estimate where there is nothing to wait for, in the past, or far from the plan.
+def flaws(frame: State, stop: Stop, stale_s: float) -> list[str]:
+    """What a page may not show for a stop, whatever was planned: another order or place, a driver on another way, an
+    estimate where there is nothing to wait for, or in the past.
     """
     found = []
     if (frame.orderNo or None) != (stop.orderNo or None):
@@ -158,16 +170,23 @@ def flaws(frame: State, stop: Stop, begins_s: float, stale_s: float) -> list[str
         found += ["showed another place"] if off > SAME_PLACE_DEG else []
     if frame.driver is not None and frame.status not in ON_THE_WAY:
         found.append("showed a driver on another way")
-    if frame.window and stop.scheduledAt:
-        promised = unix(frame.window.begins) <= unix(stop.scheduledAt) <= unix(frame.window.ends)
-        found += [] if promised else ["promised another time than was planned"]
-    if frame.eta is not None and frame.now is not None and stop.scheduledAt:
-        eta, planned = unix(frame.eta), unix(stop.scheduledAt)
+    if frame.eta is not None and frame.now is not None:
         if frame.status == "servicing" or frame.status in FINISHED:
             found.append("estimated when what has begun will begin")
-        if eta < frame.now - stale_s:
+        if unix(frame.eta) < frame.now - stale_s:
             found.append("estimated a time in the past")
+    return found
+
+
+def astray(frame: State, planned: float, begins_s: float) -> list[str]:
+    """What a page may not show for a stop that is planned for this moment (Unix seconds): a promise that is not the
+    plan's, an estimate far from it.
+    """
+    found = []
+    if frame.window and not unix(frame.window.begins) <= planned <= unix(frame.window.ends):
+        found.append("promised another time than was planned")
+    if frame.eta is not None and frame.now is not None:
         latest = max(planned, frame.now, planned + frame.now - begins_s) + ETA_OFF_S
-        if not planned - ETA_OFF_S <= eta <= latest:
+        if not planned - ETA_OFF_S <= unix(frame.eta) <= latest:
             found.append("estimated a time far from the plan")
     return found

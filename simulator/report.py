@@ -12,7 +12,7 @@ from simulator.verify import Tally, Verdict
 FAULTS = ("lost", "duplicated", "wrong", "late")
 LATE_MS = 500.0
 """A simulator that is later than this measures itself."""
-COUNTS = ("sent", "acknowledged", "stored", *FAULTS)
+COUNTS = ("sent", "acknowledged", "stored", *FAULTS, "withheld")
 
 
 def document(verdict: Verdict, **measured: Any) -> dict[str, Any]:

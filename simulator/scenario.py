@@ -23,6 +23,7 @@ from simulator.chance import Share, Spread, flaw
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
 SecondsRange = tuple[Seconds, Seconds]
+Offset = tuple[Annotated[float, Meta(ge=-86_400, le=86_400)], Annotated[float, Meta(ge=-86_400, le=86_400)]]
 Count = Annotated[int, Meta(ge=0, le=20)]
 Times = Annotated[float, Meta(ge=0, le=100)]
 Reasons = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...], Meta(min_length=1)]
@@ -33,7 +34,7 @@ PRESETS = ("calm", "city", "rural", "storm", "hostile")
 class Gps(Struct, frozen=True, forbid_unknown_fields=True):
     """The receiver: its accuracy in metres (the radius that holds 68 % of all fixes), how long an error lasts, when
     there is no fix at all; and the blocks whose tall walls reflect: their share of the town, by how many deviations
-    the accuracy is worse there, and how far a fix is pushed at most.
+    the accuracy is worse there, how far a fix is pushed at most, and how many times as often there is none.
     """
 
     accuracy_m: Spread = ((0, 2), (0.5, 5), (0.95, 9), (1, 20))
@@ -43,6 +44,7 @@ class Gps(Struct, frozen=True, forbid_unknown_fields=True):
     tall_share: Share = 0.0
     tall_worse: Annotated[float, Meta(ge=0, le=5)] = 0.8
     tall_m: Annotated[float, Meta(ge=0, le=200)] = 15.0
+    tall_dropouts: Annotated[float, Meta(ge=1, le=100)] = 3.0
 
 
 class Reporting(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,14 +77,13 @@ class Network(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Clock(Struct, frozen=True, forbid_unknown_fields=True):
-    """How far a phone's clock is off, in seconds; drawn once per phone. Over +300 s the server refuses what it
-    sends.
+    """How far a phone's clock is off, in seconds, and the share of phones whose clock is wrong, and by how much; drawn
+    once per phone. What is stamped over 300 s ahead of the server's clock is refused.
     """
 
-    offset_s: tuple[Annotated[float, Meta(ge=-86_400, le=86_400)], Annotated[float, Meta(ge=-86_400, le=86_400)]] = (
-        -2.0,
-        2.0,
-    )
+    offset_s: Offset = (-2.0, 2.0)
+    wrong: Share = 0.0
+    wrong_s: Offset = (-7200.0, 900.0)
 
 
 class Outcome(Struct, frozen=True, forbid_unknown_fields=True):
@@ -167,11 +168,13 @@ class App(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Devices(Struct, frozen=True, forbid_unknown_fields=True):
-    """The share of drivers with two devices (one takes fixes, the other tells what is done); the share whose battery
-    dies in the day: it lasts so many hours, and is off for so many seconds until it is charged.
+    """The share of drivers with two devices (one takes fixes, the other tells what is done), and the share of those
+    where the other takes fixes too; the share whose battery dies in the day: it lasts so many hours, and is off for so
+    many seconds until it is charged.
     """
 
     second: Share = 0.0
+    both: Share = 0.5
     dying: Share = 0.02
     lasts_h: tuple[Annotated[float, Meta(gt=0, le=24)], Annotated[float, Meta(gt=0, le=24)]] = (1.0, 5.0)
     charging_s: SecondsRange = (300.0, 1500.0)

@@ -71,8 +71,8 @@ class Transport(Protocol):
 
 
 class TwoDevices:
-    """A driver's two devices, each with a token of its own: one takes the fixes, the other tells what is done and hands
-    in the files.
+    """A driver's two devices, each with a token of its own: one takes fixes, the other tells what is done, hands in the
+    files, and may take fixes too.
     """
 
     def __init__(self, fixes: Transport, doings: Transport) -> None:
@@ -80,7 +80,8 @@ class TwoDevices:
 
     async def deliver(self, message: Message) -> Answered:
         """Hand in one message."""
-        return await (self._fixes if isinstance(message, Positions) else self._doings).deliver(message)
+        first = isinstance(message, Positions) and message.device == 0
+        return await (self._fixes if first else self._doings).deliver(message)
 
     async def route(self, date: str) -> Route | None:
         """As the device shows it on which the driver tells what is done."""

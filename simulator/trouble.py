@@ -128,11 +128,12 @@ def _outages(who: Who, scenario: Scenario) -> Iterator[tuple[float, float]]:
 
 def _restarts(who: Who, scenario: Scenario, t: float) -> Iterator[tuple[float, Step]]:
     """The system kills the app, or the battery dies under it."""
-    battery = battery_of(who, scenario, t)
+    battery, kills = battery_of(who, scenario, t), _kills(who, scenario, t)
     if battery.dies is not None:
-        yield from merge(_kills(who, scenario, t), [(battery.dies, Restart(battery.back - battery.dies))], key=_when)
+        off = [(battery.dies, Restart(battery.back - battery.dies))]
+        yield from merge(((at, kill) for at, kill in kills if not battery.off(at)), off, key=_when)
     else:
-        yield from _kills(who, scenario, t)
+        yield from kills
 
 
 def _kills(who: Who, scenario: Scenario, t: float) -> Iterator[tuple[float, Step]]:

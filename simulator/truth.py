@@ -12,12 +12,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from simulator.changes import Cancelled, Cancelling, Change, Changes, Replanned, Replanning
 from simulator.day import day, recorded
 from simulator.replay import load
 from simulator.scenario import read
@@ -27,7 +29,6 @@ from simulator.wire import Action, Actions, Attachment, Message, Position, Posit
 T = TypeVar("T")
 SENT, ACKNOWLEDGED = 1, 2
 FINISHED = frozenset({"success", "failed", "rejected"})
-UNBEGUN = frozenset({"scheduled", "on_route"})
 
 _encode = msgspec.json.Encoder().encode
 
@@ -90,20 +91,7 @@ class Rerouted(Struct, frozen=True, tag="rerouted"):
     route: Route
 
 
-class Cancelled(Struct, frozen=True, tag="cancelled"):
-    """The office cancelled an order; as the server has it at this time, Unix seconds (None: after all that is done)."""
-
-    order_id: str
-    at: float | None
-
-
-class Moved(Struct, frozen=True, tag="moved"):
-    """The office planned anew, and these orders went from one driver to another; they may have come back since."""
-
-    order_ids: tuple[str, ...]
-
-
-Line = Run | Phone | Sent | Ack | Rerouted | Cancelled | Moved
+Line = Run | Phone | Sent | Ack | Rerouted | Change
 _decode_line = msgspec.json.Decoder(Line).decode
 
 
@@ -201,6 +189,15 @@ class Diary:
                 found += self._each(message, message.actions)
         return found
 
+    def unsure(self) -> set[str]:
+        """The actions that were sent and never answered: the server may have them or not."""
+        return {
+            action.id
+            for n, message in self.doings.items()
+            if isinstance(message, Actions) and self.is_sent(n) and not self.is_acknowledged(n)
+            for action in message.actions
+        }
+
     def attachments(self) -> dict[str, tuple[Attachment, bool]]:
         """By id: the files that were sent, and whether each was acknowledged."""
         return {
@@ -260,6 +257,7 @@ class Diary:
         while left and (step := next(steps, None)) is not None:
             left -= isinstance(step, Send) and self.is_sent(step.message.n)
             yield step
+        yield from takewhile(lambda step: isinstance(step, Expect), steps)
 
 
 class Truth:
@@ -268,9 +266,7 @@ class Truth:
     def __init__(self, run: Run, path: Path | None = None) -> None:
         self.run = run
         self.diaries: dict[str, Diary] = {}
-        self.cancelled: dict[str, float | None] = {}
-        self.moved: set[str] = set()
-        self.replanned = False
+        self.changes = Changes()
         self.last_at = 0.0
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -316,50 +312,14 @@ class Truth:
 
     def rerouted(self, diary: Diary, look: int, route: Route) -> None:
         """A driver saw a changed route; written before it is driven on."""
-        self._write(Rerouted(diary.phone.driver_id, look, route))
-        diary.routes[look] = route
+        entry = Rerouted(diary.phone.driver_id, look, route)
+        self._write(entry)
+        self._apply(entry)
 
-    def cancel(self, order_id: str, at: float | None) -> None:
-        """The office cancels an order; written before it does."""
-        self._write(Cancelled(order_id, at))
-        self.cancelled[order_id] = at
-
-    def move(self, order_ids: set[str]) -> None:
-        """The office gave orders to other drivers."""
-        self._write(Moved(tuple(sorted(order_ids))))
-        self.moved |= order_ids
-
-    def statuses(self) -> dict[str, str]:
-        """The status of every order of the plan, as what was acknowledged of all drivers has it: the last counts."""
-        found = dict.fromkeys(self.run.unscheduled, "unscheduled")
-        for diary in self.diaries.values():
-            stops = diary.phone.route.stops if diary.phone.route else ()
-            found |= {stop.orderId: "scheduled" for stop in stops if stop.orderId and stop.orderId not in found}
-        begun: dict[str, float] = {}
-        for expected in sorted(self._expected(), key=_at):
-            if expected.status in UNBEGUN and found.get(expected.order_id) in FINISHED:
-                continue  # a driver who saw late that it went to another one, who is done with it already
-            found[expected.order_id], begun[expected.order_id] = expected.status, expected.at
-        for order_id, at in self.cancelled.items():
-            if at is None or at >= begun.get(order_id, 0.0) or found.get(order_id) not in FINISHED:
-                found[order_id] = "cancelled"
-        return found
-
-    def finished_twice(self) -> set[str]:
-        """The actions by which an order was finished that another driver finished later."""
-        latest: dict[str, str] = {}
-        overtaken = set()
-        for expected in sorted(self._expected(), key=_at):
-            if expected.status in FINISHED:
-                overtaken.add(latest.get(expected.order_id, expected.action_id))
-                latest[expected.order_id] = expected.action_id
-        return overtaken - set(latest.values())
-
-    def _expected(self) -> Iterator[Expect]:
-        """What was expected of actions that were acknowledged."""
-        for diary in self.diaries.values():
-            known = {action.id for action, acknowledged in diary.actions() if acknowledged}
-            yield from (expected for expected in diary.expectations if expected.action_id in known)
+    def change(self, change: Change) -> None:
+        """The office is about to change something, or was told that it is done."""
+        self._write(change)
+        self._apply(change)
 
     def close(self) -> None:
         """Nothing more will be written."""
@@ -377,19 +337,14 @@ class Truth:
             case Ack():
                 self.diaries[entry.driver_id].known(entry.n, ACKNOWLEDGED, entry.refused)
             case Rerouted():
-                self.diaries[entry.driver_id].routes[entry.look] = entry.route
-                self.replanned = True
-            case Cancelled():
-                self.cancelled[entry.order_id] = entry.at
-            case Moved():
-                self.moved.update(entry.order_ids)
+                diary = self.diaries[entry.driver_id]
+                self.changes.rerouted(diary.route(), entry.route)
+                diary.routes[entry.look] = entry.route
+            case Cancelling() | Cancelled() | Replanning() | Replanned():
+                self.changes.apply(entry)
             case Run():
                 raise ValueError("a state file holds one run only")
 
     def _write(self, entry: Line) -> None:
         if self._file is not None:
             os.write(self._file, _encode(entry) + b"\n")
-
-
-def _at(expected: Expect) -> float:
-    return expected.at

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from rich.console import Console
 
 from simulator.account import Account
 from simulator.drawing import digest
+from simulator.endings import Endings, endings
 from simulator.progress import progress
 from simulator.truth import FINISHED, Diary, Truth
 from simulator.wire import Action, Attachment, Position, iso
@@ -34,7 +35,9 @@ EventKey = tuple[str, str, str | None, int]
 
 
 class Tally(Struct):
-    """Counts of one kind of thing, and the first examples of each fault."""
+    """Counts of one kind of thing, and the first examples of each fault. ``withheld`` were acknowledged and are rightly
+    shown to nobody: their order was cancelled, or another driver ended it later.
+    """
 
     sent: int = 0
     acknowledged: int = 0
@@ -43,6 +46,7 @@ class Tally(Struct):
     duplicated: int = 0
     wrong: int = 0
     late: int = 0
+    withheld: int = 0
     examples: dict[str, list[str]] = field(default_factory=dict)
 
     def fault(self, kind: str, what: str, count: int = 1) -> None:
@@ -118,15 +122,20 @@ async def _compare(account: Account, truth: Truth, console: Console) -> Verdict:
         await asyncio.gather(*(some() for _ in range(AT_ONCE)))
     events = await account.events()
     compare_events(events[truth.run.events_before :], events[: truth.run.events_before], truth, verdict.actions)
-    wanted = truth.statuses()
-    held = await account.completions(wanted)
-    compare_statuses(wanted, held, verdict.statuses, replanned=truth.replanned or bool(truth.cancelled))
-    finished = {order: held[order] for order, status in wanted.items() if status in FINISHED and order in held}
-    doubly = truth.finished_twice()
+    wanted = endings(truth)
+    held = await account.completions(wanted.statuses)
+    compare_statuses(wanted.statuses, held, verdict.statuses, wanted.also)
+    finished = {order: held[order] for order in wanted.statuses if order in held and _ended(order, wanted, held)}
     for diary in truth.diaries.values():
-        compare_forms(diary, finished, verdict.actions, doubly)
-    await _attachments(account, truth, finished, verdict.attachments)
+        compare_forms(diary, finished, verdict.actions, wanted.overtaken)
+    await _attachments(account, truth, finished, verdict.attachments, wanted.overtaken)
     return verdict
+
+
+def _ended(order: str, wanted: Endings, held: dict[str, dict[str, Any]]) -> bool:
+    """Whether an order must have ended, or may have and did."""
+    may = wanted.also.get(order, frozenset()) | {wanted.statuses[order]}
+    return may <= FINISHED or held[order].get("status") in may & FINISHED
 
 
 def day_range(date: str, stamps: Iterable[int] = ()) -> tuple[str, str]:
@@ -248,17 +257,18 @@ def _same_place(action: Action, position: dict[str, Any] | None) -> bool:
 
 
 def compare_statuses(
-    wanted: dict[str, str], held: dict[str, dict[str, Any]], found: Statuses, replanned: bool = False
+    wanted: Mapping[str, str],
+    held: Mapping[str, dict[str, Any]],
+    found: Statuses,
+    also: Mapping[str, Collection[str]] = {},
 ) -> None:
-    """The status of every order of the plan. Where it was planned anew, which of those not begun comes next is decided
-    by a plan that a phone may not have seen.
-    """
+    """The status of every order of the plan, and which others it may have."""
     for order, status in wanted.items():
         found.checked += 1
         told = held.get(order, {}).get("status", "not there")
         if told in ("success", "failed", "rejected"):
             setattr(found, told, getattr(found, told) + 1)
-        if told != status and not (replanned and {told, status} <= {"scheduled", "on_route", "unscheduled"}):
+        if told != status and told not in also.get(order, ()):
             found.wrong += 1
             if len(found.examples) < EXAMPLES:
                 found.examples.append(f"order {order} is {told}, should be {status}")
@@ -300,7 +310,9 @@ def compare_forms(diary: Diary, held: dict[str, dict[str, Any]], tally: Tally, o
                 tally.fault("wrong", f"{diary.phone.key} order {action.orderId} {name} {theirs}, should be {mine}")
 
 
-async def _attachments(account: Account, truth: Truth, held: dict[str, dict[str, Any]], tally: Tally) -> None:
+async def _attachments(
+    account: Account, truth: Truth, held: dict[str, dict[str, Any]], tally: Tally, overtaken: Collection[str]
+) -> None:
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def order(action: Action, files: dict[str, tuple[Attachment, bool]]) -> None:
@@ -308,14 +320,17 @@ async def _attachments(account: Account, truth: Truth, held: dict[str, dict[str,
             shown = await _shown(account, held.get(str(action.orderId), {}), tally)
             compare_files(action, files, shown, tally)
 
-    comparing = []
+    comparing, kept = [], set[str]()
     for diary in truth.diaries.values():
         files = diary.attachments()
         tally.sent += len(files)
         tally.acknowledged += sum(acknowledged for _, acknowledged in files.values())
         for action, acknowledged in diary.actions():
-            if acknowledged and named_files(action) and str(action.orderId) in held:
+            shown = acknowledged and action.id not in overtaken and str(action.orderId) in held
+            if shown and named_files(action):
                 comparing.append(order(action, files))
+                kept.update(named_files(action))
+        tally.withheld += sum(acknowledged for name, (_, acknowledged) in files.items() if name not in kept)
     await asyncio.gather(*comparing)
 
 

@@ -72,10 +72,11 @@ class Action(Struct, frozen=True, omit_defaults=True):
 
 
 class Positions(Struct, frozen=True):
-    """A message of fixes."""
+    """A message of fixes; of a driver with two devices, taken by this one of them."""
 
     n: int
     positions: tuple[Position, ...]
+    device: int = 0
 
 
 class Actions(Struct, frozen=True):

@@ -1,10 +1,11 @@
 import itertools
 import random
+from math import cos, sin
 from statistics import correlation, pstdev
 
 import pytest
 
-from simulator.driving import ACCELERATION, BRAKING, Drive, Halt, Motion, paced
+from simulator.driving import ACCELERATION, BRAKING, CORNERING, Drive, Halt, Motion, paced
 from simulator.geography import decode_polyline, metres_between, moved
 from simulator.receiver import AXIS_SHARE, Receiver
 from simulator.scenario import read
@@ -35,13 +36,33 @@ def test_it_begins_and_ends_at_rest_at_the_ends_of_its_line():
     assert metres_between((last.latitude, last.longitude), CORNERED[-1]) < 0.5
 
 
-def test_it_slows_down_for_corners_and_stands_at_a_halt():
+def test_it_rounds_corners_as_fast_as_nothing_falls_over_and_stands_at_a_halt():
     drive = Drive(CORNERED, 14.0, [Halt(400.0, 30.0)])
-    track = sampled(drive)
-    near_corner = [m.speed for _, m in track if metres_between((m.latitude, m.longitude), CORNERED[1]) < 3.0]
-    assert min(near_corner) < 5.0
+    track = sampled(drive, 0.1)
+    near_corner = [m.speed for _, m in track if metres_between((m.latitude, m.longitude), CORNERED[1]) < 4.0]
+    assert 2.5 < min(near_corner) < 5.0
+    for (t, before), (_, after) in itertools.pairwise(track):
+        turned = abs((after.heading - before.heading + 180.0) % 360.0 - 180.0)
+        assert turned < 50.0, f"turned {turned:.0f} degrees at once, at {t}"
+    headings = {round(m.heading) for _, m in track if metres_between((m.latitude, m.longitude), CORNERED[1]) < 9.0}
+    assert len(headings) >= 5, "it turns as it drives"
     standing = [t for t, m in track[2:-4] if m.speed == 0.0]
-    assert 29.0 <= len(standing) * 0.5 <= 33.0
+    assert 29.0 <= len(standing) * 0.1 <= 33.0
+
+
+@pytest.mark.parametrize("radius_m", [20.0, 60.0])
+def test_a_bend_of_many_points_is_driven_no_faster_than_its_circle_allows(radius_m: float):
+    bend = [moved((45.8, 15.97), radius_m * sin(angle / 20), radius_m * cos(angle / 20)) for angle in range(63)]
+    drive = Drive(bend, 20.0)
+    fastest = max(m.speed for _, m in sampled(drive, 0.2))
+    assert fastest**2 / radius_m == pytest.approx(CORNERING, rel=0.15)
+
+
+def test_where_others_slow_it_down_a_slow_van_does_not_hurry():
+    drive = Drive(CORNERED, 4.0, [Halt(300.0, 0.0, 9.0), Halt(600.0, 0.0, 1.0)])
+    speeds = [motion.speed for _, motion in sampled(drive)]
+    assert max(speeds) <= 4.01
+    assert min(speeds[20:-20]) < 1.5
 
 
 def test_a_drive_takes_about_as_long_as_planned():

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from websockets.asyncio.server import ServerConnection, serve
 
-from simulator.gallery import Gallery, outcomes
+from simulator.gallery import Gallery, pages
 from simulator.steps import Send
 from simulator.truth import ACKNOWLEDGED, SENT, Phone, Run, Truth
 from simulator.watch import Arrivals, Fix, Watch
@@ -81,7 +81,7 @@ def truth() -> Truth:
     for message in messages(made):
         diary.known(message.n, ACKNOWLEDGED | SENT)
     diary.recall()
-    assert outcomes(diary)[ORDER].status == "success"
+    assert pages(made)[ORDER].status == "success"
     return made
 
 
@@ -104,7 +104,7 @@ def faithful(truth: Truth) -> Present:
             live.append(shown(max(message.positions, key=lambda fix: fix.at_ms)))
         elif isinstance(message, Actions):
             live += [{"type": "event", "id": "sim", "event": events.pop(0)} for _ in message.actions]
-    finished = outcomes(diary)[ORDER].finished_s
+    finished = pages(truth)[ORDER].finished_s
     assert finished is not None and not events
     where = next(stop for stop in route(8).stops if stop.orderId == ORDER)
     page: Frame = {
@@ -118,13 +118,13 @@ def faithful(truth: Truth) -> Present:
     }
     done = {name: value for name, value in page.items() if name not in ("eta", "window")}
     van = {"latitude": 45.8, "longitude": 16.0, "timestamp": LEAVES + 60}
-    pages = [
+    frames = [
         page,
         {**page, "status": "on_route", "driver": van},
         {**done, "status": "servicing", "driver": {**van, "timestamp": LEAVES + 70}},
         {**done, "status": "success", "finishedAt": iso(finished)},
     ]
-    return Present(live, pages)
+    return Present(live, frames)
 
 
 async def looked_at(present: Present, truth: Truth, within_s: float) -> list[str]:

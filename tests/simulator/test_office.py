@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from simulator.changes import Replanned
 from simulator.clock import SimClock
+from simulator.endings import endings
 from simulator.histogram import Measures
 from simulator.office import Office
 from simulator.scenario import read
@@ -68,7 +70,7 @@ def test_a_driver_who_sees_late_that_an_order_went_to_another_takes_no_ending_ba
         truth.acknowledge(diary, message, {})
     slow.expectations += [Expect(order, "on_route", "a", LEAVES), Expect(order, "scheduled", "a", LEAVES + 900)]
     quick.expectations.append(Expect(order, "success", "b", LEAVES + 300))
-    truth.move({order})
-    assert truth.statuses()[order] == "success"
+    truth.change(Replanned((order,), (order,), {order: ""}))
+    assert endings(truth).statuses[order] == "success"
     truth.close()
-    assert Truth.read(tmp_path / "state.jsonl").moved == {order}
+    assert Truth.read(tmp_path / "state.jsonl").changes.moved == {order}

@@ -29,7 +29,7 @@ MEASURED: dict[str, Any] = {
 
 def test_the_report_has_the_promised_shape():
     report = document(Verdict(), ok=True, **MEASURED)
-    counts = ["sent", "acknowledged", "stored", "lost", "duplicated", "wrong", "late"]
+    counts = ["sent", "acknowledged", "stored", "lost", "duplicated", "wrong", "late", "withheld"]
     for kind in ("positions", "actions", "attachments"):
         assert list(report[kind]) == counts
     assert list(report["orderStatuses"]) == ["checked", "wrong", "late", "success", "failed", "rejected"]
