@@ -65,7 +65,7 @@ def endings(truth: Truth) -> Endings:
     found |= {order: ending.status for order, ending in last.items()}
     for order, cancel in truth.changes.cancels.items():
         holds = _holds(cancel, last.get(order))
-        if holds is not True:
+        if holds is None:
             perhaps.setdefault(order, set()).update({CANCELLED, found.get(order, CANCELLED)})
         if holds is not False:
             found[order] = CANCELLED

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from simulator.changes import Replanned
+from simulator.account import SetupFailed
+from simulator.changes import Replanned, Replanning
 from simulator.clock import SimClock
 from simulator.endings import endings
 from simulator.histogram import Measures
@@ -22,12 +23,15 @@ class Account:
 
     def __init__(self) -> None:
         self.called: list[str] = []
+        self.down = False
 
     async def routes(self, date: str) -> list[Route]:
         return [route(8)]
 
     async def cancel(self, order_id: str) -> None:
         self.called.append("cancel")
+        if self.down:
+            raise SetupFailed("nobody there")
 
     async def plan(self, date: str, **how: str) -> None:
         self.called.append("plan")
@@ -74,3 +78,21 @@ def test_a_driver_who_sees_late_that_an_order_went_to_another_takes_no_ending_ba
     assert endings(truth).statuses[order] == "success"
     truth.close()
     assert Truth.read(tmp_path / "state.jsonl").changes.moved == {order}
+
+
+async def test_what_was_not_answered_is_asked_for_again_when_the_run_goes_on():
+    truth = Truth.begin(Run("http://x", DATE, 7, "http", "", None, 8), None)
+    truth.paired(Phone("D1", "DRV001", "DRV001", "token", route(8)))
+    account: Any = Account()
+    clock = SimClock(LEAVES + 1e6, 1.0)
+    once = read("office = {changes_per_day = 1, cancelled = 1, moved = 0}")
+    account.down = True
+    await Office(account, truth, once, clock, measures := Measures()).run(LEAVES)
+    (order, cancel), *others = truth.changes.cancels.items()
+    assert measures.injected["office could not"] == 1 and not cancel.answered and not others
+    assert endings(truth).also[order] == {"scheduled", "on_route", "unscheduled"}
+    account.down = False
+    truth.change(Replanning({order: "D2"}))
+    await Office(account, truth, read("office = {changes_per_day = 0}"), clock, measures).run(LEAVES)
+    assert account.called == ["cancel", "cancel", "plan", "send"] and truth.changes.cancels[order].answered
+    assert order in truth.changes.moved and truth.changes.holders is None
