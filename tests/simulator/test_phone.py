@@ -8,11 +8,11 @@ from simulator.clock import SimClock
 from simulator.day import day
 from simulator.phone import Phone
 from simulator.scenario import read
-from simulator.steps import Send, Who
+from simulator.steps import Restart, Send, Signal, Step, Wait, Who
 from simulator.transport import Answered, Http, Turned, Unreachable, phone_client
 from simulator.truth import Diary, Run, Truth
 from simulator.truth import Phone as Paired
-from simulator.wire import Actions, Attachment, Message, Positions, encode
+from simulator.wire import Action, Actions, Attachment, Message, Positions, encode
 from tests.simulator.days import DATE, LEAVES, QUIET, WHO, route
 from tests.simulator.standin import StandIn
 
@@ -154,3 +154,70 @@ async def test_what_is_refused_is_not_sent_again_and_not_counted_as_acknowledged
     assert len(refusing.seen) == len(set(refusing.seen)) == len(done)
     assert not any(acknowledged for _, acknowledged in diary.actions())
     assert diary.refused() == {"ERR_TIMESTAMP_FUTURE": len(done)}
+
+
+class Line:
+    """A transport that writes down what happens to it, and answers after a moment."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    async def deliver(self, message: Message) -> Answered:
+        await asyncio.sleep(0.005)
+        self.log.append(f"message {message.n}")
+        return {}
+
+    async def reset(self) -> None:
+        self.log.append("hung up")
+
+
+async def lived(*steps: Step) -> tuple[list[str], Phone]:
+    """What a phone does to its line in a day of these steps, an hour a second."""
+    truth, diary = begun()
+    line = Line()
+    phone = Phone(diary, truth, line, SimClock(LEAVES, 3600.0), WHO.rng("phone"))
+    async with asyncio.timeout(20):
+        await phone.live(iter(steps))
+    return line.log[:-1], phone  # at home it hangs up too
+
+
+def told(n: int) -> Send:
+    return Send(Actions(n, (Action(f"a{n}", "on_duty", LEAVES + n),)))
+
+
+async def test_without_signal_the_connection_is_gone_and_all_that_waited_is_sent_over_a_new_one():
+    """A storm is one of connections too: they were kept through every gap, and nobody reconnected."""
+    gap = [Signal(False), Wait(LEAVES + 200), told(1), told(2), Wait(LEAVES + 400), Signal(True)]
+    log, phone = await lived(Wait(LEAVES), told(0), Wait(LEAVES + 100), *gap, Wait(LEAVES + 500), told(3))
+    assert log == ["message 0", "hung up", "message 1", "message 2", "message 3"]
+    assert phone.measures.injected["signal lost"] == 1
+
+
+async def test_what_is_being_answered_as_the_signal_goes_is_heard_and_nothing_is_sent_after_it():
+    twice = Send(told(0).message, twice=True)
+    log, _ = await lived(
+        Wait(LEAVES), twice, Wait(LEAVES + 5), Signal(False), told(1), Wait(LEAVES + 600), Signal(True)
+    )
+    assert log[:2] == ["message 0", "hung up"]
+    assert sorted(log[2:]) == ["message 0", "message 1"]
+
+
+async def test_an_app_that_was_killed_with_a_full_outbox_sends_all_of_it_when_it_is_back():
+    away = [Signal(False), told(1), told(2), told(3), Restart(600.0), Restart(10.0), Signal(True)]
+    log, phone = await lived(Wait(LEAVES), told(0), Wait(LEAVES + 60), *away, told(4), Wait(LEAVES + 300), told(5))
+    assert [each for each in log if each != "hung up"] == [f"message {n}" for n in range(6)]
+    assert phone.measures.injected["app killed with messages waiting"] == 2
+    assert all(phone.diary.is_acknowledged(n) for n in range(6))
+
+
+async def test_a_shorter_restart_does_not_bring_back_an_app_that_is_away_for_longer():
+    away = [Restart(1800.0), Restart(10.0), told(0), Wait(LEAVES + 1000)]
+    truth, diary = begun()
+    line, clock = Line(), SimClock(LEAVES, 3600.0)
+    phone = Phone(diary, truth, line, clock, WHO.rng("phone"))
+    living = asyncio.create_task(phone.live(iter([Wait(LEAVES), *away, Wait(LEAVES + 7200)])))
+    async with asyncio.timeout(20):
+        while "message 0" not in line.log:
+            await asyncio.sleep(0.005)
+        assert clock.now() >= LEAVES + 1800
+        await living

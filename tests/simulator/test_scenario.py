@@ -2,6 +2,7 @@ import pytest
 
 from simulator.scenario import PRESETS, Scenario, load, read
 from simulator.written import toml
+from tests.serving import ROOT
 
 
 def test_an_empty_file_is_the_default():
@@ -43,3 +44,11 @@ def test_a_scenario_is_written_with_all_its_values_and_read_again_as_it_was(name
     text = toml(scenario)
     assert read(text) == scenario
     assert "restarts_per_day" in text and "# 0 to 1000, or a table of percentiles" in text
+
+
+def test_the_documentation_names_every_value():
+    page = (ROOT / "docs/simulator.md").read_text(encoding="utf-8")
+    for table in Scenario.__struct_fields__:
+        assert f"| `{table}` |" in page
+        for name in getattr(Scenario(), table).__struct_fields__:
+            assert f"`{name}`" in page, f"{table}.{name}"
