@@ -4,6 +4,7 @@ tus is described at https://tus.io/protocols/resumable-upload; the extensions ar
 checksum, expiration and termination.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -78,7 +79,7 @@ async def post_attachment(request: Call) -> Response[bytes]:
         )
         stored, fresh = await attach.keep(desk, device, part, said)
     finally:
-        desk.media.discard(part)
+        await asyncio.shield(desk.media.on_disk(desk.media.discard, part))
     told = Stored(stored.id, stored.kind, stored.type, stored.size, stored.sha256)
     return body.reply(told, 201 if fresh else 200)
 

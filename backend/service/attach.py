@@ -4,6 +4,7 @@ The id is made by the app and known once in the account: the same id with the sa
 content it is refused. What a file is, its content tells, never its name or what the client says of it.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterable
 from typing import Literal, cast, get_args
@@ -51,11 +52,11 @@ def claim(id: str | None, kind: str | None, order_id: str | None, sha256: str | 
 
 async def receive(desk: Desk, pieces: AsyncIterable[bytes]) -> Part:
     """Write a file that comes in one go; what is cut off or refused on the way leaves nothing."""
-    part = desk.media.begin()
+    part = await desk.media.on_disk(desk.media.begin)
     try:
         await desk.media.extend(part, pieces, desk.settings.max_attachment_bytes)
     except BaseException:
-        desk.media.discard(part)
+        await asyncio.shield(desk.media.on_disk(desk.media.discard, part))
         raise
     return part
 
@@ -77,14 +78,14 @@ async def keep(desk: Desk, device: Device, part: Part, said: Claim) -> tuple[Att
             stored = await _store(desk, device, part, said, sha256)
     except Refusal as refusal:
         if refusal.code in LAST_WORD:
-            desk.media.discard(part)
+            await desk.media.on_disk(desk.media.discard, part)
         raise
-    desk.media.discard(part)
+    await desk.media.on_disk(desk.media.discard, part)
     return stored
 
 
 async def _store(desk: Desk, device: Device, part: Part, said: Claim, sha256: str) -> tuple[Attachment, bool]:
-    type_, size = await desk.media.inspect(part), part.size
+    type_, size = await desk.media.inspect(part), await desk.media.on_disk(lambda: part.size)
     now_ms = desk.clock.now_ms()
     made = Attachment(said.id, device.driver_id, said.kind, type_, size, sha256, said.order_id, now_ms)
     await desk.media.keep(part)

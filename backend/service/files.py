@@ -1,6 +1,5 @@
 """Links to photos, signatures and documents: unguessable, for one file, good for five to seven days."""
 
-import asyncio
 import hashlib
 import hmac
 import re
@@ -66,7 +65,7 @@ async def content(desk: Desk, file: File) -> tuple[int, AsyncIterator[bytes]]:
 
     if file.plain and file.type != "application/pdf":
         whole = b"".join([piece async for piece in (await desk.media.read(file.sha256))[1]])
-        stripped = await asyncio.to_thread(pictures.without_location, whole, file.type)
+        stripped = await desk.media.on_disk(pictures.without_location, whole, file.type)
         return len(stripped), _once(stripped)
     return await desk.media.read(file.sha256)
 

@@ -19,12 +19,15 @@ from backend.store import jobs, orders, routes
 from backend.store.database import Connection
 from backend.store.orders import Record
 from backend.store.routes import RouteRecord
+from backend.store.threads import Threads
 
 if TYPE_CHECKING:
     from backend.planning.worker import Job
 
 LONGEST_DAYS = 35
 _TRIES = 3  # to begin with orders that nobody changes meanwhile, until all others have to wait
+_DRAFTS = Threads("drafts", 2)
+"""They compute, while phones wait for the interpreter: no more than lets a small plan pass a large one."""
 _STOP_S = 12.0  # the planner ends a job that was asked to stop within ten seconds, by force if need be
 DRIVER_CHANGED = ("DRIVER_CHANGED", "The driver it was planned for has been changed in the meantime.")
 NOT_CHOSEN = ("NOT_CHOSEN", "It was not among the orders to be planned.")
@@ -67,7 +70,7 @@ async def _begun(desk: Desk, account: Account, request: PlanRequest) -> tuple[Dr
     now_ms = desk.clock.now_ms()
     for _ in range(_TRIES):
         ground = await desk.database.read(lambda conn: selection.survey(conn, account, request))
-        draft = await asyncio.to_thread(selection.draft, account, request, ground)
+        draft = await _DRAFTS.run(selection.draft, account, request, ground)
         job_id = await desk.journal.transact(partial(selection.put_down, account, request, draft, now_ms))
         if job_id is not None:
             return draft, job_id

@@ -39,7 +39,7 @@ async def keep_clearing(desk: Desk) -> None:
     while True:
         await asyncio.sleep(EVERY_S)
         try:
-            await asyncio.to_thread(desk.media.sweep)
+            await desk.media.on_disk(desk.media.sweep)
         except OSError as error:
             log.warning("unfinished files could not be cleared away: %s", error)
 

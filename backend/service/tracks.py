@@ -1,6 +1,7 @@
 """Where a driver was: the stored positions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from backend.domain.accounts import Office
 from backend.domain.errors import Refusal
@@ -8,8 +9,13 @@ from backend.domain.positions import Position
 from backend.service import fleet
 from backend.service.desk import Desk
 from backend.store import tracks
+from backend.store.threads import Threads
+
+T = TypeVar("T")
 
 PAGE = 10_000
+_TEXTS = Threads("texts", 1)
+"""They compute: two would be done no sooner than one after the other, and phones wait for the interpreter longer."""
 
 
 async def page(
@@ -35,3 +41,8 @@ async def pages(desk: Desk, caller: Office, driver_id: str, from_ms: int, to_ms:
         if len(found) < PAGE:
             return
         after_ms = found[-1].at_ms
+
+
+async def text(write: Callable[[list[Position]], T], found: list[Position]) -> T:
+    """What ``write`` makes of a page, on a thread: it takes tens of milliseconds, which phones would else wait for."""
+    return await _TEXTS.run(write, found)

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import msgspec
 
@@ -81,9 +81,9 @@ async def create(desk: Desk, device: Device, said: Claim, length: int, metadata:
     if length == 0:
         raise Refusal("ERR_FILE_INVALID", "An empty file is no proof.", "Upload-Length")
     await _sweep(desk)
-    part = desk.media.begin()
+    part = await desk.media.on_disk(desk.media.begin)
     upload = Upload(part.name, device.account.id, device.driver_id, said.id, said.kind, said.order_id, length, metadata)
-    await asyncio.to_thread(store.save, desk.media.uploads, upload)
+    await desk.media.on_disk(store.save, desk.media.uploads, upload)
     return await _state(desk, upload)
 
 
@@ -118,7 +118,7 @@ async def append(
             raise Refusal("ERR_UPLOAD_OFFSET", f"So far {at} bytes have come; go on from there.", "Upload-Offset")
         if upload.done:
             return await _state(desk, upload)
-        part = desk.media.resume(name)
+        part = await desk.media.on_disk(desk.media.resume, name)
         good = checksum is None
         try:
             turn.receive()
@@ -126,11 +126,11 @@ async def append(
             turn.receiving = False
             if checksum is not None:
                 algorithm, expected = checksum
-                good = await asyncio.to_thread(store.chunk_digest, part, offset, algorithm) == expected
+                good = await desk.media.on_disk(store.chunk_digest, part, offset, algorithm) == expected
         finally:
             turn.receiving = False
             if not good:
-                await asyncio.shield(asyncio.to_thread(store.cut, part, offset))
+                await asyncio.shield(desk.media.on_disk(store.cut, part, offset))
         if not good:
             raise Refusal("ERR_CHUNK_CHECKSUM", "What came is not what was sent, by its checksum; send it again.")
         return await _finish(desk, device, upload) if size == upload.length else await _state(desk, upload)
@@ -140,31 +140,33 @@ async def remove(desk: Desk, device: Device, name: str) -> None:
     """Give an upload up. What was stored already stays."""
     async with _turn(desk, name):
         upload = await _find(desk, device, name)
-        await asyncio.to_thread(store.delete, desk.media.uploads, upload.name)
+        await desk.media.on_disk(store.delete, desk.media.uploads, upload.name)
 
 
 async def _finish(desk: Desk, device: Device, upload: Upload) -> State:
     try:
-        part = desk.media.resume(upload.name)
+        part = await desk.media.on_disk(desk.media.resume, upload.name)
         await attach.keep(desk, device, part, Claim(upload.id, upload.kind, upload.order_id))
     except Refusal as refusal:
         if refusal.code in attach.LAST_WORD:
-            await asyncio.to_thread(store.delete, desk.media.uploads, upload.name)
+            await desk.media.on_disk(store.delete, desk.media.uploads, upload.name)
         raise
-    return await _state(desk, await asyncio.to_thread(store.finish, desk.media.uploads, upload))
+    return await _state(desk, await desk.media.on_disk(store.finish, desk.media.uploads, upload))
 
 
 async def _find(desk: Desk, device: Device, name: str) -> Upload:
-    upload = await asyncio.to_thread(store.load, desk.media.uploads, name)
+    upload = await desk.media.on_disk(store.load, desk.media.uploads, name)
     if upload is None or (upload.account_id, upload.driver_id) != (device.account.id, device.driver_id):
         raise Refusal("ERR_NOT_FOUND", "There is no such upload, or no longer; begin anew.")
     return upload
 
 
 async def _state(desk: Desk, upload: Upload) -> State:
-    offset = upload.length if upload.done else desk.media.resume(upload.name).size
-    touched_s = await asyncio.to_thread(store.touched_s, desk.media.uploads, upload.name)
-    return State(upload, offset, touched_s + LIFE_S)
+    def look() -> State:
+        offset = upload.length if upload.done else desk.media.resume(upload.name).size
+        return State(upload, offset, store.touched_s(desk.media.uploads, upload.name) + LIFE_S)
+
+    return await desk.media.on_disk(look)
 
 
 async def _sweep(desk: Desk) -> None:
@@ -172,7 +174,7 @@ async def _sweep(desk: Desk) -> None:
     global _swept_s
     if time.monotonic() - _swept_s > SWEEP_S:
         _swept_s = time.monotonic()
-        await asyncio.to_thread(store.sweep, desk.media.uploads, LIFE_S, DONE_S)
+        await desk.media.on_disk(store.sweep, desk.media.uploads, LIFE_S, DONE_S)
 
 
 @asynccontextmanager
@@ -203,7 +205,7 @@ async def _alone(desk: Desk, name: str) -> AsyncIterator[None]:
     deadline = time.monotonic() + PATIENCE_S
     asked = False
     while True:
-        with store.held(desk.media.uploads, name) as free:
+        async with _held(desk, name) as free:
             if free:
                 yield
                 return
@@ -213,3 +215,17 @@ async def _alone(desk: Desk, name: str) -> AsyncIterator[None]:
             desk.hub.note("upload", f"{_PROCESS} {name}")
             asked = True
         await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def _held(desk: Desk, name: str) -> AsyncIterator[bool]:
+    """``store.held``, as a thread of the disk's finds it."""
+    holding = ExitStack()
+    entering = asyncio.ensure_future(desk.media.on_disk(holding.enter_context, store.held(desk.media.uploads, name)))
+    try:
+        yield await asyncio.shield(entering)
+    finally:
+        if entering.done():
+            holding.close()
+        else:  # we were cancelled, and the thread may have it yet
+            entering.add_done_callback(lambda _: holding.close())

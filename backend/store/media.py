@@ -15,10 +15,10 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import obstore
@@ -27,9 +27,12 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from backend.domain.errors import Refusal
 from backend.store.examiner import Examiner
+from backend.store.threads import Threads
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+THREADS = 16  # they wait for the disk more than they work: with one of 20 ms they take 200 MB a second, if it does
 PIECE_BYTES = 256 << 10  # written at once: a thread for less would cost more than the writing
 SPARE_BYTES = 64 << 20  # photos must not take the last room from positions
 ABANDONED_S = 86_400.0
@@ -60,6 +63,7 @@ class Media:
         self._folder = folder
         self._uploads = uploads
         self._examiner = Examiner()
+        self._threads = Threads("files", THREADS)
 
     @classmethod
     async def open(cls, where: str | Path, uploads: Path | None = None, alone: bool = False) -> "Media":
@@ -90,6 +94,10 @@ class Media:
     async def close(self) -> None:
         await self._examiner.close()
 
+    async def on_disk(self, work: Callable[..., T], *given: Any) -> T:
+        """What ``work`` returns, on a thread for files: their disk may be slow, or another machine's that is away."""
+        return await self._threads.run(work, *given)
+
     def begin(self) -> Part:
         """A new, empty file to be filled. Refusals as of ``storing``."""
         name = secrets.token_hex(16)
@@ -111,7 +119,7 @@ class Media:
         What had come before a failure stays in the part, except where the disk itself failed: then all that came in
         this call is taken back. Refusals: ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all, those of ``storing``.
         """
-        size = sure = part.size
+        size = sure = await self.on_disk(lambda: part.size)
         waiting = bytearray()
         writing: asyncio.Future[None] | None = None
         try:
@@ -122,11 +130,18 @@ class Media:
                 waiting += piece
                 if len(waiting) >= PIECE_BYTES:
                     whole, waiting = bytes(waiting), bytearray()
-                    writing = asyncio.ensure_future(asyncio.to_thread(_write, part.path, whole))
+                    writing = asyncio.ensure_future(self.on_disk(_write, part.path, whole))
                     await asyncio.shield(writing)
         finally:
-            await asyncio.shield(_write_last(writing, part.path, bytes(waiting), sure))
+            await asyncio.shield(self._write_last(writing, part.path, bytes(waiting), sure))
         return size
+
+    async def _write_last(self, writing: "asyncio.Future[None] | None", path: Path, piece: bytes, sure: int) -> None:
+        """Who was cancelled leaves a thread behind that still writes; who goes on with the part must not come before
+        it."""
+        if writing is not None:
+            await asyncio.wait({writing})
+        await self.on_disk(_write, path, piece, sure)
 
     async def inspect(self, part: Part) -> str:
         """The media type that its content shows. Refuses with ``ERR_FILE_INVALID`` what is none that is accepted."""
@@ -134,7 +149,7 @@ class Media:
 
     async def sha256(self, part: Part) -> str:
         """The hash of the content, 64 hex digits."""
-        return await asyncio.to_thread(_hash, part.path)
+        return await self.on_disk(_hash, part.path)
 
     async def keep(self, part: Part) -> str:
         """Store a part's bytes for good, under the hash that is returned. The same content again is no harm.
@@ -144,7 +159,7 @@ class Media:
         """
         sha256 = await self.sha256(part)
         if self._folder is not None:
-            await asyncio.to_thread(_settle, part.path, self._folder / _key(sha256))
+            await self.on_disk(_settle, part.path, self._folder / _key(sha256))
         else:
             with _reaching():
                 await obstore.put_async(self._store, _key(sha256), part.path)
@@ -228,13 +243,6 @@ async def _pieces(result: Any) -> AsyncIterator[bytes]:
 def _hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-async def _write_last(writing: "asyncio.Future[None] | None", path: Path, piece: bytes, sure: int) -> None:
-    """Who was cancelled leaves a thread behind that still writes; who goes on with the part must not come before it."""
-    if writing is not None:
-        await asyncio.wait({writing})
-    await asyncio.to_thread(_write, path, piece, sure)
 
 
 def _write(path: Path, piece: bytes, sure: int | None = None) -> None:

@@ -3,8 +3,12 @@
 import base64
 import hashlib
 import io
+import os
 import socket
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 from tusclient.client import TusClient
@@ -187,6 +191,39 @@ def test_a_phone_that_comes_back_need_not_wait_for_its_old_connection_to_be_miss
         assert go_on(same_phone, url, first, file[first:]).status_code == 204
     assert stored(same_phone, file, id)
     assert "Traceback" not in server.tail()
+
+
+def test_uploads_whose_disk_stands_still_keep_nothing_else_waiting(server: Server, company: Company, phone: Phone):
+    """More of them than there are threads for files. A file that is a pipe is read when somebody writes."""
+    urls = [begin(phone, 10).headers["location"] for _ in range(24)]
+    pipes = [server.data / "uploads" / f"{url.rpartition('/')[2]}.upload" for url in urls]
+    for pipe in pipes:
+        pipe.unlink()
+        os.mkfifo(pipe)
+    with ThreadPoolExecutor(len(urls)) as phones:
+        asked = [phones.submit(far, phone, url) for url in urls]
+        try:
+            eventually(lambda: sum(map(waited_for, pipes)) >= 10, what="that many stand still, as they do again now")
+            fix = {"timestamp": time.time(), "latitude": 45.8, "longitude": 16.0}
+            sent = phone.client.post("/driver/v1/positions", json={"positions": [fix]}, timeout=5)
+            assert sent.json()["accepted"] == 1
+            track = f"/api/drivers/{phone.driver_id}/track"
+            for form in ("csv", "gpx", "json"):
+                assert "45.8" in company.client.get(track, params={"format": form}, timeout=5).text
+            assert company.v1("start_planning", {"date": "2026-03-02"})["code"].startswith("ERR_")
+            assert not any(one.done() for one in asked)
+        finally:
+            eventually(lambda: not any(map(waited_for, pipes)) and all(one.done() for one in asked))
+    assert {one.result().status_code for one in asked} == {404}
+
+
+def waited_for(pipe: Path) -> bool:
+    """Whether somebody was waiting to read it, who then reads that it is empty."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def test_somebody_elses_client_gets_a_file_through_a_connection_that_is_cut_again_and_again(

@@ -1,9 +1,5 @@
-"""A driver's stored positions as JSON, CSV, GeoJSON (RFC 7946) and GPX 1.1.
+"""A driver's stored positions as JSON, CSV, GeoJSON (RFC 7946) and GPX 1.1."""
 
-Texts are written on a thread: a page takes tens of milliseconds, which phones would else wait for.
-"""
-
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from xml.sax.saxutils import escape
@@ -67,7 +63,7 @@ async def _json(request: Call, caller: Office, driver_id: str, from_ms: int, to_
 async def _csv(pages: Pages, name: str) -> AsyncIterator[bytes]:
     yield (",".join(COLUMNS) + "\n").encode()
     async for page in pages:
-        yield await asyncio.to_thread(_rows, page)
+        yield await tracks.text(_rows, page)
 
 
 def _rows(page: list[Position]) -> bytes:
@@ -81,7 +77,7 @@ async def _geojson(pages: Pages, name: str) -> AsyncIterator[bytes]:
     yield b'{"type":"Feature","geometry":'
     last: bytes | None = None
     async for page in pages:
-        points, moments = await asyncio.to_thread(_points, page)
+        points, moments = await tracks.text(_points, page)
         yield (b'{"type":"LineString","coordinates":[' if last is None else b",") + b",".join(points)
         times.extend(moments)
         last = points[-1]
@@ -106,7 +102,7 @@ async def _gpx(pages: Pages, name: str) -> AsyncIterator[bytes]:
         f"<trk><name>{escape(_xml_text(name))}</name><trkseg>\n"
     ).encode()
     async for page in pages:
-        yield await asyncio.to_thread(_trackpoints, page)
+        yield await tracks.text(_trackpoints, page)
     yield b"</trkseg></trk></gpx>\n"
 
 
