@@ -30,7 +30,7 @@ demo: install ## a simulated day of driving on a server of its own, with the liv
 
 test: install system .make/load lint ## all set-up and every test
 	@scripts/npm test --silent
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .make/venv ## style, formatting, types, and who may import whom
 	@$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What every test may ask for: the reference data beside the repository, and random numbers that can be drawn again."""
 
+import os
 import random
 import secrets
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from tests.serving import Company, Server
 _config.DEFAULT_TIMEOUT_CONFIG.read = _config.DEFAULT_TIMEOUT_CONFIG.connect = 40.0
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Reference data that is not part of the repository. A test that needs it is skipped where it is absent."""
+LONGEST = ("whole_day", "browser")
 
 
 @pytest.fixture
@@ -47,6 +49,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:
         config.option.seed = secrets.randbelow(2**32)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, as most tests wait most of the time: for servers, clocks and disks."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, or one of them is left to one worker in the end while the others have nothing to do."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

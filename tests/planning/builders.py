@@ -3,8 +3,12 @@
 import math
 import random
 
+from msgspec.structs import replace
+
+from backend.planning.checker import violations
 from backend.planning.matrix import EARTH_RADIUS_M
-from backend.planning.problem import Options, Place, Problem, Stop, Vehicle
+from backend.planning.problem import Options, Place, Plan, Problem, Stop, Vehicle
+from backend.planning.search import solve
 
 HOUR = 3600
 STEP = math.degrees(1000 / EARTH_RADIUS_M)
@@ -64,3 +68,16 @@ def _order(rng: random.Random, key: str) -> Stop:
         features=frozenset({"lift"} if rng.random() < 0.1 else ()),
         priority=rng.choice([0, 1, 1, 1, 2, 3]),
     )
+
+
+def plan_of(asked: Problem, seconds: float | None = None) -> Plan:
+    """The plan, which stands the check."""
+    if seconds is not None:
+        asked = replace(asked, options=replace(asked.options, seconds=seconds))
+    plan = solve(asked, lambda: False, lambda percent: None)
+    assert violations(asked, plan) == []
+    return plan
+
+
+def orders(plan: Plan) -> dict[str, list[str]]:
+    return {route.vehicle: [visit.stop for visit in route.visits] for route in plan.routes}
