@@ -22,7 +22,7 @@ BEFORE_S = 7000
 """Positions begin so long ago, and go on a second with each body: older ones would be merged in the background."""
 DIGITS = "@@@@@@@@@@"  # of the timestamp's seconds, filled in for each body
 PING, PONG = 0x89, b"\x8a\x84\0\0\0\0"
-PATIENCE_S = 10.0  # for answers, when all is sent
+PATIENCE_S = 30.0  # for answers, when all is sent
 
 
 class Offer:

@@ -109,8 +109,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
             return refused
         case _ if error.status_code == 413:
             return on_refusal(request, Refusal("ERR_TOO_LARGE", "The body is larger than this address takes."))
-        case InternalServerException(detail="client disconnected prematurely"):
-            # The framework calls it an error of ours when a phone goes out of reach amid a body. Nobody hears this
+        case _ if is_cut_off(error):
             return answer(Refusal("ERR_CUT_OFF", "The request broke off."))
         case ClientException():
             return on_refusal(request, Refusal("ERR_MALFORMED", "The request could not be read."))
@@ -119,6 +118,12 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
             title = _TITLES.get(error.status_code, "The request does not fit")
             return _response(Problem(title, error.status_code, "The request was refused.", "ERR_REFUSED"))
     return on_bug(request, error)
+
+
+def is_cut_off(error: HTTPException) -> bool:
+    """Whether a client went out of reach amid a body, which the framework calls an error of ours. Nobody hears the
+    answer."""
+    return isinstance(error, InternalServerException) and error.detail == "client disconnected prematurely"
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

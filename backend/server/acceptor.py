@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import math
 import socket
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ AT_ONCE = 128
 """In one turn of the loop, so that those who are in already are served meanwhile."""
 PAUSE_S = 0.2
 """Where no file is left and nobody could be sent away."""
+TELL_S = 60.0
+"""Between two lines of the log about that."""
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 log = logging.getLogger("codriver.server")
@@ -37,6 +40,7 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._told_at = -math.inf
         listener.setblocking(False)
         listener.listen(BACKLOG)
         self._loop.add_reader(listener.fileno(), self._accept)
@@ -59,7 +63,7 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in SHORT and not self._make_room():
-                    log.error("no connection can be taken in: %s", error.strerror)
+                    self._tell(error)
                     self._pause()
                 return
             taken.setblocking(False)
@@ -70,6 +74,12 @@ class Acceptor:
     async def _open(self, taken: socket.socket) -> None:
         with contextlib.suppress(OSError):  # it is gone again
             await self._loop.connect_accepted_socket(self._protocol, taken)
+
+    def _tell(self, error: OSError) -> None:
+        now = self._loop.time()
+        if now - self._told_at >= TELL_S:
+            self._told_at = now
+            log.error("no connection can be taken in, maybe for a while: %s", error.strerror)
 
     def _pause(self) -> None:
         self._loop.remove_reader(self._listener.fileno())

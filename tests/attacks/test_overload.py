@@ -12,13 +12,16 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from backend.domain.accounts import Account, Device, Settings
 from backend.domain.drivers import Driver
 from backend.service.identity import digest
 from backend.store import fleet, people
 from backend.store.database import Database
+from backend.store.tables import chunks
 from tests.attacks.wires import Vitals, allow_many_files
+from tests.faults import Machine
 from tests.serving import ROOT, Server, bearer
 
 PHONES, SIZE = 600, 10
@@ -29,7 +32,14 @@ TOKENS = [f"token-of-phone-{number:06d}-which-is-as-long" for number in range(PH
 def loaded(tmp_path: Path) -> Iterator[Server]:
     """A server that knows so many phones."""
     allow_many_files()
-    database = Database.open(tmp_path / "data")
+    know_phones(tmp_path / "data")
+    running = Server(tmp_path / "data").start()
+    yield running
+    running.kill()
+
+
+def know_phones(data: Path) -> None:
+    database = Database.open(data)
     account = Account("a" * 32, "Many", Settings())
     with database.engine.writer.begin():
         conn = database.engine.writer
@@ -39,9 +49,6 @@ def loaded(tmp_path: Path) -> Iterator[Server]:
             device = Device(f"{number:032x}", account, f"{number:032x}")
             people.add_device(conn, device, digest(token), platform="", model="", app_version="", now_ms=0)
     database.close()
-    running = Server(tmp_path / "data").start()
-    yield running
-    running.kill()
 
 
 def figure(server: Server, name: str) -> int:
@@ -78,6 +85,34 @@ def test_phones_are_taken_or_told_to_come_back_and_nothing_else_and_their_action
     calm = offer({**asked, "tokens": TOKENS[:2], "rate": 20, "seconds": 1.0, "moment": told["moment"]})
     assert set(calm["statuses"]) == {"200"}, "as soon as it is over all are taken again"
     vitals.check(grown_mb=80)
+
+
+@pytest.mark.timeout(180)
+def test_a_disk_of_two_seconds_a_sync_takes_what_it_can_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+    """All others are told to come back, however many there are."""
+    allow_many_files()
+    data = tmp_path / "data"
+    know_phones(data)
+    machine = Machine(data, tmp_path / "machine")
+    server = Server(data, environment=machine.environment, program="tests.attacks.crowded").start()
+    try:
+        vitals = Vitals(server)
+        machine.orders(only="codriver.db-wal", sync_ms=2000)
+        asked = {"port": server.port, "tokens": TOKENS, "size": SIZE, "rate": 2000, "seconds": 6.0, "moment": 0}
+        told = offer(asked)
+        machine.orders()
+        statuses = told["statuses"]
+        assert set(statuses) == {"200", "503"}, told
+        assert told["without_retry_after"] == told["broken"] == told["unanswered"] == 0, told
+        vitals.check(grown_mb=60)
+    finally:
+        server.kill()
+    database = Database.open(data)
+    try:
+        stored = database.engine.writer.execute(select(func.sum(chunks.c.count))).scalar()
+    finally:
+        database.close()
+    assert stored == SIZE * statuses["200"]
 
 
 def offer(asked: dict[str, Any]) -> dict[str, Any]:

@@ -203,7 +203,10 @@ async def _answer(
         log.info("refused %s: %s", request.url.path, refusal.code)
         return failure(refusal)
     except HTTPException as error:
+        if problems.is_cut_off(error):
+            raise  # it is in the log under its own status, which nobody hears
         auth.desk_of(request).tally.refuse("MALFORMED_REQUEST")
+        log.info("refused %s: MALFORMED_REQUEST", request.url.path)
         return failure(Refusal("MALFORMED_REQUEST", f"The request could not be read ({error.status_code})."))
     except Exception:
         auth.desk_of(request).tally.refuse("ERR_INTERNAL")
