@@ -34,8 +34,11 @@ FAREWELL_SECONDS = 20.0
 """The same for a peer that is behind, as long as it takes something: why it is sent away comes behind all the rest."""
 PING_SECONDS = 20.0
 """Between two pings; and for the answer to each."""
-RETRY_MS = (1000, 5000)
-"""When a phone should come back after a restart: spread, so that not all do at once."""
+BACK_MS, BACK_WITHIN_MS = 1000, 4000
+"""When a peer should come back after a restart: by then the next process serves; and over how long few come back."""
+BACK_A_SECOND = 1000
+"""Many come back over so long that no more do: one process takes in 1,250 watchers a second, snapshot and all, with
+their programs on the same two cores (``benchmarks/watchers.py``)."""
 
 
 class HardenedWebSocket(WebSocketsSansIOProtocol):
@@ -92,9 +95,13 @@ class HardenedWebSocket(WebSocketsSansIOProtocol):
             return
         self.read_paused = False  # or the application's next receive would resume reading
         self.transport.pause_reading()
-        farewell = self.encode({"type": "drain", "retryInMs": random.randint(*RETRY_MS)})
+        farewell = self.encode({"type": "drain", "retryInMs": self._back_ms()})
         (self.conn.send_text if self.encode is msgspec.json.encode else self.conn.send_binary)(farewell)
         self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def _back_ms(self) -> int:
+        """A moment for this one, among all who are sent away with it."""
+        return BACK_MS + random.randint(0, max(BACK_WITHIN_MS, len(self.connections) * 1000 // BACK_A_SECOND))
 
     def shutdown(self) -> None:
         if self.leaving:

@@ -103,6 +103,7 @@ if __name__ == "__main__":
     http.LINGER_SECONDS = 0.5
     http.BODY_BYTES_A_SECOND = 64 * 1024
     sockets.PING_SECONDS = sockets.LINGER_SECONDS = 0.5
+    sockets.BACK_A_SECOND = 2
     run.KEEP_ALIVE_SECONDS = 1
     signal.alarm(60)  # whatever becomes of the test that started it
     server.run(app, server.bind("127.0.0.1", 0))

@@ -105,6 +105,16 @@ def test_a_handshake_that_is_none_is_answered_and_closed(serving: Serving, heade
         assert everything(one).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
 
 
+def test_the_more_a_restart_sends_away_the_longer_they_are_told_to_take_to_come_back(serving: Serving) -> None:
+    """Here they may be two a second."""
+    with contextlib.ExitStack() as open_:
+        many = [open_.enter_context(socket_at(serving, "/")) for _ in range(40)]
+        serving.process.terminate()
+        hints = sorted(msgspec.json.decode(one.recv(timeout=40))["retryInMs"] for one in many)
+        assert hints[0] >= 1000 and 5000 < hints[-1] <= 21_000, hints
+        assert {closed(one) for one in many} == {1012}
+
+
 def test_a_restart_lets_a_message_be_answered_and_tells_when_to_come_back(serving: Serving) -> None:
     with socket_at(serving, "/") as thinking, socket_at(serving, "/", subprotocols=["codriver.v1.msgpack"]) as idle:
         thinking.send("think")
