@@ -69,7 +69,7 @@ async def _begun(desk: Desk, account: Account, request: PlanRequest) -> tuple[Dr
     building, but only for the last look whether the orders are still what they were."""
     now_ms = desk.clock.now_ms()
     for _ in range(_TRIES):
-        ground = await desk.database.read(lambda conn: selection.survey(conn, account, request))
+        ground = await desk.database.read_long(lambda conn: selection.survey(conn, account, request))
         draft = await _DRAFTS.run(selection.draft, account, request, ground)
         job_id = await desk.journal.transact(partial(selection.put_down, account, request, draft, now_ms))
         if job_id is not None:

@@ -12,11 +12,13 @@ from sqlalchemy import Connection
 from backend.domain.errors import Refusal
 from backend.store.changes import Writer
 from backend.store.sqlite.engine import FILE, Sqlite
+from backend.store.threads import Threads
 
 __all__ = ["FILE", "Connection", "Database"]
 
 T = TypeVar("T")
 READS_WAITING = 2_000
+LONG_READERS = 2  # of the connections that readers have, so that most are left for what phones and maps ask
 
 
 class Engine(Protocol):
@@ -32,8 +34,9 @@ class Engine(Protocol):
     def log_bytes(self) -> int:
         """How long the log is of what is not in its place yet; 0 where the engine looks after that itself."""
 
-    def read(self, fn: Callable[[Connection], T]) -> T:
-        """What ``fn`` finds in one consistent snapshot. It may be run again where the connection was lost."""
+    def read(self, fn: Callable[[Connection], T], *, long: bool = False) -> T:
+        """What ``fn`` finds in one consistent snapshot. It may be run again where the connection was lost. ``long``: it
+        may last longer than others, as far as the engine bears that."""
 
     def writers(self) -> tuple[Writer, Writer]:
         """Who commits positions, and who commits all other changes."""
@@ -51,6 +54,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._threads = ThreadPoolExecutor(engine.readers, thread_name_prefix="reader")
+        self._long = Threads("long reader", LONG_READERS)
         self._waiting = 0
         self._closed = threading.Event()
 
@@ -76,6 +80,11 @@ class Database:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, fn)
         finally:
             self._waiting -= 1
+
+    async def read_long(self, fn: Callable[[Connection], T]) -> T:
+        """The same of what is read seldom and is much, such as all orders of a day: where the engine bears that, it may
+        last for twenty seconds. It takes no reader's thread."""
+        return await self._long.run(lambda: self.engine.read(fn, long=True))
 
     @property
     def waiting(self) -> int:

@@ -4,14 +4,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection, text
 
 from backend.domain.accounts import Office
 from backend.domain.drafts import DriverName, OrderDraft, OrderName
 from backend.domain.errors import Refusal
 from backend.domain.orders import Status
 from backend.domain.plans import CannotPlan, PlanRequest
-from backend.service import days, listing, orders, plans, removal, shifts
+from backend.service import days, listing, orders, plans, removal, selection, shifts
 from backend.store import fleet, jobs
+from backend.store.postgresql import connect
 from tests.service.conftest import Store
 from tests.service.planned import DAY, DAY_S, give, opened, plan, statuses, stops, word
 
@@ -99,6 +101,25 @@ async def test_an_order_that_was_finished_meanwhile_keeps_its_place(company) -> 
     await desk.planner.find(vehicle=1)
     assert await stops(desk, office) == {"Ana": ["O1"], "Bo": ["O0", "O2"]}
     assert await statuses(desk, office) == ["on_route", "success", "scheduled"]  # on the route that was sent
+
+
+async def test_a_day_whose_orders_take_long_to_be_read_is_planned(
+    company, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, office, _ = company
+    if engine == "sqlite":
+        pytest.skip("commits wait for its reads: none may be long")
+    await give(desk, office)
+    monkeypatch.setattr(connect, "READ_S", 0.5)
+
+    def slowly(conn: Connection, *given: Any) -> selection.Ground:
+        conn.execute(text("SELECT pg_sleep(1)"))
+        return survey(conn, *given)
+
+    survey = selection.survey
+    monkeypatch.setattr(selection, "survey", slowly)
+    await plans.start(desk, office, PlanRequest(DAY, DAY))
+    assert len(desk.planner.given[-1][0].stops) == 3
 
 
 async def test_a_day_that_has_begun_is_planned_around_what_is_done(company) -> None:

@@ -126,6 +126,29 @@ async def test_what_takes_too_long_is_refused_alone_and_holds_nobody_up(
     database.close()
 
 
+async def test_a_long_read_may_last_longer_than_others_but_not_without_end_and_leaves_their_threads_alone(
+    place: str, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setattr(connect, "READ_S", 0.5)
+    monkeypatch.setattr(connect, "LONG_READ_S", 2.0)
+    database = Database.open(place)
+
+    def lasting(seconds: float) -> Callable[[Connection], int]:
+        return lambda conn: int(conn.scalar(text(f"SELECT 7 FROM pg_sleep({seconds})")) or 0)
+
+    async with asyncio.timeout(30):
+        with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+            await database.read(lasting(1))
+        long = [asyncio.create_task(database.read_long(lasting(0.8))) for _ in range(6)]
+        assert await database.read(lasting(0)) == 7 and not any(each.done() for each in long)
+        assert await asyncio.gather(*long) == [7] * 6
+        with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+            await database.read_long(lasting(60))
+        with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+            await database.read(lasting(1))  # the same connection, which has its usual limit again
+    database.close()
+
+
 async def test_who_may_have_few_connections_only_is_slower_and_loses_nothing(
     postgresql: Cluster, place: str, engine: str
 ) -> None:

@@ -22,6 +22,7 @@ _WIRE = {
 DEADLINE = "deadline"  # in a reading connection's info: of the read that it is used for
 ATTRIBUTES = "target_session_attrs"
 READ_S = 5.0  # a read, and any statement of it; a longer one holds back the cleaning of what is no longer needed
+LONG_READ_S = 20.0  # one that may last longer, as it is rare: all orders of a day that is planned
 WRITE_S = 40.0  # a statement that writes, waiting for its turn included
 TURN_S = 20.0  # for a lock
 STUCK_S = 15.0  # between two statements of one transaction: a process that hangs must not hold up the others

@@ -69,7 +69,7 @@ class Postgresql:
                     continue
                 raise _refused(error, place) from error
 
-    def read(self, fn: Callable[[Connection], T]) -> T:
+    def read(self, fn: Callable[[Connection], T], *, long: bool = False) -> T:
         """What ``fn`` finds in one consistent snapshot; it is run again where the connection is lost."""
         deadline = time.monotonic() + PATIENCE_S
         pause_s = 0.02
@@ -78,7 +78,7 @@ class Postgresql:
                 raise Refusal("ERR_UNAVAILABLE", "The database cannot be reached; try again in a moment.")
             try:
                 with self._places.one(connect.READ_S):
-                    return self._read(fn)
+                    return self._read(fn, connect.LONG_READ_S if long else connect.READ_S)
             except (DBAPIError, PendingRollbackError) as error:
                 if not passes(error):
                     if refusal := refusal_of(error):
@@ -91,7 +91,7 @@ class Postgresql:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.3)
 
-    def _read(self, fn: Callable[[Connection], T]) -> T:
+    def _read(self, fn: Callable[[Connection], T], within_s: float) -> T:
         try:
             connection = self._readers.connect()
         except DBAPIError as error:
@@ -99,7 +99,9 @@ class Postgresql:
                 self._fewer()
             raise
         with connection, connection.begin():
-            connection.info[connect.DEADLINE] = time.monotonic() + connect.READ_S
+            connection.info[connect.DEADLINE] = time.monotonic() + within_s
+            if within_s != connect.READ_S:
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(within_s * 1000)}")
             return fn(connection)
 
     def writers(self) -> tuple[Positions, Changes]:

@@ -91,8 +91,8 @@ class Sqlite:
         log.info(text, moments[-1] - moments[0], parts[0], log_bytes / (1 << 20), *parts[1:])
         return opened
 
-    def read(self, fn: Callable[[Connection], T]) -> T:
-        """What ``fn`` finds in one consistent snapshot."""
+    def read(self, fn: Callable[[Connection], T], *, long: bool = False) -> T:
+        """What ``fn`` finds in one consistent snapshot; none may be ``long``, as commits wait for the log to be cut."""
         try:
             with self._gate.passing(), self._readers.connect() as connection:
                 deadline = connection.info[DEADLINE] = time.monotonic() + PATIENCE_S
