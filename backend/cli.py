@@ -1,7 +1,10 @@
 """The command line, ``codriver …``: thin commands over the functions that the server calls too."""
 
 import contextlib
+import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -89,6 +92,7 @@ data_option = click.option(
 )
 @click.option("--public-url", help="Base of links to tracking pages and photos. [CODRIVER_PUBLIC_URL]")
 @click.option("--log-level", help="DEBUG, INFO, WARNING or ERROR; INFO by default. [CODRIVER_LOG_LEVEL]")
+@click.option("--ends-with-input", is_flag=True, hidden=True, help="Stop when standard input ends.")
 def serve(
     host: str,
     port: int,
@@ -97,6 +101,7 @@ def serve(
     clock: tuple[float, float] | None,
     public_url: str | None,
     log_level: str | None,
+    ends_with_input: bool,
 ) -> None:
     """Start the server: phones, the live map, tracking pages and the APIs."""
     from backend import serving
@@ -107,8 +112,17 @@ def serve(
             "Simulated time is for demonstrations and tests, on a loopback address only.", param_hint="--clock"
         )
     settings = _settings(data_dir=data, public_url=public_url, log_level=log_level)
+    if ends_with_input:
+        threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     with _refusals():
         sys.exit(serving.serve(settings, Clock(*clock) if clock else Clock(), host, port, workers))
+
+
+def _stop_at_end_of_input() -> None:
+    """Nothing is ever written there: it ends when its other end is closed, by a process that is killed too."""
+    while os.read(0, 1024):  # not by sys.stdin, whose lock would be in the way when the interpreter ends
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @main.group()

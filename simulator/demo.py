@@ -162,12 +162,18 @@ async def _new_account(data: Path, log: Path, *, fresh: bool) -> str:
 @asynccontextmanager
 async def _server(data: Path, port: int, log: Path, clock: str) -> AsyncIterator[None]:
     """A server while the block runs. It has a session of its own, so that Ctrl-C reaches the demo alone and the
-    server ends last.
+    server ends last. Its input is held open, so that it ends with a demo that is killed.
     """
-    arguments = ("serve", "--host", "127.0.0.1", "--port", str(port), "--data", str(data), "--clock", clock)
+    where = ("--host", "127.0.0.1", "--port", str(port), "--data", str(data))
+    arguments = ("serve", "--ends-with-input", *where, "--clock", clock)
     with log.open("ab") as out:
         server = await asyncio.create_subprocess_exec(
-            *_codriver(*arguments), env=_environment(data), stdout=out, stderr=out, start_new_session=True
+            *_codriver(*arguments),
+            env=_environment(data),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         await _ready(server, port, log)

@@ -1,6 +1,7 @@
 """A short day of a small fleet in a hostile scenario, through a real server: what the simulator does with it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -123,3 +124,26 @@ def test_ctrl_c_ends_the_demo_clean(tmp_path: Path):
     assert running.returncode == 0, out + trouble
     assert "Traceback" not in out + trouble
     assert "Nothing lost" in out
+
+
+def test_the_server_of_a_demo_that_is_killed_ends_with_it(tmp_path: Path):
+    data = tmp_path / "d"
+    demo = (sys.executable, "-m", "backend.cli", "demo", "--no-browser", "--port", "0", "--data", str(data))
+    running = subprocess.Popen([*demo, "--drivers", "3", "--orders", "20"], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        log = data / "demo.log"
+        eventually(lambda: log.exists() and "Codriver serves on" in log.read_text(), within_s=60, what="its server")
+        holder = int((data / "codriver.db.lock").read_text())
+        assert _runs(holder) and holder != running.pid
+    finally:
+        running.kill()
+        running.wait(10)
+    eventually(lambda: not _runs(holder), within_s=30, what="the end of its server")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -134,6 +134,13 @@ CASES = [
                 *(1711848600, "2024-03-31T01:30:00", "2024-03-31T03:30:00"),
             )
         ),
+        # No order of the two is asked for: both are told as they were given.
+        update(
+            word(
+                *("O1", {"status": "success", "startTime": END, "endTime": START}),
+                **{"status": "success", "startTime": ENDED, "endTime": BEGAN},
+            )
+        ),
         update(
             *bad(
                 *(
