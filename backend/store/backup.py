@@ -6,7 +6,6 @@ so every row's photo is there. A copy that is not whole never bears its name.
 
 import contextlib
 import hashlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from backend.domain.errors import Refusal
+from backend.store.disk import sync
 from backend.store.sqlite.engine import FILE, Sqlite
 
 MEDIA, SECRET = "media", "secret"
@@ -73,12 +73,12 @@ def _unfinished(to: Path) -> Iterator[Path]:
         yield new
         if there:
             for path in sorted(new.iterdir(), key=lambda path: path.name == FILE):
-                _sync(to)
+                sync(to)
                 path.rename(to / path.name)
-            _sync(to)
+            sync(to)
         else:
             new.rename(to)
-            _sync(to.parent)
+            sync(to.parent)
     except (OSError, sqlite3.OperationalError) as error:
         raise Refusal("ERR_BACKUP_FAILED", f"The copy to {to} failed: {error}.", str(to)) from error
     finally:
@@ -107,17 +107,17 @@ def _copy_files(data: Path, new: Path) -> None:
             target = new / MEDIA / path.parent.name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-            _sync(target)
+            sync(target)
     if (data / SECRET).exists():
         shutil.copy(data / SECRET, new / SECRET)
-        _sync(new / SECRET)
+        sync(new / SECRET)
 
 
 def _finished(new: Path) -> Copied:
     """Checked, and on the disk."""
     files = _check(new)
     for folder in (*(path for path in new.rglob("*") if path.is_dir()), new / FILE, new):
-        _sync(folder)
+        sync(folder)
     return Copied(files, (new / FILE).stat().st_size)
 
 
@@ -138,11 +138,3 @@ def _check(folder: Path) -> int:
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 raise Refusal("ERR_STORAGE_DAMAGED", f"{path} is not what it was.")
     return len(named)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

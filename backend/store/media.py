@@ -26,6 +26,7 @@ import obstore.exceptions
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from backend.domain.errors import Refusal
+from backend.store.disk import sync
 from backend.store.examiner import Examiner
 from backend.store.threads import Threads
 
@@ -283,7 +284,7 @@ def _settle(part: Path, target: Path) -> None:
     """Give a whole file its name: its content is on the disk before it has the name, and the name before we return."""
     with storing():
         target.parent.mkdir(exist_ok=True)
-        _sync(part)
+        sync(part)
         try:
             os.link(part, target)
         except FileExistsError:
@@ -291,15 +292,7 @@ def _settle(part: Path, target: Path) -> None:
         except OSError:  # another file system, or one without links
             copy = target.with_name(f".{part.name}")
             shutil.copyfile(part, copy)
-            _sync(copy)
+            sync(copy)
             copy.rename(target)
         for folder in (target.parent, target.parent.parent):
-            _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(folder)

@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from backend.store.disk import sync
 from backend.store.media import Part, storing
 
 _NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -48,16 +49,10 @@ def save(folder: Path, upload: Upload) -> None:
     path = _path(folder, upload.name)
     new = path.with_suffix(".new")
     with storing():
-        with new.open("wb") as file:
-            file.write(_encode(upload))
-            file.flush()
-            os.fsync(file.fileno())
+        new.write_bytes(_encode(upload))
+        sync(new)
         new.rename(path)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder)
 
 
 def load(folder: Path, name: str) -> Upload | None:

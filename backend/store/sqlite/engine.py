@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from backend.domain.errors import Refusal
+from backend.store.disk import sync
 from backend.store.migrations import migrate
 from backend.store.sqlite import statistics, wal
 from backend.store.sqlite.errors import refusal_of
@@ -226,12 +227,9 @@ def _make(path: Path) -> None:
             _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         engine.dispose()
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(new)
     new.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
+    sync(path.parent)
 
 
 def _settle(writer: Connection) -> None:
