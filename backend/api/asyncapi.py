@@ -39,7 +39,7 @@ CHANNELS = {
         (
             frames.Snapshot,
             frames.Positions,
-            frames.EventTold,
+            frames.EventFrame,
             frames.PlanChanged,
             frames.Alive,
             frames.Drain,
@@ -94,7 +94,7 @@ def document(public_url: str) -> dict[str, Any]:
     )
     references, schemas = msgspec.json.schema_components(types, ref_template=_SCHEMA)
     schema_of = dict(zip(types, references, strict=True))
-    told = schemas[schema_of[frames.EventTold]["$ref"].rsplit("/", 1)[1]]
+    told = schemas[schema_of[frames.EventFrame]["$ref"].rsplit("/", 1)[1]]
     told["properties"]["event"] = schema_of[EventOut]  # on its way it is bytes that were encoded before
     return {
         "asyncapi": "3.0.0",

@@ -1,4 +1,4 @@
-"""What became of an order, in the shape of the OptimoRoute document's completion details."""
+"""The outcome of an order, in the shape of the OptimoRoute document's completion details."""
 
 from typing import Any, Literal
 
@@ -22,27 +22,27 @@ class Image(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     url: str
 
 
-class ToldScanInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ScanInfoOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: Literal["success", "unscannable", "added", "replaced", "missing"]
     scanned: str | UnsetType = UNSET
     type: str | UnsetType = UNSET
     images: list[Image] | UnsetType = UNSET
 
 
-class ToldScan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ScanOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     barcode: str | None
-    scan_info: ToldScanInfo
+    scan_info: ScanInfoOut
 
 
-class ToldForm(msgspec.Struct, frozen=True, kw_only=True):
+class FormOut(msgspec.Struct, frozen=True, kw_only=True):
     note: str | UnsetType = UNSET
     signature: Image | UnsetType = UNSET
     images: list[Image] | UnsetType = UNSET
-    barcode: list[ToldScan] | UnsetType = UNSET
-    barcode_collections: list[ToldScan] | UnsetType = UNSET
+    barcode: list[ScanOut] | UnsetType = UNSET
+    barcode_collections: list[ScanOut] | UnsetType = UNSET
 
 
-class ToldCompletion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class CompletionOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What ``completion_out`` tells; ``tracking_url`` is the recipient's page. A field that is absent is ``UNSET``."""
 
     status: Status
@@ -50,7 +50,7 @@ class ToldCompletion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     start_position: PositionOut | UnsetType = UNSET
     end_time: MomentOut | UnsetType = UNSET
     end_position: PositionOut | UnsetType = UNSET
-    form: ToldForm | UnsetType = UNSET
+    form: FormOut | UnsetType = UNSET
     tracking_url: str | UnsetType = msgspec.field(default=UNSET, name="tracking_url")
 
 
@@ -93,8 +93,8 @@ def _form(desk: Desk, completion: Completion, form: Form, plain: bool) -> dict[s
 
     def scan_info(scan: Scan) -> dict[str, Any]:
         info = scan.info
-        told = {"status": info.status, "scanned": info.scanned, "type": info.type, "images": images(info.images)}
-        return {name: value for name, value in told.items() if value}
+        fields = {"status": info.status, "scanned": info.scanned, "type": info.type, "images": images(info.images)}
+        return {name: value for name, value in fields.items() if value}
 
     filled = {
         "note": form.note,

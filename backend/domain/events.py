@@ -84,8 +84,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     planned_start_time: Timestamp | None = None
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    """What every fact has. ``driver_id`` is None where the office said it."""
+class FactFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    """The fields that every fact has. ``driver_id`` is None where it is from the office."""
 
     id: str
     at_ms: int
@@ -93,50 +93,50 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     position: Position | None = None
 
 
-class OnDuty(Told, frozen=True, kw_only=True, tag="on_duty"):
+class OnDuty(FactFields, frozen=True, kw_only=True, tag="on_duty"):
     pass
 
 
-class OffDuty(Told, frozen=True, kw_only=True, tag="off_duty"):
+class OffDuty(FactFields, frozen=True, kw_only=True, tag="off_duty"):
     pass
 
 
-class StartRoute(Told, frozen=True, kw_only=True, tag="start_route"):
+class StartRoute(FactFields, frozen=True, kw_only=True, tag="start_route"):
     route_id: str | None = None
 
 
-class EndRoute(Told, frozen=True, kw_only=True, tag="end_route"):
+class EndRoute(FactFields, frozen=True, kw_only=True, tag="end_route"):
     route_id: str | None = None
 
 
-class StartTimeChanged(Told, frozen=True, kw_only=True, tag="start_time_changed"):
+class StartTimeChanged(FactFields, frozen=True, kw_only=True, tag="start_time_changed"):
     """The driver plans to start the route at ``planned_start_ms``."""
 
     planned_start_ms: int
     route_id: str | None = None
 
 
-class StartService(Told, frozen=True, kw_only=True, tag="start_service"):
+class StartService(FactFields, frozen=True, kw_only=True, tag="start_service"):
     order_id: str
     form: Form | None = None
 
 
-class Success(Told, frozen=True, kw_only=True, tag="success"):
+class Success(FactFields, frozen=True, kw_only=True, tag="success"):
     order_id: str
     form: Form | None = None
 
 
-class Failed(Told, frozen=True, kw_only=True, tag="failed"):
+class Failed(FactFields, frozen=True, kw_only=True, tag="failed"):
     order_id: str
     form: Form | None = None
 
 
-class Rejected(Told, frozen=True, kw_only=True, tag="rejected"):
+class Rejected(FactFields, frozen=True, kw_only=True, tag="rejected"):
     order_id: str
     form: Form | None = None
 
 
-class StatusSet(Told, frozen=True, kw_only=True, tag="status_set"):
+class StatusSet(FactFields, frozen=True, kw_only=True, tag="status_set"):
     """The office says what an order is: at ``at_ms``, of a service that began and ended at the other two.
 
     ``on_plan`` is whether a plan had the order then.

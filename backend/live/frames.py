@@ -71,8 +71,8 @@ class Snapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     clock_speed: float | None = None
 
 
-class SnapshotTold(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, tag="snapshot"):
-    """The same with its drivers encoded before."""
+class EncodedSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, tag="snapshot"):
+    """A :class:`Snapshot` whose drivers were encoded beforehand."""
 
     id: str
     now: float
@@ -87,14 +87,14 @@ class Positions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
     drivers: list[Moved]
 
 
-class PositionsTold(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
-    """The same with its drivers encoded before."""
+class EncodedPositions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
+    """:class:`Positions` whose drivers were encoded beforehand."""
 
     id: str
     drivers: msgspec.Raw
 
 
-class EventTold(msgspec.Struct, frozen=True, tag="event"):
+class EventFrame(msgspec.Struct, frozen=True, tag="event"):
     """Something that a driver reported; each once, in order of arrival."""
 
     id: str
@@ -136,7 +136,7 @@ def shown(fleet: Fleet, driver_ids: Iterable[str]) -> msgspec.Raw:
 
 def snapshot(id_: str, drivers: msgspec.Raw, now_s: float, clock_speed: float) -> Frame:
     speed = None if clock_speed == 1 else clock_speed
-    return Frame(_encode(SnapshotTold(id=id_, now=round(now_s, 3), drivers=drivers, clock_speed=speed)))
+    return Frame(_encode(EncodedSnapshot(id=id_, now=round(now_s, 3), drivers=drivers, clock_speed=speed)))
 
 
 def _shown(card: Card, position: Position | None) -> Shown:
@@ -172,7 +172,7 @@ def moved(fleet: Fleet, driver_ids: Iterable[str], inside: set[str] | None) -> m
 
 
 def positions(id_: str, drivers: msgspec.Raw) -> Frame:
-    return Frame(_encode(PositionsTold(id_, drivers)))
+    return Frame(_encode(EncodedPositions(id_, drivers)))
 
 
 def _moved(fleet: Fleet, driver_id: str, left: bool) -> bytes:
@@ -196,7 +196,7 @@ def _moved(fleet: Fleet, driver_id: str, left: bool) -> bytes:
 
 
 def event(id_: str, body: bytes) -> Frame:
-    return Frame(_encode(EventTold(id_, msgspec.Raw(body))))
+    return Frame(_encode(EventFrame(id_, msgspec.Raw(body))))
 
 
 def plan(id_: str, date: str) -> Frame:

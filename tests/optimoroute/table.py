@@ -121,7 +121,7 @@ class Step:
         assert answer.status_code == self.status, f"{self.verb} {self.path}: {answer.status_code} {answer.text}"
         if self.path.startswith("/v1/"):
             new = undescribed(stage.server.url, self.verb, self.path, answer.json())
-            assert not new, f"{self.verb} {self.path} answers what is not in backend/api/optimoroute/told.py: {new}"
+            assert not new, f"{self.verb} {self.path} answers what is not in backend/api/optimoroute/schemas.py: {new}"
         if self.answer is ...:
             return []
         told = answer.json()

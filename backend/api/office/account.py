@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 
 from backend.api import auth, body
-from backend.api.office import told, wire
+from backend.api.office import answers, wire
 from backend.domain.accounts import Settings
 from backend.domain.errors import Refusal
 from backend.domain.times import iso, zone
@@ -57,21 +57,21 @@ def _overlaid(old: dict[str, Any], given: dict[str, Any], where: str) -> dict[st
 
 
 def _settings_out(request: Call, settings: Settings) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(settings)
+    shown: dict[str, Any] = msgspec.to_builtins(settings)
     if settings.max_concurrent_requests is None:
-        told["maxConcurrentRequests"] = auth.desk_of(request).settings.max_concurrent_requests
-    return told
+        shown["maxConcurrentRequests"] = auth.desk_of(request).settings.max_concurrent_requests
+    return shown
 
 
-@post("/api/keys", summary="Create an API key", takes=wire.KeyIn, gives=told.KeyMade)
+@post("/api/keys", summary="Create an API key", takes=wire.KeyIn, gives=answers.KeyMade)
 async def post_key(request: Call) -> Response[bytes]:
-    """The key itself is told in this answer and never again."""
+    """The key itself is in this answer only, and cannot be read again."""
     caller = await auth.office(request)
     given = await body.read(request, _key)
     made, secret = await identity.create_key(
         auth.desk_of(request), caller, given.role, given.name, given.customer, given.subcontractor
     )
-    return body.reply(told.KeyMade(id=made.key_id, role=made.role, name=given.name, key=secret), 201)
+    return body.reply(answers.KeyMade(id=made.key_id, role=made.role, name=given.name, key=secret), 201)
 
 
 @get("/api/keys", summary="The API keys", query=body.PAGING, gives=body.Page[identity.KnownKey])
@@ -89,14 +89,16 @@ async def delete_key(request: Call, key_id: str) -> None:
 
 
 @post(
-    "/api/drivers/{driver_id:str}/pairing", summary="A code that pairs a phone with the driver", gives=told.PairingOut
+    "/api/drivers/{driver_id:str}/pairing",
+    summary="A code that pairs a phone with the driver",
+    gives=answers.PairingOut,
 )
 async def post_pairing(request: Call, driver_id: str) -> Response[bytes]:
     """Good once, for 15 minutes."""
     caller, desk = await auth.office(request), auth.desk_of(request)
     code, expires_ms = await identity.start_pairing(desk, caller, driver_id)
     url = f"{desk.public_url}/pair?code={code}"
-    return body.reply(told.PairingOut(code=code, expires_at=iso(expires_ms), url=url), 201)
+    return body.reply(answers.PairingOut(code=code, expires_at=iso(expires_ms), url=url), 201)
 
 
 @get("/api/drivers/{driver_id:str}/devices", summary="The driver's phones", gives=body.Items[identity.PairedPhone])

@@ -7,7 +7,7 @@ from litestar import Request, Response, get, post
 from backend.api import auth, body
 from backend.api.completion import completion_out
 from backend.api.events import EventOut, event_out
-from backend.api.office import told
+from backend.api.office import answers
 from backend.api.routewire import DayRouteOut, route_out
 from backend.domain.accounts import Role
 from backend.domain.errors import Refusal
@@ -33,7 +33,7 @@ async def get_routes(request: Call) -> Response[bytes]:
     "/api/orders",
     summary="The orders",
     query=body.PAGING | {"date": "Of this day alone.", "q": "What to look for."},
-    gives=body.Page[told.OrderOut],
+    gives=body.Page[answers.OrderOut],
 )
 async def get_orders(request: Call) -> Response[bytes]:
     """By day, or all. `q` searches order numbers, names of places and addresses."""
@@ -43,10 +43,10 @@ async def get_orders(request: Call) -> Response[bytes]:
     limit = body.number(request, "limit", 100, 1, 500)
     found = await listing.orders(desk, caller, date, query.get("q", ""), query.get("cursor", ""), limit + 1)
     cursor = found[limit - 1].order.id if len(found) > limit else ""
-    return body.reply(body.page([told.order_out(each, desk.public_url) for each in found], limit, cursor))
+    return body.reply(body.page([answers.order_out(each, desk.public_url) for each in found], limit, cursor))
 
 
-@get("/api/orders/{order_id:str}", summary="An order, and what became of it", gives=told.OrderDetailOut)
+@get("/api/orders/{order_id:str}", summary="An order, and what became of it", gives=answers.OrderDetailOut)
 async def get_order(request: Call, order_id: str) -> Response[bytes]:
     """With times, positions, notes and links to photos once they are there. Watchers see no contact data."""
     caller = await auth.office(request, Role.TENANT, Role.VIEWER, Role.CUSTOMER)
@@ -54,7 +54,7 @@ async def get_order(request: Call, order_id: str) -> Response[bytes]:
     found, completion = await listing.order(desk, caller, order_id)
     became = completion_out(desk, completion, plain=caller.role is not Role.TENANT)
     contact = caller.role is not Role.VIEWER
-    return body.reply(told.order_detail_out(found, desk.public_url, became, contact=contact))
+    return body.reply(answers.order_detail_out(found, desk.public_url, became, contact=contact))
 
 
 @get(
@@ -72,24 +72,24 @@ async def get_events(request: Call) -> Response[bytes]:
     return body.reply(body.Items([event_out(each) for each in found]))
 
 
-@get("/api/plans/{date:str}", summary="The plan of a day", gives=told.PlanOut)
+@get("/api/plans/{date:str}", summary="The plan of a day", gives=answers.PlanOut)
 async def get_plan(request: Call, date: str) -> Response[bytes]:
     """How much is planned, whether it was sent, and why an order has no place on it."""
     caller = await auth.office(request)
-    return body.reply(told.plan_out(await listing.plan(auth.desk_of(request), caller, day(date, "date"))))
+    return body.reply(answers.plan_out(await listing.plan(auth.desk_of(request), caller, day(date, "date"))))
 
 
 @post(
     "/api/plans/{date:str}/send",
     status_code=200,
     summary="Send the plan of a day to the drivers",
-    gives=told.SentOut,
+    gives=answers.SentOut,
 )
 async def post_send(request: Call, date: str) -> Response[bytes]:
     """From then on it is the active plan: drivers see it, tracking links exist, events flow."""
     caller = await auth.office(request)
     sent = await plans.send(auth.desk_of(request), caller, day(date, "date"))
-    return body.reply(told.sent_out(date, sent))
+    return body.reply(answers.sent_out(date, sent))
 
 
 def _date(request: Call) -> str:

@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from backend.api import auth, problems
 from backend.api.body import spoken
-from backend.api.optimoroute import examples, told
+from backend.api.optimoroute import examples, schemas
 from backend.domain.accounts import Office, Role
 from backend.domain.errors import Refusal
 from backend.service import identity
@@ -93,9 +93,9 @@ def method(
 ) -> Callable[[Method], Method]:
     """Makes a function a method of the API, answering these HTTP verbs; the others are told so in the same way.
 
-    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document; what is answered
-    stands in ``told``. ``always`` names the lists that the OptimoRoute document calls mandatory in the answer: they are
-    empty where the call is refused.
+    ``takes`` is the body of a POST and ``query`` the parameters of a GET, for the OpenAPI document; the type of
+    the answer is in ``schemas``. ``always`` names the lists that the OptimoRoute document calls mandatory in the
+    answer: they are empty where the call is refused.
     """
 
     def register(verb: Method) -> Method:
@@ -116,7 +116,7 @@ def method(
                 summary=path.replace("_", " ").capitalize(),
                 description=verb.__doc__,
                 tags=["OptimoRoute"],
-                gives=told.ANSWERS[path],
+                gives=schemas.ANSWERS[path],
                 gives_example=examples.TOLD[path],
                 problems=False,
                 **described,

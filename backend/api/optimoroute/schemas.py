@@ -1,4 +1,4 @@
-"""What each method answers, for the OpenAPI document: the objects of the OptimoRoute document, as they go out.
+"""The type of each method's answer, for the OpenAPI document. Nothing is encoded by these types: see ``answers``.
 
 A field that may be absent is ``UNSET`` here; it is never null. ``ANSWERS`` are by method.
 """
@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from backend.api.completion import ToldCompletion
+from backend.api.completion import CompletionOut
 from backend.api.events import EventOut
 
 
@@ -16,7 +16,7 @@ class Object(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pass
 
 
-class Told(Object, frozen=True):
+class V1Answer(Object, frozen=True):
     """What every answer has: ``code`` and ``message`` where there was an error, or a warning."""
 
     success: bool
@@ -24,26 +24,26 @@ class Told(Object, frozen=True):
     message: str | UnsetType = UNSET
 
 
-class ToldWindow(Object, frozen=True):
+class V1Window(Object, frozen=True):
     tw_from: str
     tw_to: str
 
 
-class ToldRange(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+class V1Range(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
     first: str | UnsetType = UNSET
     last: str | UnsetType = UNSET
 
 
-class ToldDriver(Object, frozen=True):
+class V1Driver(Object, frozen=True):
     external_id: str | UnsetType = UNSET
     serial: str | UnsetType = UNSET
 
 
-class ToldBarcode(Object, frozen=True):
+class V1Barcode(Object, frozen=True):
     barcode: str
 
 
-class ToldLocation(Object, frozen=True):
+class V1Location(Object, frozen=True):
     """``check_in_time`` minutes; the coordinates of a location that is not ``valid`` say nothing."""
 
     location_no: str
@@ -56,7 +56,7 @@ class ToldLocation(Object, frozen=True):
     notes: str
 
 
-class ToldOrder(Object, frozen=True):
+class V1Order(Object, frozen=True):
     """``duration`` minutes; ``order_no`` is "-" where the order has no number."""
 
     id: str
@@ -71,12 +71,12 @@ class ToldOrder(Object, frozen=True):
     load2: float
     load3: float
     load4: float
-    assigned_to: ToldDriver | None
-    location: ToldLocation
-    time_windows: list[ToldWindow]
+    assigned_to: V1Driver | None
+    location: V1Location
+    time_windows: list[V1Window]
     allowed_weekdays: list[str]
-    allowed_dates: ToldRange
-    allowed_date_times: list[ToldRange]
+    allowed_dates: V1Range
+    allowed_date_times: list[V1Range]
     skills: list[str]
     vehicle_features: list[str]
     notes: str
@@ -89,39 +89,39 @@ class ToldOrder(Object, frozen=True):
     custom_field5: str
     custom_fields: dict[str, str | float | bool | None]
     notification_preference: str
-    barcode: list[ToldBarcode] | UnsetType = UNSET
+    barcode: list[V1Barcode] | UnsetType = UNSET
     customer: str | UnsetType = UNSET
 
 
-class OrderCreated(Told, frozen=True):
+class OrderCreated(V1Answer, frozen=True):
     """``geocoding_results``: address, latitude, longitude and, where it is one, that it is a partial match."""
 
     id: str | UnsetType = UNSET
-    location: ToldLocation | UnsetType = UNSET
+    location: V1Location | UnsetType = UNSET
     geocoding_results: list[list[str | float | bool]] | UnsetType = UNSET
 
 
-class OrderSaved(Told, frozen=True):
+class OrderSaved(V1Answer, frozen=True):
     id: str | UnsetType = UNSET
     order_no: str | UnsetType = UNSET
     location_no: str | UnsetType = UNSET
 
 
-class OrdersSaved(Told, frozen=True):
+class OrdersSaved(V1Answer, frozen=True):
     orders: list[OrderSaved] | UnsetType = UNSET
 
 
-class OrderGot(Told, frozen=True):
+class OrderGot(V1Answer, frozen=True):
     id: str | UnsetType = UNSET
     order_no: str | UnsetType = UNSET
-    data: ToldOrder | UnsetType = UNSET
+    data: V1Order | UnsetType = UNSET
 
 
-class OrdersGot(Told, frozen=True):
+class OrdersGot(V1Answer, frozen=True):
     orders: list[OrderGot] | UnsetType = UNSET
 
 
-class Deleted(Told, frozen=True):
+class Deleted(V1Answer, frozen=True):
     """``planning_id`` is the planning that is in the way."""
 
     planning_id: int | UnsetType = UNSET
@@ -132,7 +132,7 @@ class OrderDeleted(Deleted, frozen=True):
     order_no: str | UnsetType = UNSET
 
 
-class OrdersDeleted(Told, frozen=True):
+class OrdersDeleted(V1Answer, frozen=True):
     orders: list[OrderDeleted] | UnsetType = UNSET
 
 
@@ -151,7 +151,7 @@ class Begins(Object, frozen=True):
     scheduled_at_dt: str
 
 
-class ToldSchedule(Who, frozen=True):
+class V1Schedule(Who, frozen=True):
     """``travel_time`` seconds, ``distance`` metres from the stop before; ``live_estimate`` of a route that was sent."""
 
     stop_number: int
@@ -163,25 +163,25 @@ class ToldSchedule(Who, frozen=True):
     live_estimate: Begins | UnsetType = UNSET
 
 
-class Scheduling(Told, frozen=True):
+class Scheduling(V1Answer, frozen=True):
     order_scheduled: bool | UnsetType = UNSET
-    schedule_information: ToldSchedule | UnsetType = UNSET
+    schedule_information: V1Schedule | UnsetType = UNSET
 
 
 class OrderFound(Object, frozen=True):
     """``schedule_information`` is null where the order is not scheduled, absent where it was not asked for."""
 
     id: str
-    data: ToldOrder | UnsetType = UNSET
-    schedule_information: ToldSchedule | UnsetType | None = UNSET
+    data: V1Order | UnsetType = UNSET
+    schedule_information: V1Schedule | UnsetType | None = UNSET
 
 
-class OrdersFound(Told, frozen=True):
+class OrdersFound(V1Answer, frozen=True):
     orders: list[OrderFound] | UnsetType = UNSET
     after_tag: str | UnsetType = msgspec.field(default=UNSET, name="after_tag")
 
 
-class ToldStop(Begins, frozen=True):
+class V1Stop(Begins, frozen=True):
     """``type`` is given of breaks and depot visits alone, whose ``order_no`` is "-"."""
 
     stop_number: int
@@ -198,13 +198,13 @@ class ToldStop(Begins, frozen=True):
     type: Literal["break", "depot"] | UnsetType = UNSET
 
 
-class ToldPlace(Object, frozen=True):
+class V1Place(Object, frozen=True):
     address: str
     latitude: float
     longitude: float
 
 
-class ToldRoute(Who, frozen=True):
+class V1Route(Who, frozen=True):
     """``duration`` minutes, ``distance`` kilometres."""
 
     duration: int
@@ -213,14 +213,14 @@ class ToldRoute(Who, frozen=True):
     load2: int
     load3: int
     load4: int
-    stops: list[ToldStop]
+    stops: list[V1Stop]
     route_polyline: str | UnsetType = UNSET
-    start_location: ToldPlace | UnsetType = UNSET
-    end_location: ToldPlace | UnsetType = UNSET
+    start_location: V1Place | UnsetType = UNSET
+    end_location: V1Place | UnsetType = UNSET
 
 
-class Routes(Told, frozen=True, kw_only=True):
-    routes: list[ToldRoute]
+class Routes(V1Answer, frozen=True, kw_only=True):
+    routes: list[V1Route]
 
 
 class MissingDriver(Object, frozen=True):
@@ -228,7 +228,7 @@ class MissingDriver(Object, frozen=True):
     driver_serial: str | UnsetType = UNSET
 
 
-class PlanningStarted(Told, frozen=True):
+class PlanningStarted(V1Answer, frozen=True):
     """``planning_id`` is the new planning, or the one that is in the way."""
 
     planning_id: int | UnsetType = UNSET
@@ -237,40 +237,40 @@ class PlanningStarted(Told, frozen=True):
     orders_with_invalid_location: list[str] | UnsetType = UNSET
 
 
-class PlanningStatus(Told, frozen=True):
+class PlanningStatus(V1Answer, frozen=True):
     status: Literal["N", "R", "C", "F", "E"] | UnsetType = UNSET
     percentage_complete: int | UnsetType = UNSET
 
 
-class DriverTold(Told, frozen=True):
-    driver: ToldDriver | UnsetType = UNSET
+class V1DriverAnswer(V1Answer, frozen=True):
+    driver: V1Driver | UnsetType = UNSET
 
 
-class DriverChanged(DriverTold, frozen=True):
+class DriverChanged(V1DriverAnswer, frozen=True):
     date: str | UnsetType = UNSET
 
 
-class DriversChanged(Told, frozen=True):
+class DriversChanged(V1Answer, frozen=True):
     updates: list[DriverChanged] | UnsetType = UNSET
 
 
-class PositionsTaken(Told, frozen=True):
-    updates: list[DriverTold] | UnsetType = UNSET
+class PositionsTaken(V1Answer, frozen=True):
+    updates: list[V1DriverAnswer] | UnsetType = UNSET
 
 
-class Events(Told, frozen=True):
+class Events(V1Answer, frozen=True):
     events: list[EventOut] | UnsetType = UNSET
     tag: str | UnsetType = UNSET
     remaining_events: int | UnsetType = UNSET
 
 
-class OrderCompleted(Told, frozen=True):
+class OrderCompleted(V1Answer, frozen=True):
     id: str | UnsetType = UNSET
     order_no: str | UnsetType = UNSET
-    data: ToldCompletion | UnsetType = UNSET
+    data: CompletionOut | UnsetType = UNSET
 
 
-class Completions(Told, frozen=True):
+class Completions(V1Answer, frozen=True):
     orders: list[OrderCompleted] | UnsetType = UNSET
 
 
@@ -295,7 +295,7 @@ class RouteChanges(Object, frozen=True):
     removed: int
 
 
-class DispatchStatus(Told, frozen=True):
+class DispatchStatus(V1Answer, frozen=True):
     date: str | UnsetType = UNSET
     live: bool | UnsetType = UNSET
     routes: RoutesDispatch | UnsetType = UNSET
@@ -303,7 +303,7 @@ class DispatchStatus(Told, frozen=True):
     route_changes: RouteChanges | UnsetType = UNSET
 
 
-ANSWERS: dict[str, type[Told]] = {
+ANSWERS: dict[str, type[V1Answer]] = {
     "create_order": OrderCreated,
     "create_or_update_orders": OrdersSaved,
     "get_orders": OrdersGot,
@@ -314,11 +314,11 @@ ANSWERS: dict[str, type[Told]] = {
     "get_scheduling_info": Scheduling,
     "get_routes": Routes,
     "start_planning": PlanningStarted,
-    "stop_planning": Told,
+    "stop_planning": V1Answer,
     "get_planning_status": PlanningStatus,
-    "send_routes": Told,
+    "send_routes": V1Answer,
     "get_dispatch_status": DispatchStatus,
-    "update_driver_parameters": Told,
+    "update_driver_parameters": V1Answer,
     "update_drivers_parameters": DriversChanged,
     "update_drivers_positions": PositionsTaken,
     "get_events": Events,

@@ -1,10 +1,10 @@
-"""The shapes of the office's API as they go out. What is not known, or not for the caller's eyes, is absent."""
+"""The answers of the office's API. A field that is unknown, or that this caller may not see, is absent."""
 
 from typing import Any
 
 import msgspec
 
-from backend.api.completion import ToldCompletion
+from backend.api.completion import CompletionOut
 from backend.api.office.wire import BreakIn, WorkTime
 from backend.domain.accounts import Role
 from backend.domain.drivers import Driver, Place, Vehicle
@@ -15,7 +15,7 @@ from backend.service.plans import Sent
 
 
 class Out(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What has no default here is always told."""
+    """Fields without a default are always present; the others are left out where they have their default."""
 
 
 class DriverOut(Out, frozen=True):
@@ -97,9 +97,9 @@ class OrderOut(Out, frozen=True, kw_only=True):
 
 
 class OrderDetailOut(OrderOut, frozen=True, kw_only=True):
-    """``completion`` is what became of it, in the shape of the OptimoRoute document."""
+    """``completion`` is its outcome, in the shape of the OptimoRoute document."""
 
-    completion: ToldCompletion
+    completion: CompletionOut
     notes: str | None = None
     email: str | None = None
     phone: str | None = None
@@ -134,7 +134,7 @@ class SentOut(Out, frozen=True):
 
 
 class KeyMade(Out, frozen=True):
-    """``key`` is told this once."""
+    """``key`` is in this answer only, and cannot be read again."""
 
     id: str
     role: Role
@@ -211,7 +211,7 @@ def order_detail_out(listed: Listed, public_url: str, completion: dict[str, Any]
     seen: dict[str, Any] = {}
     if contact:
         seen = {"notes": order.notes, "email": order.email, "phone": order.phone, "barcodes": order.barcodes}
-    became = msgspec.convert(completion, ToldCompletion)
+    became = msgspec.convert(completion, CompletionOut)
     return OrderDetailOut(**_order(listed, public_url), **seen, completion=became)
 
 
