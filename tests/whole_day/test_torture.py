@@ -80,11 +80,7 @@ class Toll:
         if self.starts:
             parts.append(self.slowest())
         if fleet is not None:
-            parts.append(
-                f"fleet {len(self.reports)} ({fleet.scenario}), {fleet.acknowledged()} acknowledgements: {fleet.state}"
-            )
-            parts += [fleet.report.read_text()] if fleet.report.exists() else ["it has made no report"]
-            parts.append(fleet.said())
+            parts.append(f"{fleet.state}: {fleet.acknowledged()} acknowledgements; {fleet.reported()}; {fleet.said()}")
         return "\n".join([*parts, f"the server's log, {server.log}:", server.tail()])
 
 
@@ -113,6 +109,13 @@ class Fleet:
         eventually(
             lambda: self.over() or self.acknowledged() >= count, within_s=PATIENCE_S, what=f"{count} acknowledgements"
         )
+
+    def reported(self) -> str:
+        """All of its report that a reader can judge."""
+        if not self.report.exists():
+            return "no report"
+        parts = json.loads(self.report.read_text()) | {"histograms": "left out"}
+        return "\n".join(f"{name}: {json.dumps(part)}" for name, part in parts.items())
 
     def said(self) -> str:
         return f"{self.scenario}: {self.log.read_text()[-6000:]}"
