@@ -5,6 +5,7 @@ gate between the two.
 import asyncio
 import re
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -99,7 +100,7 @@ class HardenedHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self.running = cycle
-        super()._start_asgi_task(cycle, app)
+        super()._start_asgi_task(cycle, partial(_to_the_end, cycle, app))
 
     def eof_received(self) -> Any:
         """True: who has sent all and only closed its own side still gets its answer."""
@@ -371,6 +372,14 @@ class HardenedHttp(HttpToolsProtocol):
             self.transport.write_eof()
         self.transport.resume_reading()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+
+async def _to_the_end(cycle: Any, app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """An application that returns amid its answer has told why; the client notices that it is not whole."""
+    await app(scope, receive, send)
+    if cycle.response_started and not (cycle.response_complete or cycle.disconnected):
+        cycle.disconnected = True
+        cycle.transport.close()
 
 
 def _spelt(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ import secrets
 import time
 from typing import Any
 
+from backend.domain.errors import Refusal
 from backend.server.logs import request_id
 
 SLOW_SECONDS = 1.0
@@ -55,6 +56,12 @@ class LoggedRequests:
 
         try:
             await self.app(scope, receive, noting)
+        except Exception as error:
+            refusal = refusal_in(error)
+            if not status or refusal is None:
+                raise
+            # It is too late to tell the client, but for cutting off what it reads, which the server does
+            log.warning("an answer broke off amid %s %s: %s", scope["method"], _route(scope), refusal)
         finally:
             scope.pop(ARRIVING, None)
             if (inflow := scope.pop(COUNTED, None)) is not None:
@@ -80,11 +87,25 @@ _OUR_REFUSALS = (1003, 1007, 1008, 1009)  # 1002 and 1011 are how phones and pro
 def _tell(method: str, scope: Any, status: int, seconds: float, *, worth: bool) -> None:
     level = logging.INFO if worth else logging.DEBUG
     if log.isEnabledFor(level):
-        route, took = scope.get("path_template") or "(no route)", round(seconds * 1000, 1)
+        route, took = _route(scope), round(seconds * 1000, 1)
         client = scope["client"][0] if scope.get("client") else "nowhere"
         fields = {"method": method, "route": route, "status": status, "milliseconds": took, "client": client}
         text = (method, route, status or "unanswered", took, client)
         log.log(level, "%s %s %s %.1f ms from %s", *text, extra={"fields": fields})
+
+
+def refusal_in(error: BaseException | None) -> Refusal | None:
+    """What was refused, where that is what an error came of: in groups, and behind what a framework made of it."""
+    match error:
+        case Refusal() | None:
+            return error
+        case BaseExceptionGroup():
+            return next(filter(None, map(refusal_in, error.exceptions)), None)
+    return refusal_in(error.__cause__)
+
+
+def _route(scope: Any) -> str:
+    return scope.get("path_template") or "(no route)"
 
 
 def _named(scope: Any) -> str:

@@ -12,13 +12,12 @@ from typing import Any
 
 import uvicorn
 
-from backend.domain.errors import Refusal
 from backend.server import sockets
 from backend.server.acceptor import Acceptor
 from backend.server.gate import Gate
 from backend.server.http import HardenedHttp
 from backend.server.proxies import Network, Proxied
-from backend.server.requests import LoggedRequests
+from backend.server.requests import LoggedRequests, refusal_in
 from backend.server.sockets import HardenedWebSocket
 from backend.server.workers import BEAT_S, Pulse
 
@@ -199,14 +198,8 @@ def _in_a_line(send: Any) -> Any:
     """Tells in its own words, without a trace, what the application refuses to start for."""
 
     async def telling(message: Any) -> None:
-        if message["type"] == "lifespan.startup.failed" and (refusal := _refusal(sys.exc_info()[1])):
+        if message["type"] == "lifespan.startup.failed" and (refusal := refusal_in(sys.exc_info()[1])):
             message = {**message, "message": str(refusal)}
         await send(message)
 
     return telling
-
-
-def _refusal(error: BaseException | None) -> Refusal | None:
-    if isinstance(error, BaseExceptionGroup):
-        return next(filter(None, map(_refusal, error.exceptions)), None)
-    return error if isinstance(error, Refusal) else None

@@ -220,7 +220,7 @@ def _reaching() -> Iterator[None]:
     except FileNotFoundError:
         raise _not_found() from None
     except obstore.exceptions.BaseError as error:
-        log.error("the place of the files does not answer as it should: %s", str(error).splitlines()[0])
+        log.warning("the place of the files does not answer as it should: %s", str(error).splitlines()[0])
         text = "The place where files are kept cannot be reached; try again in a moment."
         raise Refusal("ERR_UNAVAILABLE", text) from error
 
@@ -237,8 +237,9 @@ def _not_found() -> Refusal:
 
 
 async def _pieces(result: Any) -> AsyncIterator[bytes]:
-    async for piece in result.stream(min_chunk_size=PIECE_BYTES):
-        yield bytes(piece)
+    with _reaching():
+        async for piece in result.stream(min_chunk_size=PIECE_BYTES):
+            yield bytes(piece)
 
 
 def _hash(path: Path) -> str:

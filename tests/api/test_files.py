@@ -5,13 +5,16 @@ import io
 import re
 import time
 import uuid
+from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
 
+from tests.api.cloud import cloud
+from tests.api.files import noise
 from tests.api.test_day import DATE, planned
-from tests.serving import Company, Phone, Server
+from tests.serving import Company, Phone, Server, eventually
 
 
 def photo(colour: str = "teal") -> bytes:
@@ -24,11 +27,11 @@ def photo(colour: str = "teal") -> bytes:
     return kept.getvalue()
 
 
-def delivered(company: Company) -> tuple[Phone, str, bytes]:
+def delivered(company: Company, content: bytes | None = None) -> tuple[Phone, str, bytes]:
     """An order delivered with a photo: the phone, the order's id, the photo."""
     route = planned(company, 1)
     phone = company.phone(route["driverId"])
-    name, content = str(uuid.uuid4()), photo()
+    name, content = str(uuid.uuid4()), content or photo()
     order_id = route["stops"][0]["orderId"]
     sent = phone.client.post("/driver/v1/attachments", data={"id": name, "kind": "image"}, files={"file": content})
     assert sent.status_code == 201, sent.text
@@ -68,6 +71,28 @@ def test_a_recipients_link_does_not_tell_where_the_photo_was_taken(server: Serve
     assert b"Camera of Ana" in content
     assert b"Camera of Ana" not in seen
     assert not Image.open(io.BytesIO(seen)).getexif()
+
+
+def test_a_cloud_that_breaks_off_cuts_the_download_off_and_is_told_in_a_line(tmp_path: Path) -> None:
+    with cloud() as bucket:
+        server = Server(tmp_path / "data", environment=bucket.environment).start()
+        try:
+            company = server.account()
+            _, order_id, content = delivered(company, noise((1500, 1200)))
+            url = link_of(company, order_id)
+            assert httpx.get(url, timeout=40).content == content
+            bucket.broken = True
+            with httpx.stream("GET", url, timeout=40) as answer:
+                assert answer.status_code == 200
+                with pytest.raises(httpx.RemoteProtocolError):
+                    answer.read()
+            line = "broke off amid GET /files/{link}: ERR_UNAVAILABLE"
+            eventually(lambda: line in server.tail(), what="a line on it")
+            bucket.broken = False
+            assert httpx.get(url, timeout=40).content == content
+            assert "Traceback" not in server.tail() and "ERROR" not in server.tail(), server.tail()
+        finally:
+            server.kill()
 
 
 def test_a_link_that_was_altered_in_any_part_is_worth_nothing(server: Server, company: Company) -> None:
