@@ -120,6 +120,9 @@ def sweep(folder: Path, older_than_s: float, done_older_than_s: float) -> int:
         if _is_older(path, now_s - done_older_than_s):
             path.unlink(missing_ok=True)
             swept += 1
+    for path in folder.glob("*.new"):  # of a process that was killed as it saved
+        if _is_older(path, now_s - older_than_s):
+            path.unlink(missing_ok=True)
     for path in folder.glob("*.lock"):
         if _is_older(path, now_s - older_than_s) and load(folder, path.stem) is None:
             path.unlink(missing_ok=True)

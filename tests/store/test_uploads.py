@@ -57,6 +57,15 @@ def test_what_is_done_is_remembered_for_a_while(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_process_left_that_was_killed_as_it_saved_is_swept(tmp_path):
+    uploads.save(tmp_path, upload(1))
+    for number, hours in ((1, 25), (2, 25), (3, 1)):
+        (tmp_path / f"{NAME}{number}.new").write_bytes(b'{"name"')
+        aged(tmp_path / f"{NAME}{number}.new", hours)
+    uploads.sweep(tmp_path, 24 * 3600, 3600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{NAME}1.upload", f"{NAME}3.new"]
+
+
 def test_a_piece_is_taken_back_to_the_byte(tmp_path):
     part = Part(NAME, tmp_path / "x.part")
     part.path.write_bytes(b"0123456789")
