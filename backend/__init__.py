@@ -1,6 +1,7 @@
-"""Codriver's backend: what drivers' phones, dispatchers, recipients and other systems talk to.
+"""Codriver's backend: the server for drivers' phones, dispatchers, recipients and other systems.
 
-Who may import whom, from the outside in: ``app, cli > api | web > service > store | live | planning > domain``.
+Packages import inwards only: ``cli > app > server > api | web > service > store | live | planning | places > domain``;
+see docs/architecture.md.
 """
 
 import time

@@ -1,1 +1,4 @@
-"""The dialects: wire structs, two translations each, and thin handlers. No rules. Dialects do not know each other."""
+"""The APIs ("dialects"): wire structs, their translation to and from the domain, thin handlers. No rules in here.
+
+The dialects do not import one another.
+"""

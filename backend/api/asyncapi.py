@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of the websockets, made of the very types that they read and write."""
+"""The AsyncAPI 3 document of the websockets, generated from the types that they decode and encode."""
 
 from typing import Any
 from urllib.parse import urlsplit

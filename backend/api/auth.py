@@ -1,7 +1,7 @@
-"""Who is calling: an API key, or a phone's device token.
+"""Authentication of callers: by API key, or by a phone's device token.
 
-A key comes as ``?key=``, ``Authorization: Bearer`` or ``X-API-Key``; a device token as ``Authorization: Bearer``; from
-a browser's websocket either comes as the subprotocol ``bearer.<secret>``.
+A key is sent as ``?key=``, ``Authorization: Bearer`` or ``X-API-Key``, a device token as ``Authorization: Bearer``; a
+browser's websocket sends either as the subprotocol ``bearer.<secret>``.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from backend.service import identity
 from backend.service.desk import Desk
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-_LONGEST = 512  # characters; nothing that we give out is longer
+_LONGEST = 512  # characters; no key or token that we issue is longer
 
 
 def desk_of(connection: Connection) -> Desk:
@@ -24,7 +24,7 @@ def desk_of(connection: Connection) -> Desk:
 
 
 def presented(connection: Connection) -> str | None:
-    """The secret that came with the request, wherever it was put."""
+    """The key or token of the request, from whichever place it was sent in."""
     kind, _, secret = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and secret.strip():
         return secret.strip()
@@ -37,16 +37,16 @@ def presented(connection: Connection) -> str | None:
 
 
 def subprotocols(connection: Connection) -> list[str]:
-    """What a websocket's client offered, in its order."""
+    """The subprotocols that a websocket's client offered, in its order."""
     offered: Any = connection.scope.get("subprotocols", ())
     return list(offered)
 
 
 async def office(connection: Connection, *roles: Role) -> Office:
-    """Who calls with an API key of one of these roles (tenant alone, where none is named).
+    """The caller, by an API key with one of these roles (by default the tenant role only).
 
-    Refuses with ``ERR_UNAUTHENTICATED`` where the key is missing or unknown, with ``ERR_FORBIDDEN`` where it is not
-    for this.
+    Refuses with ``ERR_UNAUTHENTICATED`` where the key is missing or unknown, with ``ERR_FORBIDDEN`` where it has
+    another role.
     """
     secret = presented(connection)
     if not secret:
@@ -55,14 +55,17 @@ async def office(connection: Connection, *roles: Role) -> Office:
     if caller is None:
         if await identity.device(desk_of(connection), secret[:_LONGEST]):
             raise Refusal("ERR_FORBIDDEN", "This is a phone's token; an API key is needed here.")
-        raise Refusal("ERR_UNAUTHENTICATED", "This API key is not known, or was taken back.")
+        raise Refusal("ERR_UNAUTHENTICATED", "This API key is unknown or has been revoked.")
     if caller.role not in (roles or (Role.TENANT,)):
         raise Refusal("ERR_FORBIDDEN", f"A key with the role {caller.role.value!r} may not do this.")
     return caller
 
 
 async def device(connection: Connection) -> Device:
-    """Whose phone calls. Refuses with ``ERR_UNAUTHENTICATED``, or ``ERR_FORBIDDEN`` where an API key came instead."""
+    """The calling phone, by its device token.
+
+    Refuses with ``ERR_UNAUTHENTICATED``, or with ``ERR_FORBIDDEN`` where an API key was sent instead.
+    """
     secret = presented(connection)
     if not secret:
         raise Refusal("ERR_UNAUTHENTICATED", "Send the device token that pairing gave, as Authorization: Bearer.")
@@ -70,5 +73,5 @@ async def device(connection: Connection) -> Device:
     if caller is None:
         if await identity.office(desk_of(connection), secret[:_LONGEST]):
             raise Refusal("ERR_FORBIDDEN", "This is an API key; a phone's device token is needed here.")
-        raise Refusal("ERR_UNAUTHENTICATED", "This device token is not known, or was taken back; pair the phone again.")
+        raise Refusal("ERR_UNAUTHENTICATED", "This device token is unknown or has been revoked; pair the phone again.")
     return caller

@@ -1,4 +1,4 @@
-"""Reading what came and writing what goes, for all of our own dialects: strict JSON, and errors that say where."""
+"""Decoding requests and encoding answers, for all of our own APIs: strict JSON, and errors that say where."""
 
 import re
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from backend.domain.events import NO_NUL, UUID
 T = TypeVar("T")
 
 PAGING = {
-    "limit": "How many in one answer, 1 to 500; 100 by default.",
-    "cursor": "What the last answer told, for the next page.",
+    "limit": "Items in one answer, 1 to 500; 100 by default.",
+    "cursor": "The cursor of the last answer, for the next page.",
 }
 
 
@@ -26,7 +26,7 @@ class Items(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, omit_defaults=True):
-    """A part of a list. ``cursor`` is for the next part, and absent where there is none."""
+    """One page of a list. ``cursor`` asks for the next page, and is absent on the last one."""
 
     items: list[T]
     cursor: str | None = None
@@ -39,7 +39,7 @@ _PLACED = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 # A "$" alone lets one more end of line pass, with which no calendar could read the text.
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)"
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$(?!\n)"
-# What patterns mean, for those who are told that a text does not fit one.
+# What each pattern means, for error messages.
 _MEANT = {
     CLOCK: "a time of day from 00:00 to 23:59, with two digits each",
     MOMENT: "a date and time such as 2020-01-30T15:54:02",
@@ -49,16 +49,16 @@ _MEANT = {
 
 
 async def read(request: Request[Any, Any, Any], decoder: "msgspec.json.Decoder[T]") -> T:
-    """The body as what ``decoder`` expects.
+    """Decode the body with ``decoder``.
 
-    Refuses with ``ERR_MALFORMED`` what is not JSON (in UTF-8, not nested without end), and with ``ERR_INVALID`` what is
-    JSON of another shape, naming the place.
+    Refuses with ``ERR_MALFORMED`` what is not JSON in UTF-8 or is nested too deeply, and with ``ERR_INVALID`` JSON of
+    another shape, naming the place.
     """
     return decode(await request.body(), decoder)
 
 
 def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    """The same, of bytes that are here already."""
+    """As ``read``, for a body that is in memory already."""
     try:
         check_text(body)
         value = decoder.decode(body)
@@ -87,14 +87,14 @@ def check_text(body: bytes) -> None:
 
 
 def misfit(error: msgspec.ValidationError, kind: Any) -> Refusal:
-    """What to say of JSON that has another shape than ``kind``, which was expected."""
+    """The refusal of JSON that does not have the expected shape ``kind``."""
     text = spoken(error, kind)
     placed = _PLACED.fullmatch(text)
     return Refusal("ERR_INVALID", f"{placed[1]}.", placed[2] or None) if placed else Refusal("ERR_INVALID", f"{text}.")
 
 
 def spoken(error: msgspec.ValidationError, kind: Any) -> str:
-    """What does not fit, and where, with what a pattern means in place of the pattern, and what a choice is between."""
+    """The decoder's error message, with the meaning of a pattern in place of the pattern, and the values of an enum."""
     text = str(error)
     if between := choices(error, kind):
         what, at, where = text.rpartition(" - at ")
@@ -105,7 +105,7 @@ def spoken(error: msgspec.ValidationError, kind: Any) -> str:
 
 
 def malformed(error: Exception) -> Refusal:
-    """What to say of bytes that are not JSON."""
+    """The refusal of bytes that are not JSON."""
     if isinstance(error, RecursionError):
         return Refusal("ERR_MALFORMED", "The JSON is nested too deeply.")
     if isinstance(error, UnicodeDecodeError):
@@ -119,7 +119,7 @@ def reply(value: object, status: int = 200, headers: dict[str, str] | None = Non
 
 
 def number(request: Request[Any, Any, Any], name: str, default: int, least: int, most: int) -> int:
-    """A whole number from the query. Refuses what is none, or out of bounds, with ``ERR_INVALID``."""
+    """An integer parameter of the query. Refuses with ``ERR_INVALID`` what is no integer, or out of bounds."""
     given = request.query_params.get(name)
     if given is None:
         return default
@@ -129,5 +129,5 @@ def number(request: Request[Any, Any, Any], name: str, default: int, least: int,
 
 
 def page(items: Sequence[T], limit: int, cursor: str) -> Page[T]:
-    """A list's page out of up to ``limit + 1`` things that were found: ``cursor`` is told where there are more."""
+    """A page of up to ``limit`` of the ``limit + 1`` items that were read; ``cursor`` is in it where there are more."""
     return Page(list(items[:limit]), cursor if len(items) > limit else None)

@@ -1,4 +1,4 @@
-"""What a text could have been where it was none of the texts that are expected."""
+"""The allowed values at the place where a decoder refused a value, for error messages."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,9 +15,9 @@ _MOST = 20  # more are in the schema
 
 
 def choices(error: msgspec.ValidationError, kind: Any) -> tuple[str, ...]:
-    """The values that ``kind`` allows at the place of which a decoder of it complains.
+    """The values that ``kind`` allows at the place that the decoder's ``error`` names.
 
-    Empty where the complaint is of something else, or where they are too many to be told.
+    Empty where the error is about something else, or where there are too many to list.
     """
     place = _PLACE.match(str(error))
     if place is None:
@@ -25,8 +25,8 @@ def choices(error: msgspec.ValidationError, kind: Any) -> tuple[str, ...]:
     found = _each(_inspect(kind))
     for name, index in _STEP.findall(place[1]):
         found = [inner for outer in found for inner in _inside(outer, name, index)]
-    told = tuple(dict.fromkeys(str(value) for each in found for value in _values(each)))
-    return told if len(told) <= _MOST else ()
+    allowed = tuple(dict.fromkeys(str(value) for each in found for value in _values(each)))
+    return allowed if len(allowed) <= _MOST else ()
 
 
 def _each(kind: inspect.Type) -> list[inspect.Type]:

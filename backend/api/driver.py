@@ -1,4 +1,4 @@
-"""``/driver/v1`` over HTTP: what a driver's phone sends and asks for, with its device token."""
+"""``/driver/v1`` over HTTP: the API of drivers' phones, which authenticate with their device token."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ Short = Annotated[str, Meta(max_length=200, pattern=NO_NUL)]
 
 
 class Phone(msgspec.Struct, frozen=True, rename="camel"):
-    """What the app says of the phone it runs on."""
+    """The phone, as the app describes it."""
 
     platform: Short = ""
     model: Short = ""
@@ -54,7 +54,7 @@ class PairedAccount(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Paired(msgspec.Struct, frozen=True):
-    """``token`` is told this once."""
+    """``token`` is in this answer only, and cannot be read again."""
 
     token: str
     driver: PairedDriver
@@ -85,7 +85,7 @@ _message = msgspec.json.Decoder(MessageIn)
     "/driver/v1/pair", summary="Pair a phone with a driver", security=[{}], status_code=200, takes=PairIn, gives=Paired
 )
 async def pair(request: Call) -> Response[bytes]:
-    """Spends the code that the office gave the driver for a device token. A code works once, for 15 minutes.
+    """Exchanges the pairing code from the office for a device token. A code works once, for 15 minutes.
 
     Ten wrong codes from one address: 429 with `Retry-After`.
     """
@@ -112,16 +112,16 @@ def paired(device: Device, driver: Driver, token: str) -> Paired:
     summary="The driver's route of a day",
     gives=DriverDayOut,
     query=DATE,
-    responses={304: ResponseSpec(None, description="It is as the phone has it")},
+    responses={304: ResponseSpec(None, description="Not changed since the phone fetched it")},
 )
 async def get_route(request: Call) -> Response[bytes]:
-    """The active plan's route of this driver on `date` (default: today in the account's time zone), stops in order.
+    """The driver's sent route on `date` (default: today in the account's time zone), stops in order.
 
-    `route` is null where there is none. Answers 304 to an `If-None-Match` with the `ETag` it had.
+    `route` is null where there is none. Answers 304 to an `If-None-Match` with the current `ETag`.
     """
     device = await auth.device(request)
-    given = request.query_params.get("date")
-    date, route = await field.driver_day(auth.desk_of(request), device, day(given, "date") if given else None)
+    asked = request.query_params.get("date")
+    date, route = await field.driver_day(auth.desk_of(request), device, day(asked, "date") if asked else None)
     answer = msgspec.json.encode(driver_day_out(date, route, device.account))
     etag = f'"{hashlib.sha256(answer).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -130,9 +130,9 @@ async def get_route(request: Call) -> Response[bytes]:
     return Response(answer, headers=headers, media_type="application/json")
 
 
-def _matches(given: str | None, etag: str) -> bool:
-    """RFC 9110, 13.1.2: a list of tags, weak ones too, or a star."""
-    return given is not None and any(each.strip().removeprefix("W/") in (etag, "*") for each in given.split(","))
+def _matches(header: str | None, etag: str) -> bool:
+    """Whether ``If-None-Match`` has this tag. RFC 9110, 13.1.2: a list of tags, also weak ones, or a star."""
+    return header is not None and any(each.strip().removeprefix("W/") in (etag, "*") for each in header.split(","))
 
 
 async def _record(connection: Connection, read: Callable[[], Awaitable[bytes]]) -> bytes:

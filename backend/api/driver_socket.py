@@ -1,7 +1,7 @@
-"""``/driver/v1/ws``: the same messages as over HTTP on one websocket, and what the office has for the phone.
+"""``/driver/v1/ws``: positions, actions and messages on one websocket, and notices from the office to the phone.
 
-A malformed frame gets an ``error`` and the connection stays. Frames are worked on one after the other, so a phone that
-sends faster than the disk takes it is slowed down by its own connection.
+A malformed frame is answered with an ``error`` and the connection stays open. Frames are processed one after the other,
+so a phone that sends faster than the disk can store is slowed down by its own connection.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class Taken(msgspec.Struct, frozen=True, tag_field="type", tag="ack", omit_defau
 
 
 class Error(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_defaults=True):
-    """Why the frame with this id was not taken. The same frame may be sent again where the code says so."""
+    """Why the frame with this id was refused. Whether the same frame may be sent again depends on the code."""
 
     code: str
     message: str
@@ -67,7 +67,7 @@ class Error(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_def
 
 
 class RouteNews(msgspec.Struct, frozen=True, tag_field="type", tag="route"):
-    """The route of this date is another than it was; 0 where there is none any more."""
+    """The route of this date has changed. ``version`` is 0 where there is no route any more."""
 
     version: int
     date: str
@@ -91,7 +91,7 @@ class Call:
         self._counted = time.monotonic()
 
     async def hear(self) -> None:
-        """Work on frame after frame until the phone hangs up or may no longer call."""
+        """Process frame after frame until the phone disconnects or its token is revoked."""
         while True:
             event = await self._socket.receive()
             if event["type"] != "websocket.receive":
@@ -99,19 +99,21 @@ class Call:
             await self._slow_down()
             device = await identity.device(self._desk, self._secret)
             if device is None:
-                await self._socket.close(sockets.NOT_ALLOWED, "This device token was taken back.")
+                await self._socket.close(sockets.NOT_ALLOWED, "This device token has been revoked.")
                 return
             await self._say(await self._answer(device, event))
 
     async def tell(self, device: Device, line: field.Line) -> None:
-        """Pass on what the office has for the phone, until it is told to hang up."""
-        told: dict[str, int] = {}
+        """Send the phone what the office has for it, until the line is hung up."""
+        sent: dict[str, int] = {}
         while True:
             match await line.hear():
                 case field.RouteChanged(date):
                     version = await field.route_version(self._desk, device, date)
-                    if version != told.get(date, 0):  # a plan that was made and not sent is no news for the phone
-                        told[date] = version
+                    if version != sent.get(
+                        date, 0
+                    ):  # a plan that was not sent to the drivers changes nothing for the phone
+                        sent[date] = version
                         await self._say(RouteNews(version, date))
                 case field.MessageSent(Message() as message):
                     await self._say(MessageNews(message.id, message.text, message.at))
@@ -150,7 +152,7 @@ class Call:
             return Error(refusal.code, refusal.text, frame.id)
         except Exception:
             log.exception("bug in a frame of the driver's socket")
-            return Error("ERR_INTERNAL", "Something went wrong here; it was written down.", frame.id)
+            return Error("ERR_INTERNAL", "Something went wrong in the server; the error has been logged.", frame.id)
 
     async def _say(self, reply: Reply) -> None:
         if isinstance(reply, Error):
@@ -162,7 +164,7 @@ class Call:
             await self._socket.send_data(encoded.decode(), mode="text")
 
     async def _slow_down(self) -> None:
-        """A token bucket: who sends too many frames waits for the next, and with it for what was sent meanwhile."""
+        """A token bucket: a phone that sends too many frames is read more slowly."""
         now = time.monotonic()
         self._left = min(FRAMES_AT_ONCE, self._left + (now - self._counted) * FRAMES_PER_S) - 1
         self._counted = now
@@ -178,7 +180,7 @@ async def driver_socket(socket: Socket) -> None:
     try:
         device = await auth.device(socket)
     except Refusal as refusal:
-        await socket.accept(subprotocols=chosen)  # a browser is told a close code only by a socket that was accepted
+        await socket.accept(subprotocols=chosen)  # a browser sees close codes only on a socket that was accepted
         await sockets.refuse(socket, refusal)
         return
     desk, secret = auth.desk_of(socket), auth.presented(socket) or ""
@@ -192,7 +194,7 @@ async def driver_socket(socket: Socket) -> None:
 
 
 async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
-    """Until one of these ends; the others are ended with it. A phone that is gone is no error; a refusal is raised."""
+    """Run until one of these ends, and cancel the others. A phone that disconnects is no error; a refusal is raised."""
     tasks = [asyncio.ensure_future(way) for way in ways]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,8 @@
-"""Batches from phones: decoded at once, and only where that fails item by item, so that a bad one is named alone.
+"""Decoding of what phones send, in JSON or MessagePack, over HTTP or a websocket.
 
-The same for JSON and for MessagePack. What is neither is refused whole with ``ERR_MALFORMED``; a batch of another shape
-or size with ``ERR_INVALID``.
+A batch is decoded in one go. Only where that fails it is decoded item by item, so that a bad item is rejected alone and
+by name. What is neither JSON nor MessagePack is refused whole with ``ERR_MALFORMED``, a batch of another shape or size
+with ``ERR_INVALID``.
 """
 
 import json
@@ -43,7 +44,7 @@ class RawActions(msgspec.Struct, frozen=True):
 
 
 class PositionsFrame(PositionBatch, frozen=True, tag_field="type", tag="positions"):
-    """``id`` is the phone's own name for the frame; the answer bears it."""
+    """``id`` is the phone's own name for the frame, and is repeated in the answer."""
 
     id: FrameId | None = None
 
@@ -53,7 +54,7 @@ class ActionsFrame(ActionBatch, frozen=True, tag_field="type", tag="actions"):
 
 
 class MessageIn(msgspec.Struct, frozen=True):
-    """A driver's words to the office; ``id`` is made by the app, so that sending again is free."""
+    """A message from a driver to the office; the app makes the ``id``, so that it may send the message again."""
 
     id: Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL)]
     text: Annotated[str, Meta(min_length=1, max_length=2000, pattern=NO_NUL)]
@@ -64,35 +65,35 @@ class MessageFrame(MessageIn, frozen=True, tag_field="type", tag="message"):
 
 
 class LooseFrame(msgspec.Struct, frozen=True):
-    """A frame of which only the outside is looked at."""
+    """A frame of any kind: only its type and id are decoded."""
 
     type: object = None
     id: object = None
 
 
 class Read(NamedTuple):
-    """The positions that could be read, and the others by their index in the batch."""
+    """The positions that could be decoded, and the others by their index in the batch."""
 
     fixes: list[Position]
     misfits: list[Rejected]
 
 
 class Positions(msgspec.Struct, frozen=True):
-    """A frame of positions, as far as it could be read."""
+    """A frame of positions, as far as it could be decoded."""
 
     id: str | None
     read: Read
 
 
 class Actions(msgspec.Struct, frozen=True):
-    """A frame of actions, as far as it could be read."""
+    """A frame of actions, as far as it could be decoded."""
 
     id: str | None
     actions: Sequence[Action | Outcome]
 
 
 class Misfit(msgspec.Struct, frozen=True):
-    """A frame of which nothing can be taken."""
+    """A frame that could not be decoded at all."""
 
     id: str | None
     refusal: Refusal
@@ -102,7 +103,7 @@ Frame = Positions | Actions | MessageFrame | Misfit
 
 
 class Codec:
-    """One of the two encodings of the wire."""
+    """The decoders and the encoder of one of the two formats, JSON or MessagePack."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -129,7 +130,7 @@ class Codec:
             raise self.malformed(error) from error
 
     def actions(self, data: bytes) -> Sequence[Action | Outcome]:
-        """The actions of ``{"actions": […]}``; an outcome for each that could not be read."""
+        """The actions of ``{"actions": […]}``; a failed outcome in place of each that could not be decoded."""
         self.check(data)
         try:
             return self._action_batch.decode(data).actions
@@ -139,7 +140,7 @@ class Codec:
             raise self.malformed(error) from error
 
     def frame(self, data: bytes) -> Frame:
-        """A websocket's message, ``{"type", "id"?, …}``."""
+        """A message on a websocket, ``{"type", "id"?, …}``."""
         self.check(data)
         try:
             match self._frame.decode(data):
@@ -232,7 +233,7 @@ class Codec:
             raise self.malformed(error) from error
 
     def _plain(self, item: Raw) -> Any:
-        """The item as plain values, however odd: a number that no machine holds becomes infinity."""
+        """The item as plain Python values, for the diagnosis; a number too large for a float becomes infinity."""
         try:
             return self._anything.decode(item)
         except (msgspec.DecodeError, ValueError, RecursionError):
@@ -250,7 +251,7 @@ def _check_size(items: Sequence[Raw], name: str, most: int) -> None:
 
 
 def _unreadable(item: Any, error: msgspec.ValidationError) -> Outcome:
-    """Why an action could not be read, under its id where that could be."""
+    """The outcome of an action that could not be decoded, with its id where that could be."""
     if not isinstance(item, dict):
         return Outcome(None, success=False, code="ERR_ACTION_INVALID", message="An action is an object.")
     given = item.get("id")

@@ -1,7 +1,7 @@
-"""``/live``: the present of a fleet on a websocket.
+"""``/live``: the websocket of the live map.
 
-A frame that cannot be read, or asks for what cannot be had, is answered with an ``error`` and the socket stays. Where
-it is the server that cannot now, the socket is closed, so that the client comes back by itself.
+A frame that is malformed, or asks for something that does not exist, is answered with an ``error`` and the socket stays
+open. Where the server is temporarily unable to serve it, the socket is closed, so that the client reconnects.
 """
 
 import logging
@@ -46,7 +46,7 @@ class Unsubscribe(msgspec.Struct, frozen=True, tag_field="type", tag="unsubscrib
 
 
 class _Named(msgspec.Struct):
-    """What an unreadable frame may still have: the id to answer to, and what it would be."""
+    """The id and the type of a frame that could not be decoded otherwise."""
 
     id: Any = None
     type: Any = None
@@ -79,15 +79,15 @@ async def live(socket: Socket) -> None:
         return
     try:
         async for text in sockets.texts(socket):
-            refused = await _obey(desk, watcher, text)
+            refused = await _handle(desk, watcher, text)
             if refused is not None:
                 watcher.write(refused)
     finally:
         watch.leave(desk, watcher)
 
 
-async def _obey(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame | None:
-    """Do what a frame says; the error frame where that cannot be done."""
+async def _handle(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame | None:
+    """Handle one frame of the client. Returns an error frame where it fails."""
     id_ = None
     try:
         frame = _read(text)
@@ -99,13 +99,13 @@ async def _obey(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame |
                 watch.unsubscribe(desk, watcher, frame.id)
     except Refusal as refusal:
         if refusal.code in sockets.PASSING:
-            # It asked rightly, and would hear nothing any more if it took this for an answer.
+            # The request was right: a client that took this for the answer would wait for its subscription for ever.
             watcher.close(sockets.TRY_LATER, refusal.text)
             return None
         return watch.frames.error(refusal.code, refusal.text, id_ or _name(text))
     except Exception:
         log.exception("a frame of a live map could not be served")
-        return watch.frames.error("ERR_INTERNAL", "Something went wrong here; it was written down.", id_)
+        return watch.frames.error("ERR_INTERNAL", "Something went wrong in the server; the error has been logged.", id_)
     return None
 
 
@@ -122,7 +122,7 @@ def _read(text: str | None) -> Subscribe | Unsubscribe:
 
 
 def _misfit(text: str, error: msgspec.ValidationError) -> Refusal:
-    """What to say of a frame that does not fit; raises as a decoder does where it is not JSON to its end."""
+    """The refusal of a frame of another shape. Raises as a decoder does where the frame is not JSON to its end."""
     if text.lstrip().startswith("{") and _decode_name(text).type not in ("subscribe", "unsubscribe"):
         return Refusal("ERR_TYPE_UNKNOWN", "The type is one of subscribe, unsubscribe.", "type")
     return Refusal("ERR_INVALID", f"This is no frame of this socket: {body.spoken(error, Subscribe | Unsubscribe)}.")

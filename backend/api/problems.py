@@ -1,7 +1,7 @@
-"""How a refusal is told on Codriver's own API: ``application/problem+json`` (RFC 9457) with a stable ``code``.
+"""Errors on Codriver's own APIs: ``application/problem+json`` (RFC 9457) with a stable ``code``.
 
-The one place where a code becomes an HTTP status. Whatever is not a refusal is a bug: logged with its trace, answered
-without detail.
+This is the only place where a code becomes an HTTP status. Any exception that is not a refusal is a bug: logged with
+its trace, answered without detail.
 """
 
 import logging
@@ -38,7 +38,7 @@ STATUSES = {
     "ERR_UPLOAD_TAKEN": 423,
     "ERR_TOO_MANY_GUESSES": 429,
     "ERR_CHUNK_CHECKSUM": 460,
-    "ERR_CUT_OFF": 499,  # nobody hears it; it is in the log
+    "ERR_CUT_OFF": 499,  # the client is gone: only the log shows it
     "ERR_OVERLOADED": 503,
     "ERR_UNAVAILABLE": 503,
     "ERR_STORAGE": 503,
@@ -52,22 +52,22 @@ RETRY_AFTER_S = {
     "ERR_STORAGE_FULL": "30",
 }
 _TITLES = {
-    400: "The request does not fit",
+    400: "Invalid request",
     401: "Not signed in",
     403: "Not allowed",
     404: "Not found",
     405: "Wrong method",
-    409: "In conflict with what is stored",
-    412: "Another version of the protocol",
+    409: "Conflict with stored data",
+    412: "Unsupported protocol version",
     413: "Too large",
     415: "Wrong media type",
-    423: "Taken by another request",
+    423: "Locked by another request",
     429: "Too many requests",
-    460: "The checksum does not fit",
-    499: "The client is gone",
-    500: "An error on our side",
-    503: "Not now",
-    507: "No room",
+    460: "Checksum mismatch",
+    499: "Client closed the connection",
+    500: "Internal error",
+    503: "Temporarily unavailable",
+    507: "Out of storage",
 }
 
 
@@ -92,46 +92,47 @@ def answer(refusal: Refusal) -> Response[bytes]:
 
 
 def on_refusal(request: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
-    """The framework's handler of a refusal. The server's own log has a line for each answer that is no success."""
+    """Exception handler for refusals. The server's own log has a line for each answer that is not a success."""
     _count(request, refusal.code)
     return answer(refusal)
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What the framework refused by itself, in our own words."""
+    """Exception handler for errors that the framework raised, in our own words."""
     match error:
         case NotFoundException():
-            return on_refusal(request, Refusal("ERR_NOT_FOUND", "There is nothing at this address."))
+            return on_refusal(request, Refusal("ERR_NOT_FOUND", "There is nothing at this path."))
         case MethodNotAllowedException():
-            text = f"{request.method} is not for this address."
+            text = f"This path does not take {request.method}."
             refused = on_refusal(request, Refusal("ERR_METHOD_NOT_ALLOWED", text))
             refused.headers.update(error.headers or {})
             return refused
         case _ if error.status_code == 413:
-            return on_refusal(request, Refusal("ERR_TOO_LARGE", "The body is larger than this address takes."))
+            return on_refusal(request, Refusal("ERR_TOO_LARGE", "The body is larger than this path allows."))
         case _ if is_cut_off(error):
-            return answer(Refusal("ERR_CUT_OFF", "The request broke off."))
+            return answer(Refusal("ERR_CUT_OFF", "The connection was closed before the whole body had arrived."))
         case ClientException():
             return on_refusal(request, Refusal("ERR_MALFORMED", "The request could not be read."))
         case _ if error.status_code < 500:
             _count(request, "ERR_REFUSED")
-            title = _TITLES.get(error.status_code, "The request does not fit")
+            title = _TITLES.get(error.status_code, "Invalid request")
             return _response(Problem(title, error.status_code, "The request was refused.", "ERR_REFUSED"))
     return on_bug(request, error)
 
 
 def is_cut_off(error: HTTPException) -> bool:
-    """Whether a client went out of reach amid a body, which the framework calls an error of ours. Nobody hears the
-    answer."""
+    """Whether the client disconnected in the middle of a body, which the framework reports as an internal error."""
     return isinstance(error, InternalServerException) and error.detail == "client disconnected prematurely"
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Anything that nobody foresaw."""
+    """Exception handler for everything else: a bug of ours."""
     _count(request, "ERR_INTERNAL")
     route = request.scope.get("path_template") or "(no route)"  # the path itself may hold a recipient's code
     log.error("bug in %s %s", request.method, route, exc_info=error)
-    return _response(Problem(_TITLES[500], 500, "Something went wrong here; it was written down.", "ERR_INTERNAL"))
+    return _response(
+        Problem(_TITLES[500], 500, "Something went wrong in the server; the error has been logged.", "ERR_INTERNAL")
+    )
 
 
 def _count(request: Request[Any, Any, Any], code: str) -> None:

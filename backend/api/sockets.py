@@ -1,4 +1,4 @@
-"""What the websockets of watchers share: accepting, refusing, the way out, and a bounded way in."""
+"""What the websockets of maps and recipients share: accept and refuse, bounded input, and output that never waits."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ _CODES = {
 }
 PASSING = frozenset({"ERR_UNAVAILABLE", "ERR_OVERLOADED"})  # the same may be asked again in a moment
 JSON_PROTOCOL = "codriver.v1.json"
-FRAMES_PER_S = 20.0  # from one client, on the average
+FRAMES_PER_S = 20.0  # of one client, on average
 FRAMES_AT_ONCE = 100.0
 REASON_BYTES = 120  # a close frame has room for 123
 BACKLOG_BYTES = 64 * 1024
@@ -38,7 +38,7 @@ async def accept(socket: Socket) -> None:
 
 
 async def refuse(socket: Socket, refusal: Refusal) -> None:
-    """A browser is told a close code only by a socket that was accepted."""
+    """Close with the code of the refusal. A browser sees close codes only on a socket that was accepted before."""
     auth.desk_of(socket).tally.refuse(refusal.code)
     if socket.connection_state == "init":
         await accept(socket)
@@ -46,7 +46,7 @@ async def refuse(socket: Socket, refusal: Refusal) -> None:
 
 
 def outlet(socket: Socket) -> Outlet:
-    """The way out: straight into the connection where the server offers that, else through a queue."""
+    """The output of the socket: directly into the connection where the server offers that, else through a queue."""
     extensions = socket.scope.get("extensions") or {}
     if "codriver.write" in extensions and "codriver.close" in extensions:
         return Straight(extensions["codriver.write"], extensions["codriver.close"])
@@ -54,9 +54,9 @@ def outlet(socket: Socket) -> Outlet:
 
 
 async def texts(socket: Socket) -> AsyncIterator[str | None]:
-    """What the client sends, until it is gone; None for a binary message. One that floods is sent away with 4429.
+    """The client's messages until it disconnects; None for a binary one. A client that floods is closed with 4429.
 
-    Read it all the time, also where nothing is expected: a server hears pongs only from a connection that is read.
+    Iterate all the time, also where no message is expected: pongs are only noticed on a connection that is read.
     """
     allowance, counted = FRAMES_AT_ONCE, time.monotonic()
     while True:
@@ -75,7 +75,7 @@ async def texts(socket: Socket) -> AsyncIterator[str | None]:
 
 
 class Straight:
-    """The server's own connection: frames are written as they are."""
+    """Output into the server's own connection: frames are written as they are, without an await."""
 
     __slots__ = ("_close", "_write")
 
@@ -94,7 +94,7 @@ class Straight:
 
 
 class Queued:
-    """Any other server: a bounded queue, and a task that sends while there is something in it."""
+    """Output on any other ASGI server: a bounded queue, and a task that sends what is in it."""
 
     def __init__(self, socket: Socket) -> None:
         self._socket = socket

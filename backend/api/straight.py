@@ -1,7 +1,7 @@
-"""A way past the framework's request and response objects, for the one route that nearly every request is for.
+"""A handler that bypasses the framework's request and response objects, for the one route that most requests are for.
 
-They cost about as much as checking and packing a hundred positions. The route is still found, documented and guarded by
-the framework, and what is refused is answered by its handlers of exceptions.
+Those objects cost about as much as checking and packing a hundred positions. Routing, documentation and exception
+handlers are still the framework's.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ Answer = Callable[[Connection, Callable[[], Awaitable[bytes]]], Awaitable[bytes]
 
 
 def straight(answer: Answer) -> Callable[[ASGIApp], ASGIApp]:
-    """A middleware that answers 200 and JSON by itself: ``answer`` is given the connection and how to read the body."""
+    """A middleware that answers 200 with JSON; ``answer`` gets the connection and a function that reads the body."""
 
     def around(app: ASGIApp) -> ASGIApp:
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +36,7 @@ def straight(answer: Answer) -> Callable[[ASGIApp], ASGIApp]:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Refuses with ``ERR_TOO_LARGE`` what is over the limit of JSON, as soon as that is known."""
+    """The whole body. Refuses with ``ERR_TOO_LARGE``, as soon as it is known, a body over the limit of JSON."""
     pieces: list[bytes] = []
     size, more = 0, True
     if _length(scope) > body.JSON_LIMIT:
@@ -44,7 +44,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     while more:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
-            raise Refusal("ERR_CUT_OFF", "The request broke off.")
+            raise Refusal("ERR_CUT_OFF", "The connection was closed before the whole body had arrived.")
         piece = message.get("body", b"")
         more = message.get("more_body", False)
         size += len(piece)
@@ -55,10 +55,10 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
 
 
 def _too_large() -> Refusal:
-    return Refusal("ERR_TOO_LARGE", "The body is larger than this address takes.")
+    return Refusal("ERR_TOO_LARGE", "The body is larger than this path allows.")
 
 
 def _length(scope: Scope) -> int:
-    """What the client says that the body's is; 0 where it says nothing."""
-    said = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-    return int(said) if said.isdigit() else 0
+    """The Content-Length of the request; 0 where there is none."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(length) if length.isdigit() else 0

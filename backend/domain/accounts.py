@@ -1,4 +1,4 @@
-"""Companies, what they set, and who may call."""
+"""Accounts: companies with their settings, and the callers that act for them."""
 
 from enum import StrEnum
 from typing import Annotated, Literal

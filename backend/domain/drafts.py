@@ -1,4 +1,4 @@
-"""What a shipper asks for: an order of which only some is given, and what it makes of the order that is there.
+"""Requests to create or change an order, in which only some fields are given, and how they are merged into an order.
 
 ``UNSET`` is "not given" everywhere: such a field keeps what it has, or is reset to its default where all is replaced.
 """

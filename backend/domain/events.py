@@ -1,7 +1,8 @@
-"""The facts that can happen to an order, a route and a driver. What these are is a fold over them: see ``progress``.
+"""The facts about orders, routes and drivers, and the actions of phones that they are made from.
 
-A fact has an ``id``, its own time ``at_ms`` (the phone's clock, Unix milliseconds) and whoever it is from. It never
-changes and is never taken back; something later says something else.
+A fact has an ``id``, the time ``at_ms`` when it happened (the phone's clock, Unix milliseconds) and the driver who
+reported it. Facts are immutable and never deleted; a later fact may say otherwise. The state of an order, a route or a
+driver is computed from its facts: see ``progress``.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from msgspec import Meta
 from backend.domain.orders import Status
 from backend.domain.positions import EARLIEST_S, LATEST_S, Position
 
-# A NUL cannot be kept in every database's text; a "$" alone lets one more end of line pass.
+# PostgreSQL cannot store NUL in text. Elsewhere: a "$" alone also matches before a final end of line.
 NO_NUL = "^[^\x00]*$"
 UUID = "^[0-9A-Fa-f]{8}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{12}$(?!\n)"
 AppId = Annotated[str, Meta(pattern=UUID)]
@@ -29,7 +30,7 @@ MOST_FILES = 100
 
 
 class Kind(StrEnum):
-    """What a phone may report."""
+    """The kinds of action that a phone may report."""
 
     ON_DUTY = "on_duty"
     OFF_DUTY = "off_duty"
@@ -72,7 +73,7 @@ class Form(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What a phone says happened, as it says it. ``timestamp`` and ``planned_start_time`` are Unix seconds."""
+    """An action as a phone reports it. ``timestamp`` and ``planned_start_time`` are Unix seconds."""
 
     id: AppId
     action: Kind
@@ -137,9 +138,9 @@ class Rejected(FactFields, frozen=True, kw_only=True, tag="rejected"):
 
 
 class StatusSet(FactFields, frozen=True, kw_only=True, tag="status_set"):
-    """The office says what an order is: at ``at_ms``, of a service that began and ended at the other two.
+    """The office set the status of an order at ``at_ms``. ``start_ms``, ``end_ms``: when the service began and ended.
 
-    ``on_plan`` is whether a plan had the order then.
+    ``on_plan`` is whether the order was on a plan then.
     """
 
     order_id: str
@@ -156,7 +157,7 @@ Fact = DutyFact | RouteFact | OrderFact
 
 
 def kind(fact: Fact) -> str:
-    """Its tag, the word that a phone or the office used for it."""
+    """The tag of the fact, such as ``success``."""
     return str(fact.__struct_config__.tag)
 
 

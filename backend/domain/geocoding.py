@@ -1,4 +1,4 @@
-"""What an address turned out to be, and whether that is good enough for an order."""
+"""The result of looking an address up, and whether it is precise enough for an order."""
 
 import msgspec
 

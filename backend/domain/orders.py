@@ -1,4 +1,4 @@
-"""Orders and the places they are for."""
+"""Orders and their locations."""
 
 from enum import StrEnum
 from typing import Any

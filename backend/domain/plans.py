@@ -1,4 +1,4 @@
-"""What is asked of a plan."""
+"""The options of a planning request."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Positions: one fix of one driver's phone, what is accepted of it, and the compact form it is stored in."""
+"""Positions of drivers' phones: which are accepted, which are plausible, and the packed form they are stored in."""
 
 from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
@@ -43,7 +43,7 @@ class Position(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """One fix that is not taken, by its index in the batch. The wire's own form."""
+    """A rejected position, by its index in the batch; goes out on the wire as it is."""
 
     index: int
     code: str
@@ -51,8 +51,8 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Sifted(msgspec.Struct, frozen=True):
-    """``packed`` is what ``pack`` makes of the accepted, where they are in order of time, no two at one millisecond and
-    none with an id; it falls out of the check.
+    """``packed`` is ``pack(accepted)``, a by-product of the check; None unless the accepted positions are in order of
+    time, with no two at one millisecond, and none has an id.
     """
 
     accepted: list[Position]
@@ -61,7 +61,7 @@ class Sifted(msgspec.Struct, frozen=True):
 
 
 def sift(fixes: list[Position], now_s: float, oldest_s: float = EARLIEST_S) -> Sifted:
-    """Part what can be stored from what cannot, fix by fix.
+    """Separate the positions that can be stored from those that cannot.
 
     ``oldest_s`` is where the account's retention begins. Accepted fixes come back in order with unknown values
     (negative speed, heading, accuracy) absent, a heading of 360 as 0 and minus zero as zero; the rest is untouched.
@@ -79,7 +79,7 @@ def sift(fixes: list[Position], now_s: float, oldest_s: float = EARLIEST_S) -> S
 
 
 def diagnose(item: Any) -> tuple[str, str]:
-    """Code and sentence for an item that is not a ``Position``, given as plain JSON or MessagePack values."""
+    """Error code and message for an item that is not a valid ``Position``, as plain JSON or MessagePack values."""
     if not isinstance(item, dict):
         return "ERR_POSITION_INVALID", f"A position is an object, not {_kind(item)}."
     if refused := _timestamp_fault(item.get("timestamp")):
@@ -97,9 +97,9 @@ def diagnose(item: Any) -> tuple[str, str]:
 
 
 def doubts(previous: Position | None, fix: Position) -> tuple[Doubt, ...]:
-    """Why a fix may not be where the driver is. ``previous`` is the fix before it in time, where there is one.
+    """Why a position is implausible, if it is. ``previous`` is the one before it in time, where there is one.
 
-    Computed whenever it is asked for, never stored; nothing is deleted for it.
+    Computed when needed, never stored; nothing is deleted because of it.
     """
     found: list[Doubt] = []
     if abs(fix.latitude) < 0.001 and abs(fix.longitude) < 0.001:

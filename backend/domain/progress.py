@@ -1,8 +1,8 @@
-"""From what phones and the office say to what orders, routes and drivers are.
+"""How actions become facts, and facts the state of orders, routes and drivers.
 
-``decide`` turns an action into a fact, or refuses it. The folds turn a set of facts into a state, in the order of the
-facts' own times, ties by id: the order in which they arrived changes nothing, nor does hearing one of them twice.
-Nothing is refused for coming in the wrong order.
+``decide`` turns an action into a fact, or refuses it. The ``fold_…`` functions compute a state from a set of facts,
+sorted by their own times, then by id: so neither the order of arrival nor duplicates change the result, and nothing
+needs to be refused for arriving in the wrong order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ AnyFact = TypeVar("AnyFact", bound=Fact)
 
 
 class SoFar(msgspec.Struct, frozen=True):
-    """What is known where an action arrives: the driver's own order that it names, the driver's route of its day."""
+    """The context of an action: the driver's own order that it names, and the driver's route of its day."""
 
     driver_id: str
     order_id: str | None = None
@@ -54,7 +54,7 @@ class SoFar(msgspec.Struct, frozen=True):
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an order's own facts make of it; ``status`` is None while they say nothing. Times are Unix milliseconds."""
+    """The state of an order by its own facts; ``status`` is None while there are none. Times are Unix milliseconds."""
 
     status: Status | None = None
     started_ms: int | None = None
@@ -77,7 +77,7 @@ class RouteState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def check(action: Action, now_ms: int) -> None:
-    """Refuse what no knowledge of orders and routes can mend."""
+    """Refuse an action that is invalid by itself, whatever orders and routes there are."""
     if round(action.timestamp * 1000) > now_ms + AHEAD_MS:
         raise Refusal("ERR_TIMESTAMP_FUTURE", "The timestamp is more than 5 minutes ahead of the server.", "timestamp")
     if action.position is not None and action.position.at_ms > now_ms + AHEAD_MS:
@@ -93,7 +93,7 @@ def check(action: Action, now_ms: int) -> None:
 
 
 def decide(so_far: SoFar, action: Action, now_ms: int) -> Fact:
-    """The fact that this action is. Refuses what does not fit or names an order that is not this driver's."""
+    """The fact that this action stands for. Refuses an invalid one, and one that names an order of another driver."""
     check(action, now_ms)
     if action.action in ABOUT_ORDERS:
         return _about_order(so_far, action)
@@ -284,7 +284,7 @@ def out_of_order(stops: Sequence[str], facts: Iterable[OrderFact]) -> frozenset[
 
 
 def fold_duty(facts: Iterable[DutyFact]) -> bool:
-    """Whether the driver is on duty: the latest word on it."""
+    """Whether the driver is on duty, by the latest fact about it."""
     ordered = by_own_time(facts)
     return bool(ordered) and isinstance(ordered[-1], OnDuty)
 

@@ -1,4 +1,4 @@
-"""Proof of delivery: what was asked for against what was given."""
+"""Proof of delivery: what an account requires, compared with what the driver provided."""
 
 from msgspec import structs
 

@@ -1,4 +1,4 @@
-"""Positions squeezed for good: what is written once and rarely read takes a fifth of the room, without losing a bit.
+"""Lossless compression of stored positions, for those that are hours old: they take a fifth of the space.
 
 A column of decimals is written as whole numbers (45.8123456 as 458123456), as differences from one to the next, which
 are small where a van moves; then all columns together are deflated. What is no such decimal (a phone may give all

@@ -1,4 +1,4 @@
-"""Moments and days, between the forms that people and programs write them in. UTC inside, time zones at the edges."""
+"""Conversion of times and dates. Inside, times are UTC; time zones are for input and output only."""
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The watchers of one account: their feeds, and what was lately in the log of facts for those who want events."""
+"""The subscriptions of one account: its feeds, and the last events of the log for those who subscribe to events."""
 
 import time
 from bisect import bisect_right
@@ -13,8 +13,8 @@ from backend.live.boxes import Boxes
 from backend.live.frames import Frame
 from backend.live.watchers import Feed, Subscription, Watcher, Wish
 
-TAIL = 1000  # events kept at hand for those who are nearly up to date; the log has them all
-SHARED_IDS = 16  # ids of subscriptions an event is kept encoded for
+TAIL = 1000  # events kept in memory for readers that are nearly up to date; the log has all of them
+SHARED_IDS = 16  # subscription ids for which an event's encoded frame is kept
 _NOWHERE: frozenset[Feed] = frozenset()
 
 
@@ -39,7 +39,7 @@ class Entry:
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A part of the log in order of arrival: its events, and the sequence that it reaches to."""
+    """A part of the log in order of arrival: its events, and the sequence number up to which it was read."""
 
     entries: Sequence[Entry]
     upto: int
@@ -47,7 +47,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Audience:
-    """Who watches one account. Nothing in here waits."""
+    """All subscriptions of one account. Nothing in here waits."""
 
     def __init__(self, account_id: str, fleet: Fleet) -> None:
         self.account_id = account_id

@@ -1,4 +1,4 @@
-"""The latest of every driver, as a map shows it."""
+"""The latest position and state of every driver, as a map shows them."""
 
 import time
 
@@ -8,7 +8,7 @@ from backend.domain.positions import Position
 
 
 class Card(msgspec.Struct, frozen=True):
-    """Who a driver is and what the driver does, beside where: one entry of the roll."""
+    """One entry of the roll: who a driver is and what the driver is doing. The position is kept apart."""
 
     driver_id: str
     name: str
@@ -21,7 +21,7 @@ class Card(msgspec.Struct, frozen=True):
 
 
 class Roll(msgspec.Struct, frozen=True):
-    """Every driver of an account as the log of facts has it up to ``sequence``."""
+    """Every driver of an account, by the log of facts up to ``sequence``."""
 
     sequence: int
     cards: dict[str, Card]
@@ -36,9 +36,9 @@ class Fleet:
         self.positions: dict[str, Position] = {}
         self.roll: Roll | None = None
         self.roll_at = 0.0  # monotonic seconds
-        self.roll_is_old = True  # something happened since that changes it
+        self.roll_is_old = True  # something has happened since it was read
         self.doubtful = False  # the store may have newer positions
-        self.encoded: dict[str, bytes] = {}  # by driver what frames tell of the last move, once one has told it
+        self.encoded: dict[str, bytes] = {}  # by driver: the JSON of the last move, once it was needed
 
     def offer(self, driver_id: str, position: Position) -> bool:
         """True where this is news: nothing known yet, or only what is older."""

@@ -1,4 +1,4 @@
-"""Which boxes of the map a place is in, without asking every box.
+"""Which bounding boxes contain a place, without testing every box.
 
 Boxes are kept by the squares they touch, each in squares of a quarter to a half of its own size: a box touches 25
 squares at most, a place is looked up once for each size in use, and about half of the boxes that are found in its

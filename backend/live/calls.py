@@ -1,4 +1,4 @@
-"""How many requests of one key are being worked on at the same time."""
+"""The limit on concurrent requests of one API key."""
 
 from collections import Counter
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What a watcher is sent: the shapes, and the bytes that all watchers of one kind share."""
+"""The frames that watchers are sent: their shapes, and their bytes, which equal subscriptions share."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ class Frame:
 
     @property
     def payload(self) -> bytes:
-        """A copy: the bytes are kept once, with their header."""
+        """The frame without its header; a copy, as the bytes are kept with it."""
         return self.wire[-self.size :]
 
 
@@ -81,7 +81,7 @@ class EncodedSnapshot(msgspec.Struct, frozen=True, rename="camel", omit_defaults
 
 
 class Positions(msgspec.Struct, frozen=True, rename="camel", tag="positions"):
-    """Where those are now who moved since the last such frame."""
+    """The positions of the drivers that moved since the last such frame."""
 
     id: str
     drivers: list[Moved]
@@ -95,33 +95,33 @@ class EncodedPositions(msgspec.Struct, frozen=True, rename="camel", tag="positio
 
 
 class EventFrame(msgspec.Struct, frozen=True, tag="event"):
-    """Something that a driver reported; each once, in order of arrival."""
+    """One event; each is sent once, in order of arrival."""
 
     id: str
     event: msgspec.Raw
 
 
 class PlanChanged(msgspec.Struct, frozen=True, tag="plan"):
-    """The routes of this date are others now, or were sent: fetch them again."""
+    """The routes of this date have changed or were sent: fetch them again."""
 
     id: str
     date: str
 
 
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """Sent after 15 seconds of silence. Who hears nothing for 40 reconnects."""
+    """Sent after 15 seconds without another frame. A client that receives nothing for 40 seconds reconnects."""
 
     at: int
 
 
 class Drain(msgspec.Struct, frozen=True, rename="camel", tag="drain"):
-    """The server restarts: come back after so long; the close code that follows is 1012."""
+    """The server restarts: reconnect after this time. A close with code 1012 follows."""
 
     retry_in_ms: int
 
 
 class Error(msgspec.Struct, frozen=True, omit_defaults=True, tag="error"):
-    """Why a frame was not obeyed. The socket stays open."""
+    """Why a frame of the client was refused. The socket stays open."""
 
     code: str
     message: str
@@ -176,7 +176,7 @@ def positions(id_: str, drivers: msgspec.Raw) -> Frame:
 
 
 def _moved(fleet: Fleet, driver_id: str, left: bool) -> bytes:
-    """Empty where nobody knows the driver, or where the driver is."""
+    """One driver's move as JSON; empty where the driver or its position is unknown."""
     position = fleet.positions.get(driver_id)
     card = fleet.roll.cards.get(driver_id) if fleet.roll else None
     if position is None or card is None:

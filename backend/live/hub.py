@@ -1,8 +1,8 @@
-"""Who is told what: the verbs tell the hub, and the hub tells whoever watches.
+"""The hub: the verbs tell it what has changed, and it passes that on to every socket that is subscribed to it.
 
-Register first, then snapshot: what happens in between is in the snapshot or comes after it, and is never lost.
-Positions are states: a socket that cannot take a frame gets the newest of what it missed once it can. Events are
-read from the log of facts with a cursor for each reader, so that nobody gets fewer of them.
+A subscription is registered first and gets its snapshot then: whatever happens in between is in the snapshot or comes
+after it, and is never lost. Positions are states: a socket whose buffer is full gets the newest ones once it can take
+a frame again. Events are read from the log of facts with a cursor for each reader, so that nobody misses one.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ from backend.live.watchers import Outlet, Watcher, Wish
 log = logging.getLogger("codriver.live")
 
 TOO_SLOW, REVOKED = 4408, 4409
-STUCK_S = 10.0  # a socket that takes no frame for so long is closed
+STUCK_S = 10.0  # a socket whose buffer has been full for so long is closed
 ALIVE_S = 15.0
 SWEEP_S = 1.0
-SLOWEST_BYTES_S = 16 * 1024  # and a second more for so much that is on its way: a large snapshot takes its time
+SLOWEST_BYTES_S = 16 * 1024  # or later: the slowest connection that is waited for while it takes a large snapshot
 
 
 class Hub:
-    """The present of all accounts, and all who watch it. Lives on one event loop; call it from there."""
+    """The present of all accounts, and all subscriptions to it. To be used on one event loop only."""
 
-    # Of hubs in several processes
-    sound = True  # the others are heard
-    missed = unreadable = 0  # of what they said
+    # For hubs in several processes:
+    sound = True  # whether letters of the others arrive
+    missed = unreadable = 0  # letters
 
     def __init__(self) -> None:
         self.board = Board()
@@ -76,14 +76,14 @@ class Hub:
         return sum(map(len, self._lines.values()))
 
     def event_lag_s(self) -> float:
-        """Since when the oldest event waits that somebody here is to be told."""
+        """For how long the oldest event has waited that is still to be passed on."""
         now = time.monotonic()
         return max((now - each.told_at for each in self._audiences.values() if each.told_at is not None), default=0.0)
 
     async def close(self) -> None:
         await self._tasks.close()
 
-    # Told by the verbs, after the commit
+    # Called by the verbs, after the commit
 
     def tell_positions(self, account_id: str, driver_id: str, newest: Position) -> None:
         self._place(account_id, driver_id, newest)
@@ -125,12 +125,12 @@ class Hub:
         for held in tuple(self._credentials.get(token_hash, ())):
             match held:
                 case Watcher():
-                    held.close(REVOKED, "This key was taken back.")
+                    held.close(REVOKED, "This key has been revoked.")
                 case Line():
-                    held.hang_up(REVOKED, "This token was taken back.")
+                    held.hang_up(REVOKED, "This token has been revoked.")
 
     def note(self, topic: str, text: str) -> None:
-        """Something that is not the present of a fleet, for those who :meth:`heed` the topic in every process."""
+        """Call, in every process, the functions that :meth:`heed` the topic with this text."""
         self._act(topic, text)
 
     def heed(self, topic: str, act: Callable[[str], None]) -> None:
@@ -139,12 +139,12 @@ class Hub:
         self._heeding[topic].append(act)
 
     async def spread(self) -> None:
-        """Until what was told so far, but for positions, is known to every process; or for a moment."""
+        """Wait, briefly, until every process has received what was told so far; positions are not waited for."""
 
     # Who watches
 
     def held_with(self, credential: str) -> int:
-        """How many sockets were opened with it."""
+        """How many sockets are open that authenticated with it."""
         return len(self._credentials.get(credential, ()))
 
     def looking_at(self, tracking: str) -> int:
@@ -152,7 +152,7 @@ class Hub:
         return self._parcels.looking_at(tracking)
 
     def watch(self, outlet: Outlet, account_id: str, credential: str) -> Watcher:
-        """A new socket on the map; ``credential`` is the hash of what it signed in with. Ends with :meth:`unwatch`."""
+        """A new socket on the map; ``credential`` is the hash of its key. Ends with :meth:`unwatch`."""
         watcher = Watcher(outlet, account_id, credential)
         self._watchers.add(watcher)
         self._credentials[credential].add(watcher)
@@ -170,7 +170,7 @@ class Hub:
         self._let_go(watcher)
 
     async def subscribe(self, watcher: Watcher, wish: Wish, events: bool, after: int | None = None) -> None:
-        """Write a snapshot, then what changes; the same id again replaces the earlier wish.
+        """Write a snapshot, then what changes. A subscription with an id that is in use replaces the earlier one.
 
         With ``events`` also every event behind the snapshot, or behind the sequence ``after`` where that is earlier.
         """
@@ -187,7 +187,7 @@ class Hub:
             audience.leave(subscription)
             raise
         self._ticker.spread(audience, sources)
-        await _room(watcher)
+        await _until_writable(watcher)
         frame, moved = subscription.feed.snapshot(subscription.id, sources.now_s(), sources.clock_speed)
         if not watcher.write(frame):
             return
@@ -207,7 +207,7 @@ class Hub:
         return subscription is not None
 
     async def recipient(self, outlet: Outlet, tracking: str) -> Watcher | None:
-        """A new socket for one order; its state is written at once. None where nobody knows the code."""
+        """A new socket for one order; its state is written at once. None where the tracking code is unknown."""
         watcher = Watcher(outlet, "", "")
         self._watchers.add(watcher)
         known = False
@@ -220,7 +220,7 @@ class Hub:
 
     @contextmanager
     def phone(self, account_id: str, driver_id: str, credential: str) -> Iterator[Line]:
-        """The ear of a phone's socket, for as long as it is open. An older socket of the same device is hung up."""
+        """The line of a phone's socket, for as long as it is open. An older socket of the same device is closed."""
         line = Line(account_id, driver_id, credential)
         self._phone_came(credential, line.came_at)
         self._credentials[credential].add(line)
@@ -246,7 +246,7 @@ class Hub:
                 del self._credentials[held.credential]
 
     def _place(self, account_id: str, driver_id: str, newest: Position) -> bool:
-        """Where a driver is; False where that is no news."""
+        """A driver's new position; False where it is not newer than the known one."""
         if not self.board.offer(account_id, driver_id, newest):
             return False
         audience = self._audiences.get(account_id)
@@ -260,14 +260,14 @@ class Hub:
             try:
                 act(text)
             except Exception:
-                log.exception("a note on %s could not be heeded", topic)
+                log.exception("the handler of a note on %s failed", topic)
 
-    # Signs of life
+    # Maintenance
 
     async def review(self, since_s: float) -> None:
-        """Not all that was told since then may have come: read for all who watch what the store has.
+        """Some of what was told since then may have been lost: reread from the store all that is watched.
 
-        Raises where the store cannot be read; then it is to be called again.
+        Raises where the store cannot be read; then it has to be called again.
         """
         self._act("doubt", "")
         self.board.doubt()
@@ -284,11 +284,11 @@ class Hub:
             self.loop_lag_s = max(0.0, time.monotonic() - due)
             try:
                 self._parcels.age()
-                await self._look_after(tuple(self._watchers))
+                await self._check_watchers(tuple(self._watchers))
             except Exception:
-                log.exception("watchers could not be looked after")
+                log.exception("checking the watchers failed")
 
-    async def _look_after(self, watchers: tuple[Watcher, ...]) -> None:
+    async def _check_watchers(self, watchers: tuple[Watcher, ...]) -> None:
         now = time.monotonic()
         alive = frames.alive(self._running().now_s())
         turn = Turn()
@@ -296,7 +296,7 @@ class Hub:
             patience_s = STUCK_S + watcher.wrote_bytes / SLOWEST_BYTES_S
             if watcher.blocked_at is not None and now - watcher.blocked_at > patience_s and watcher.full():
                 self.dropped += 0 if watcher.closed else 1
-                watcher.close(TOO_SLOW, "Too slow: come back and take a new snapshot.")
+                watcher.close(TOO_SLOW, "Too slow: reconnect and take a new snapshot.")
             elif now - watcher.wrote_at >= ALIVE_S:
                 watcher.write(alive)
             await turn.next()
@@ -310,8 +310,8 @@ class Hub:
         return self._sources
 
 
-async def _room(watcher: Watcher) -> None:
-    """Until the socket takes a frame again, or was closed for taking none."""
+async def _until_writable(watcher: Watcher) -> None:
+    """Wait until the socket can take a frame, or was closed."""
     while watcher.full():
         if watcher.closed:
             return

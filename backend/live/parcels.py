@@ -1,7 +1,7 @@
-"""Recipients: who waits for one order, and what is shown of it.
+"""Recipients' pages: the sockets that show one order, and the state of the order that they are sent.
 
-A recipient is told a state, at most once a second: whenever the facts of the order's driver change it is read again,
-and while the driver may be seen it is written again with each move, without reading anything.
+A state is sent at most once a second. It is read from the store whenever there are new facts of the order's driver;
+while the driver may be shown, each move sends it again with the new position, without reading anything.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ log = logging.getLogger("codriver.live")
 
 PERIOD_S = 1.0
 TICK_S = 0.1
-READ_AGAIN_S = 30.0  # an estimate moves with the time, also where nothing is told
+READ_AGAIN_S = 30.0  # estimates change with time, also where nothing happens
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """What is known of one order. ``driver_id`` is who brings it; ``shown`` whether the recipient may see where.
+    """One order, as its recipient may see it. ``driver_id`` delivers it; ``shown``: the driver's position may be seen.
 
-    ``view`` is compared to tell whether anything changed; ``render`` makes the frame's JSON of the driver's place
-    (None where it is unknown or may not be seen) and the time, Unix seconds.
+    ``view`` is compared to find out whether anything has changed; ``render`` makes the frame's JSON of the driver's
+    position (None where it is unknown or may not be seen) and the time in Unix seconds.
     """
 
     account_id: str
@@ -46,7 +46,7 @@ class Source(Protocol):
 
 
 class _Window:
-    """All who look at one order."""
+    """The sockets that show one order."""
 
     __slots__ = ("behind", "parcel", "position", "read_at", "stale", "tracking", "view", "watchers", "wrote_at")
 
@@ -63,7 +63,7 @@ class _Window:
 
 
 class Parcels:
-    """Every order that somebody looks at now."""
+    """All orders whose pages are open."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -80,7 +80,7 @@ class Parcels:
                 self._touch(window)
 
     def facts_came(self, account_id: str, driver_id: str | None) -> None:
-        """Facts of this driver; of anybody in the account where that is None."""
+        """There are new facts of this driver, or, where that is None, of anybody in the account."""
         for window in self._by_account.get(account_id, ()):
             if driver_id is None or window.parcel.driver_id in (driver_id, None):
                 window.stale = True
@@ -91,7 +91,7 @@ class Parcels:
         return len(window.watchers) if window else 0
 
     async def join(self, watcher: Watcher, tracking: str, source: Source) -> bool:
-        """Show the order to this watcher; False where nobody knows the code."""
+        """Show the order to this watcher; False where the tracking code is unknown."""
         if tracking not in self._windows:
             parcel = await source.parcel(tracking)
             if parcel is None:
@@ -124,11 +124,11 @@ class Parcels:
 
     @property
     def accounts(self) -> set[str]:
-        """Whose orders are looked at."""
+        """The accounts of these orders."""
         return set(self._by_account)
 
     def age(self, older_than_s: float = READ_AGAIN_S) -> None:
-        """Have read again what was read long ago."""
+        """Have orders reread that were read long ago."""
         oldest = time.monotonic() - older_than_s
         for window in self._windows.values():
             if window.read_at < oldest and not window.stale:
@@ -145,7 +145,9 @@ class Parcels:
                     await self._refresh(window, source)
                 except Exception as error:
                     trace = None if isinstance(error, Refusal) else error
-                    log.warning("a recipient's order could not be read; trying again: %s", error, exc_info=trace)
+                    log.warning(
+                        "a recipient's order could not be read, and will be tried again: %s", error, exc_info=trace
+                    )
                     window.stale, window.wrote_at = True, time.monotonic()
                     self._touch(window)
             if not self._dirty:
@@ -160,7 +162,7 @@ class Parcels:
                 return
             if parcel is None:  # the order was deleted
                 for watcher in tuple(window.watchers):
-                    watcher.close(4404, "There is no such order any more.")
+                    watcher.close(4404, "This order no longer exists.")
                 return
             self._unindex(window)
             window.parcel = parcel

@@ -1,4 +1,4 @@
-"""What the office and the planner have for one phone that is listening."""
+"""The line to one connected phone: changed routes and messages that it is to be told."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ import msgspec
 
 FORGOTTEN = 4408  # too slow
 MOST_WAITING = 1000
-MOST_KNOWN = 200  # messages that are not told again
+MOST_KNOWN = 200  # message ids that are remembered to suppress duplicates
 
 
 class Message(msgspec.Struct, frozen=True, rename={"from_": "from"}):
@@ -21,13 +21,13 @@ class Message(msgspec.Struct, frozen=True, rename={"from_": "from"}):
 
 
 class RouteChanged(msgspec.Struct, frozen=True):
-    """The routes of this date are others than they were, or were sent."""
+    """The driver's route of this date has changed, or was sent."""
 
     date: str
 
 
 class MessageSent(msgspec.Struct, frozen=True):
-    """From the office."""
+    """A message from the office."""
 
     message: Message
 
@@ -39,13 +39,13 @@ class HungUp(msgspec.Struct, frozen=True):
     reason: str
 
 
-Word = RouteChanged | MessageSent | HungUp
+Notice = RouteChanged | MessageSent | HungUp
 
 
 class Line:
-    """One phone's open ear. Changes of a route are states: told twice before they were heard, they are heard once.
+    """The server's end of one phone's connection. ``came_at`` is when it connected, in monotonic seconds.
 
-    A message told twice is heard once. ``came_at`` is when the phone came, in monotonic seconds.
+    A route that changes twice before that was heard is heard once, and so is a message with the same id.
     """
 
     def __init__(self, account_id: str, driver_id: str, credential: str) -> None:
@@ -65,7 +65,7 @@ class Line:
         self._rings.set()
 
     def review(self, versions: dict[str, int]) -> None:
-        """The driver's routes as the store has them, by date: told where they are others than last time."""
+        """Tell of the driver's routes whose version, by date, is another than at the last review."""
         for date in versions.keys() | self._versions.keys():
             if versions.get(date) != self._versions.get(date):
                 self.tell_route(date)
@@ -75,7 +75,7 @@ class Line:
         if message.id in self._known:
             return
         if len(self._messages) >= MOST_WAITING:
-            self.hang_up(FORGOTTEN, "Too slow: connect again and read the messages.")
+            self.hang_up(FORGOTTEN, "Too slow: reconnect and read the messages.")
             return
         self._known[message.id] = None
         if len(self._known) > MOST_KNOWN:
@@ -87,8 +87,8 @@ class Line:
         self._hung_up = self._hung_up or HungUp(code, reason)
         self._rings.set()
 
-    async def hear(self) -> Word:
-        """The next word, waited for. After a :class:`HungUp` there is none."""
+    async def hear(self) -> Notice:
+        """Wait for the next notice. After a :class:`HungUp` there is none."""
         while True:
             if self._hung_up:
                 return self._hung_up

@@ -1,4 +1,4 @@
-"""Events for those who want them: a cursor in the log of facts for each, and one reading for all who are up to date."""
+"""Sends events: each reader has a cursor in the log of facts, and the log is read once for all who are up to date."""
 
 import asyncio
 import logging
@@ -18,13 +18,13 @@ AGAIN_S = 1.0  # after the log could not be read
 
 
 class Readers:
-    """Hands out the log to the readers of each audience; at most one task for an audience."""
+    """Sends the log to the readers of each audience, with at most one task for each audience."""
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
 
     def wake(self, audience: Audience, sources: Sources) -> None:
-        """There may be something for the audience's readers."""
+        """There may be new events for the audience's readers."""
         if not audience.pumping:
             audience.pumping = True
             self._tasks.start(self._work(audience, sources))
@@ -36,7 +36,7 @@ class Readers:
                     await self._once(audience, sources)
                 except Exception as error:
                     trace = None if isinstance(error, Refusal) else error
-                    log.warning("the log of facts could not be handed out; trying again: %s", error, exc_info=trace)
+                    log.warning("events could not be sent, and will be tried again: %s", error, exc_info=trace)
                     audience.told = True
                     await asyncio.sleep(AGAIN_S)
         finally:

@@ -1,4 +1,4 @@
-"""Who there is: read from the store when somebody begins to watch, one reading for all who come meanwhile."""
+"""Keeps the rolls (lists of drivers) fresh: read when somebody subscribes, once for all who subscribe meanwhile."""
 
 import asyncio
 import time
@@ -9,8 +9,8 @@ from backend.live.board import Board, Roll
 from backend.live.sources import Sources
 from backend.live.tasks import Tasks
 
-ROLL_S = 5.0  # how old a roll may be where nobody told of a change
-PAUSE_S = 0.2  # between two readings: while the fleet reports something all the time, who comes shares them
+ROLL_S = 5.0  # how old a roll may be where no change was told
+PAUSE_S = 0.2  # between two reads: a busy fleet makes every roll old at once, and new subscribers share a read
 
 
 class Rolls:
@@ -24,7 +24,7 @@ class Rolls:
         self._begun: set[str] = set()  # accounts whose reading no longer waits for its turn
 
     async def fresh(self, account_id: str, sources: Sources) -> Roll:
-        """The roll as of now or later. One reading serves all who come before it begins."""
+        """The roll as of now or later. One read serves all who ask before it begins."""
         fleet = self._board.fleet(account_id)
         if fleet.roll is not None and not fleet.roll_is_old and time.monotonic() - fleet.roll_at < ROLL_S:
             return fleet.roll
@@ -36,7 +36,7 @@ class Rolls:
         return await asyncio.shield(reading)
 
     async def fresher(self, account_id: str, sources: Sources) -> Roll:
-        """A roll whose reading begins after this call: one under way may have missed what the caller knows."""
+        """A roll that is read after this call: a read that is under way may miss what the caller knows."""
         self._board.fleet(account_id).roll_is_old = True
         return await self.fresh(account_id, sources)
 

@@ -1,4 +1,4 @@
-"""Where the hub reads what it was not told: somebody who knows the store."""
+"""The hub's interface to the store, implemented by ``service.watch``."""
 
 from collections.abc import Collection
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What the hub has running: started from plain functions, and ended with it."""
+"""The hub's background tasks: started from plain functions, and cancelled when the hub closes."""
 
 import asyncio
 import logging
@@ -16,20 +16,20 @@ TURN_S = 0.002  # of work before others may run: phones are answered by the same
 
 
 class Turn:
-    """Work in a long loop, which is not to keep the others waiting."""
+    """Cooperative scheduling of a long loop: other tasks get their turn every few milliseconds."""
 
     def __init__(self) -> None:
         self._ends_at = time.monotonic() + TURN_S
 
     async def next(self) -> None:
-        """Let the others run where the turn is over."""
+        """Let other tasks run where this turn has lasted long enough."""
         if time.monotonic() >= self._ends_at:
             await asyncio.sleep(0)
             self._ends_at = time.monotonic() + TURN_S
 
 
 class Tasks:
-    """Keeps each task until it ends, and writes down how one failed."""
+    """Keeps a reference to each task until it ends, and logs failures."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()

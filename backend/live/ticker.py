@@ -1,4 +1,4 @@
-"""Positions on their way to watchers: one frame for each feed and tick, written without waiting for anybody."""
+"""Sends positions to watchers: one frame for each feed and tick, written without waiting for anybody."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ AT_ONCE = 500  # moves that the feeds are told of before others may run, about 2
 
 
 class Ticker:
-    """Knows which feeds have something to send, and sends it when their pace allows."""
+    """Knows which feeds have something to send, and sends it when their rate limit allows."""
 
     def __init__(self, rolls: Rolls, tasks: Tasks) -> None:
         self._rolls = rolls
@@ -37,13 +37,13 @@ class Ticker:
         self._woken = asyncio.Event()
 
     def moved(self, audience: Audience, driver_ids: set[str]) -> None:
-        """These drivers are elsewhere than the audience's feeds were told."""
+        """These drivers have moved since the audience's feeds were told."""
         audience.changed |= driver_ids
         self._moved.add(audience)
         self._woken.set()
 
     def missed(self, subscription: Subscription, driver_ids: set[str]) -> None:
-        """The subscription has not been told of these drivers' last moves."""
+        """The subscription has missed the last moves of these drivers."""
         subscription.feed.miss(subscription, driver_ids)
         self._due.add(subscription.feed)
         self._woken.set()
@@ -89,16 +89,16 @@ class Ticker:
             self._failing.discard(one)
 
     def _pause_s(self) -> float:
-        """Until the next tick, or until a feed's pace allows its next frame where that is sooner."""
+        """The time until the next tick, or until a feed's rate limit allows its next frame where that is sooner."""
         soonest_s = min((feed.next_at for feed in self._due), default=0.0) - time.monotonic()
         return min(TICK_S, max(SHORTEST_S, soonest_s))
 
     async def _introduce(self, audience: Audience, unknown: set[str], sources: Sources) -> None:
-        """Somebody moved who was not on the roll when it was read: read it again, and tell of those who are now."""
+        """Drivers moved that are not on the roll: read it again, and tell of those that are on it now."""
         try:
             roll = await self._rolls.fresher(audience.account_id, sources)
         except Refusal as refusal:
-            log.warning("who there is could not be read; trying again: %s", refusal)
+            log.warning("the list of drivers could not be read, and will be tried again: %s", refusal)
             await asyncio.sleep(AGAIN_S)
             self.moved(audience, unknown)
             return
@@ -133,7 +133,7 @@ class Ticker:
 
 
 class _Made:
-    """The frames of one flush: encoded once for all who are told of the same moves, whatever each calls its wish."""
+    """The frames of one flush: moves are encoded once, whatever ids the subscriptions have."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -151,7 +151,7 @@ class _Made:
 
 
 def _catch_up(subscription: Subscription, changed: Set[str], made: _Made) -> None:
-    """Write all that was missed, where the socket takes it by now."""
+    """Write all that was missed, where the socket can take it by now."""
     assert subscription.missed is not None
     subscription.missed |= changed
     watcher = subscription.watcher

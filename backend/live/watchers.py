@@ -1,4 +1,4 @@
-"""Who watches: a watcher is one socket, a subscription one wish of it, a feed all subscriptions with the same wish."""
+"""A watcher is one socket, a subscription one request of it, a feed all subscriptions that ask for the same."""
 
 import time
 from collections.abc import Iterable, Set
@@ -13,15 +13,15 @@ from backend.live.boxes import Box, contains
 from backend.live.frames import Frame
 
 MAX_HZ = 10.0
-SNAPSHOT_S = 1.0  # how long an encoded snapshot is shared by those who come: after a restart they all come at once
-SAME_S = 0.05  # and how long even the same frame is, with the time that it tells
+SNAPSHOT_S = 1.0  # how long an encoded snapshot is reused: after a restart all watchers come at once
+SAME_S = 0.05  # how long the whole frame is reused, although it holds the time
 
 
 class Outlet(Protocol):
-    """The way out to one socket. No function waits or raises."""
+    """The output of one socket. No function waits or raises."""
 
     def full(self) -> bool:
-        """What was written before is still on its way, and nothing more is taken."""
+        """Whether the buffer is full, so that nothing can be written now."""
         ...
 
     def try_write(self, frame: Frame) -> bool:
@@ -32,7 +32,7 @@ class Outlet(Protocol):
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What one subscription asks for. ``drivers`` external ids, None for all; ``max_hz`` positions frames a second."""
+    """What a subscription asks for. ``drivers``: external ids, None for all; ``max_hz``: positions frames a second."""
 
     id: str
     drivers: frozenset[str] | None = None
@@ -41,7 +41,7 @@ class Wish(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> "Wish":
-        """The same without its name: what is told to all who ask for it is encoded once, whatever each calls it."""
+        """The same without the id: frames for all who ask for the same are encoded once, whatever ids they use."""
         return msgspec.structs.replace(self, id="")
 
 
@@ -91,7 +91,7 @@ class Watcher:
 
 
 class Subscription:
-    """One wish of one watcher, and how far it has come. ``id`` is the watcher's name for it."""
+    """One subscription of a watcher, and its progress. ``id`` is the watcher's name for it."""
 
     __slots__ = ("cursor", "dates", "events", "feed", "id", "missed", "ready", "watcher")
 
@@ -110,7 +110,7 @@ class Subscription:
 
 
 class Feed:
-    """One kind of wish, shared by all who have it: what changed since the last frame, encoded once for everybody."""
+    """All subscriptions that ask for the same: what changed since the last frame, encoded once for all of them."""
 
     __slots__ = (
         "_greeting",

@@ -1,6 +1,6 @@
-"""From the drivers' phones: where they are, what they did, and what proves it.
+"""What drivers' phones send: their positions and actions; and what they ask for: their route.
 
-Every answer comes after what it acknowledges is on the disk. Sending again is free.
+A function returns only after everything that it acknowledges is on the disk. Anything may be sent again.
 """
 
 import time
@@ -42,7 +42,7 @@ DAY_S = 86_400
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """What became of a batch of positions. The wire's own form."""
+    """The outcome of a batch of positions, as it goes out on the wire."""
 
     accepted: int
     duplicates: int
@@ -50,9 +50,9 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 def admit(desk: Desk) -> None:
-    """Refuse with ``ERR_OVERLOADED``, before a body is read, what would only join a long queue.
+    """Refuse with ``ERR_OVERLOADED``, before a body is read, a request that would only join a long queue.
 
-    What is being read already may still come in: the queue itself refuses at twice this length.
+    Requests whose bodies are being read already may still come in: the queue itself refuses at twice this length.
     """
     if desk.journal.crowded:
         raise Refusal(inflow.CODE, inflow.TEXT)
@@ -61,7 +61,8 @@ def admit(desk: Desk) -> None:
 async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Sequence[Rejected] = ()) -> Recorded:
     """Store a driver's positions, in any order and of any age; a bad one is rejected alone.
 
-    ``misfits`` are those of the same batch that could not even be read, by their index in it; ``fixes`` are the rest.
+    ``misfits`` are the positions of the same batch that could not be decoded, by their index in it; ``fixes`` are the
+    others.
     """
     now_s = desk.clock.now_s()
     kept_days = device.account.settings.driver_position_retention_days
@@ -85,7 +86,7 @@ async def record(desk: Desk, device: Device, fixes: list[Position], misfits: Seq
 
 
 def _in_batch(sifted: Sequence[Rejected], misfits: Sequence[Rejected], count: int) -> list[Rejected]:
-    """Both kinds by their index in the batch as it came."""
+    """Both kinds of rejected positions, by their index in the batch as it was sent."""
     if not misfits:
         return list(sifted)
     unread = {misfit.index for misfit in misfits}
@@ -95,9 +96,9 @@ def _in_batch(sifted: Sequence[Rejected], misfits: Sequence[Rejected], count: in
 
 
 async def act(desk: Desk, device: Device, actions: Sequence[Action | Outcome]) -> list[Outcome]:
-    """Settle what a driver's phone says happened: one outcome per action, in order; a bad one is refused alone.
+    """Store the actions that a driver's phone reports: one outcome per action, in order; a bad one is refused alone.
 
-    An ``Outcome`` among the actions stands for one that could not be read, and stays.
+    An ``Outcome`` among the actions stands for one that could not be decoded, and is returned as it is.
     """
     readable = [each for each in actions if isinstance(each, Action)]
     now_ms, latest_ms = desk.clock.now_ms(), int(desk.clock.latest_s() * 1000)
@@ -113,22 +114,22 @@ async def act(desk: Desk, device: Device, actions: Sequence[Action | Outcome]) -
 
 
 async def driver(desk: Desk, device: Device) -> Driver:
-    """Whose phone this is."""
+    """The driver that this phone is paired with."""
     found = await desk.database.read(lambda conn: fleet.driver(conn, device.account.id, device.driver_id))
     if found is None:
-        raise Refusal("ERR_UNAUTHENTICATED", "This device token is not known, or was taken back; pair the phone again.")
+        raise Refusal("ERR_UNAUTHENTICATED", "This device token is unknown or has been revoked; pair the phone again.")
     return found
 
 
 async def driver_day(desk: Desk, device: Device, date: str | None) -> tuple[str, DayRoute | None]:
-    """The driver's route of a date as it was sent; of today in the account's time zone where none is given."""
+    """The date, and the driver's sent route on it; by default today in the account's time zone."""
     date = date or local_date(desk.clock.now_ms(), device.account.settings.time_zone)
     found = await day_routes(desk, device.account, date, device.driver_id, active=True)
     return date, found[0] if found else None
 
 
 def listen(desk: Desk, device: Device, secret: str) -> AbstractContextManager[Line]:
-    """What the office has for this phone while its socket is open; an older socket of the same device is hung up."""
+    """A line on which this phone hears from the office while its socket is open; an older socket of it is closed."""
     return desk.hub.phone(device.account.id, device.driver_id, digest(secret))
 
 

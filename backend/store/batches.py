@@ -1,4 +1,4 @@
-"""A driver's fixes on their way into the store: made ready without a database, and told what became of them."""
+"""A driver's positions on their way into the store: prepared without a database; and the outcome of storing them."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ RECENT = 6  # fixes that `newest_plausible` is given; it needs three that are no
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """What became of a batch. ``newest`` is where its driver is now, where this batch says so."""
+    """The outcome of a batch. ``newest`` is the driver's current position, where it is in this batch."""
 
     accepted: int
     duplicates: int
@@ -36,7 +36,7 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """The end of what is stored of a driver: a batch that begins later holds nothing that is known already."""
+    """The end of what is stored of a driver: a batch that begins after it cannot hold duplicates."""
 
     last_ms: int
     recent: tuple[Position, ...]
@@ -47,9 +47,9 @@ Row = tuple[str, int, int, int, bytes]  # a chunk: driver, first and last millis
 
 
 def prepare(driver_id: str, fixes: list[Position], packed: bytes | None = None) -> Batch:
-    """Order a batch and drop its repeats, the first given wins. Needs no database, so it runs before the commit.
+    """Sort a batch and drop its duplicates; the first one wins. Needs no database, so it runs before the commit.
 
-    ``packed``: as ``positions.sift`` gives it; then there is nothing left to do.
+    ``packed``: as ``positions.sift`` returns it; then there is nothing left to do.
     """
     if packed is not None:
         return Batch(driver_id, packed, len(fixes), fixes[0].at_ms, fixes[-RECENT:])

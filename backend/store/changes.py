@@ -1,4 +1,4 @@
-"""One caller's change on its way through the journal, and what became of it."""
+"""One caller's change on its way through the journal, and its outcome."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,11 +12,12 @@ T = TypeVar("T")
 
 
 Ended = Callable[[float, float, int, BaseException | None], None]
-"""Told of a change: when its commit began (monotonic), the seconds it took, how many changes it held, what failed."""
+"""Called when a change has been committed or has failed, with: when its commit began (monotonic), the seconds it took,
+how many changes it held, and the error or None."""
 
 
 class Entry:
-    """A function for a savepoint of its own, or a batch of positions."""
+    """A change that waits: a function that runs in a savepoint of its own, or a batch of positions."""
 
     __slots__ = ("failure", "future", "outcome", "size", "trace", "work")
 
@@ -36,28 +37,28 @@ class Entry:
 
 
 class Writer(Protocol):
-    """Who commits what waits. Used by one thread alone."""
+    """The engine's part of the journal: commits what waits. Used by a single thread."""
 
     most: int
     """How many changes one commit may hold."""
 
     @property
     def restless(self) -> bool:
-        """Whether there is something to tend to when nothing else is to be done."""
+        """Whether ``tend`` has something to do when the journal is idle."""
 
     def commit(self, entries: list[Entry]) -> None:
-        """One transaction for all; raises nothing, but leaves each entry its outcome or its failure."""
+        """One transaction for all entries. Raises nothing: sets the outcome or the failure of each entry."""
 
     def tend(self, *, idle: bool) -> None:
-        """Called after each commit, when its callers are told, and when nothing came for a while."""
+        """Maintenance, such as checkpoints: called after each commit, and when the journal is idle."""
 
 
 def attempt(
     conn: Connection, work: Callable[[Connection], T], breaks: Callable[[Exception], bool]
 ) -> tuple[T, None] | tuple[Any, Exception]:
-    """Run a function in a savepoint: what it raises undoes nothing but its own.
+    """Run a function in a savepoint: an exception rolls back only the function's own changes, and is returned.
 
-    Raises what ``breaks`` the whole commit: the disk's faults, and whatever the engine gave up the transaction for.
+    Raises an exception that ``breaks`` the whole commit: a fault of the disk, or one that ended the transaction.
     """
     conn.exec_driver_sql("SAVEPOINT one")
     try:

@@ -1,12 +1,12 @@
-"""The journal: every change goes through a thread that writes, and what waits together is committed together.
+"""The journal: all changes go through a writer thread, with group commit.
 
 Invariants: an awaited call returns after the fsync of the commit that holds its change, never before; a change that
-fails rolls back alone; a commit that fails takes all its changes with it, and each of their callers is told. There is
-no timer: whatever waits when the thread is free goes in one commit, so a lone change is as quick as the disk.
+fails rolls back alone; a commit that fails fails all its changes, and each caller gets the error. There is no timer:
+whatever is waiting when the thread becomes free goes into one commit, so a lone change is as quick as the disk.
 
-How many lanes there are is the engine's matter: one where one connection writes, or one for positions and one for all
-else. Event loop and thread meet twice a commit, when a list of changes goes over and when its callers are told. More
-often would be slow: they share the interpreter, and each meeting makes one wait for the other to let go of it.
+The engine decides how many lanes there are: one if a single connection writes, or one for positions and one for all
+other changes. The event loop and the thread synchronise twice for each commit: when a list of changes is handed over,
+and when it is done. More often would be slow, because each time one of them waits for the interpreter lock.
 """
 
 import asyncio
@@ -41,8 +41,9 @@ SLOW_S = 1.0
 
 
 class Journal:
-    """Opens with its database's writers; all callers share one event loop. ``trace`` is asked for each change that
-    enters whether anybody wants to know of its end.
+    """The only way to write. All callers share one event loop.
+
+    ``trace`` is called for each change, and returns a function to call at its end, or None.
     """
 
     def __init__(self, database: Database, trace: Callable[[], Ended | None] | None = None) -> None:
@@ -54,12 +55,12 @@ class Journal:
 
     @property
     def waiting(self) -> int:
-        """How many changes wait or are being committed."""
+        """How many changes are waiting or being committed."""
         return sum(lane.waiting for lane in self._lanes)
 
     @property
     def took(self) -> Durations:
-        """How long the commits took so far, fsync and all."""
+        """How long the commits took so far, including their fsync."""
         return sum((lane.took for lane in self._lanes), start=Durations(COMMIT_BOUNDS_S))
 
     @property
@@ -68,7 +69,7 @@ class Journal:
 
     @property
     def crowded(self) -> bool:
-        """Whether so much waits already that what is only about to be read had better come back later."""
+        """Whether the queue is so long that requests whose bodies were not read yet should be refused."""
         return any(lane.waiting >= MOST_WAITING // 2 or lane.bytes >= MOST_WAITING_BYTES // 2 for lane in self._lanes)
 
     @property
@@ -77,19 +78,19 @@ class Journal:
         return self._positions.room
 
     async def transact(self, fn: Callable[[Connection], T]) -> T:
-        """Run ``fn`` on a writer's thread and return what it returned, once that is on the disk.
+        """Run ``fn`` on a writer thread and return its result, once its changes are on the disk.
 
-        Whatever ``fn`` raises undoes its own changes only and is raised here. It must not commit, and not wait for
-        anything, and is run again where a commit came to nothing. Refusals: ``ERR_OVERLOADED`` at once where too much
+        What ``fn`` raises rolls back its own changes only, and is raised here. It must not commit or wait for anything,
+        and may be run again if a commit was undone. Refusals: ``ERR_OVERLOADED`` at once where too much
         waits; ``ERR_STORAGE_FULL``, ``ERR_STORAGE``; ``ERR_UNAVAILABLE`` where the database cannot be reached.
         """
         outcome: T = await self._enter(self._changes, fn, CHANGE_BYTES)
         return outcome
 
     async def append(self, driver_id: str, fixes: list[Position], packed: bytes | None = None) -> Appended:
-        """Store fixes that ``sift`` accepted and maybe packed, each once however often it comes.
+        """Store positions that ``sift`` accepted and perhaps packed, each once however often it is sent.
 
-        Refusals as of ``transact``.
+        Refusals as for ``transact``.
         """
         batch = prepare(driver_id, fixes, packed)
         del fixes  # hundreds of batches wait at once: what is packed need not stay beside it
@@ -97,7 +98,7 @@ class Journal:
         return appended
 
     async def close(self) -> None:
-        """Commit all that waits and end the threads; later calls are refused."""
+        """Commit everything that is waiting, then end the threads; later calls are refused."""
         self._closed = True
         for lane in self._lanes:
             await lane.close()
@@ -111,7 +112,7 @@ class Journal:
 
 
 class _Lane:
-    """What waits for one writer, and the thread on which it works."""
+    """The queue of one writer, and the thread on which it works."""
 
     def __init__(self, writer: Writer, name: str, trace: Callable[[], Ended | None] | None) -> None:
         self._writer = writer
@@ -162,8 +163,8 @@ class _Lane:
             self._handed_at = time.monotonic()
             self._queue.put([pending.popleft() for _ in range(min(len(pending), self._writer.most))])
 
-    def _told(self, entries: list[Entry], began: float, took_s: float) -> None:
-        """Back on the event loop: first let the thread go on, then wake the callers."""
+    def _committed(self, entries: list[Entry], began: float, took_s: float) -> None:
+        """On the event loop, after a commit: first give the thread its next list, then wake the callers."""
         self._spent_s = 0.8 * self._spent_s + time.monotonic() - self._handed_at
         self._done = 0.8 * self._done + len(entries)
         self._hand_over()
@@ -194,13 +195,13 @@ class _Lane:
             if took_s > SLOW_S:
                 log.warning("a commit of %d changes took %.1f s", len(entries), took_s)
             try:
-                entries[0].future.get_loop().call_soon_threadsafe(self._told, entries, started, took_s)
+                entries[0].future.get_loop().call_soon_threadsafe(self._committed, entries, started, took_s)
             except RuntimeError:
                 log.warning("%d changes were stored after their callers' loop had ended", len(entries))
             self._writer.tend(idle=False)
 
     def _next(self) -> list[Entry] | None:
-        """What to commit. Empty: nothing came for a while. None: the end."""
+        """The next list to commit. Empty: the journal is idle. None: it is closing."""
         try:
             return self._queue.get(timeout=IDLE_S if self._writer.restless else None)
         except Empty:
