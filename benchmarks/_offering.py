@@ -22,6 +22,7 @@ BEFORE_S = 7000
 """Positions begin so long ago, and go on a second with each body: older ones would be merged in the background."""
 DIGITS = "@@@@@@@@@@"  # of the timestamp's seconds, filled in for each body
 PING, PONG = 0x89, b"\x8a\x84\0\0\0\0"
+TAKEN_IN_S = 0.0005  # for each connection, which the kernel has long made when the server takes it in
 PATIENCE_S = 30.0  # for answers, when all is sent
 
 
@@ -51,6 +52,7 @@ class Offer:
     def run(self) -> dict[str, object]:
         for token in self.tokens:
             self.connect(token)
+        time.sleep(TAKEN_IN_S * len(self.tokens))
         self.renew()
         self.began = began = time.perf_counter()
         end = began + self.seconds

@@ -116,7 +116,9 @@ def tell(what: str, size: int, rate: float, told: dict[str, Told], mb: list[floa
         f"  other answers {others or 'none'}, without Retry-After {over['without_retry_after']}, broken off "
         f"{over['broken']}, unanswered {over['unanswered']} {over['example']}"
     )
+    early = told["nearly all"]["statuses"].get("503", 0) / max(told["nearly all"]["sent"], 1)
     print(f"  acknowledged under it, over what it takes: {accepted / seconds / rate:.2f}")
+    print(f"  refused at {NEARLY} of what it takes: {early:.3f}")
     refusals = over["refused_ms"] or {"p50": 0, "p99": 0}
     print(f"  a refusal came after {refusals['p50']:.0f} ms (median), {refusals['p99']:.0f} ms (p99)")
     tell_delays("what is acknowledged", told)

@@ -70,9 +70,9 @@ class MessageTaken(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicate: bool = False
 
 
-AT_ONCE = {b"/driver/v1/positions": 64, b"/driver/v1/actions": 2000}
+AT_ONCE = {b"/driver/v1/positions": 48, b"/driver/v1/actions": 2000}
 """How many requests that wait for the processor let another in; beyond, 503 before anything else is done with it. One
-of a hundred positions takes a fifth of a millisecond, so that the last of these has waited for some 15; actions are
+of a hundred positions takes a fifth of a millisecond, so that the last of these has waited for some ten; actions are
 few, and more is lost where they come late."""
 STREAMED = (b"/driver/v1/attachments", b"/driver/v1/uploads")
 """Whose bodies go to the disk while they arrive."""

@@ -27,7 +27,7 @@ WAKE_S, WAKE_AT_ONCE = 0.005, 64
 """How often, and how many, are answered; so few that between them there is time for others."""
 PLAIN_HEAD_BYTES = 4096
 _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?:\r|$)")
-BURST = 500
+BURST = 250
 BURST_A_SECOND = 100.0
 """Who comes after a quiet time, or together with all whom a hiccup of the machine kept waiting, is let in: so many more
 than the limits say. What is spent of it comes back slowly, so that under lasting pressure the limits hold."""
@@ -132,13 +132,13 @@ class Gate:
         self._resting.append((time.monotonic() + REST_S, connection))
 
     def _wake(self) -> None:
-        resting, now = self._resting, time.monotonic()
+        loop, resting, now = asyncio.get_running_loop(), self._resting, time.monotonic()
         for _ in range(WAKE_AT_ONCE):
             if not resting or resting[0][0] > now:
                 break
-            resting.popleft()[1].wake()
+            loop.call_soon(resting.popleft()[1].wake)
         if resting:
-            asyncio.get_running_loop().call_later(max(WAKE_S, resting[0][0] - now), self._wake)
+            loop.call_later(max(WAKE_S, resting[0][0] - now), self._wake)
 
     def hold(self, before: int, now: int) -> bool:
         """A connection held ``before`` bytes and holds ``now``. False: it must not, as there is no room and others

@@ -3,7 +3,6 @@ gate between the two.
 """
 
 import asyncio
-import re
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from backend.server.answers import problem
 from backend.server.gate import Gate
 from backend.server.requests import ARRIVING, COUNTED
+from backend.server.spelling import spelt
 
 HEAD_BYTES = 64 * 1024
 """Request line and headers together; beyond, 431."""
@@ -31,6 +31,7 @@ PIECES, PIECE_BYTES = 1000, 64
 """A body in more pieces than that is refused where they are smaller on the average: each costs some microseconds."""
 LINGER_SECONDS = 2.0
 """How long what follows a refusal is read and dropped: closing at once would reset the connection under the answer."""
+_OF_A_BODY = (b"content-length", b"transfer-encoding")
 
 
 class Stage(Enum):
@@ -94,7 +95,7 @@ class HardenedHttp(HttpToolsProtocol):
             self.stage_began = self.loop.time()
             self._rest()
             return
-        super().data_received(_spelt(data) if begins else data)
+        super().data_received(spelt(data, HEAD_BYTES) if begins else data)
         if not self.leaving:
             self._watch(len(data))
 
@@ -119,6 +120,7 @@ class HardenedHttp(HttpToolsProtocol):
         else:
             self.leaving = True
             self._disarm()
+            self.flow.resume_reading()  # also where the request before it was turned away
             super().handle_websocket_upgrade()
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -146,8 +148,8 @@ class HardenedHttp(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         left = self.stage_began + self.timeout_keep_alive - self.loop.time()
-        if left > 0.1 and self.quiet:  # it was turned away meanwhile
-            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        if self.owed or (left > 0.1 and self.quiet):  # it was turned away meanwhile
+            self.timeout_keep_alive_task = self.loop.call_later(max(left, 0.1), self.timeout_keep_alive_handler)
         else:
             super().timeout_keep_alive_handler()
 
@@ -224,7 +226,7 @@ class HardenedHttp(HttpToolsProtocol):
     # The gate
 
     def _turn_away(self) -> None:
-        """Answer at once. What of the body is on its way is dropped, where that is soon done."""
+        """What of the body is on its way is dropped, where that is soon done."""
         if self._soon_over():
             self.dropping = True
             self._enter(Stage.BODY)
@@ -234,10 +236,11 @@ class HardenedHttp(HttpToolsProtocol):
 
     def _rest(self) -> None:
         """Read no more until it is time for the answer."""
+        self._pay()
         self.owed = True
+        self.flow.pause_reading()
         if not self.resting:
             self.resting = True
-            self.flow.pause_reading()
             self.gate.rest(self)
 
     def wake(self) -> None:
@@ -380,30 +383,3 @@ async def _to_the_end(cycle: Any, app: Any, scope: Any, receive: Any, send: Any)
     if cycle.response_started and not (cycle.response_complete or cycle.disconnected):
         cycle.disconnected = True
         cycle.transport.close()
-
-
-def _spelt(data: bytes) -> bytes:
-    """The beginning of a request as the parser takes it."""
-    if not data.isascii():
-        data = _quoted(data)
-    if b"grade:" in data[:HEAD_BYTES]:
-        end = data.find(b"\r\n\r\n")
-        head = data if end < 0 else data[:end]
-        data = _UPGRADE.sub(rb"\1X-Upgrade:", head) + data[len(head) :]
-    return data
-
-
-_UPGRADE = re.compile(rb"(\r\n)Upgrade:(?![ \t]*websocket)", re.IGNORECASE)
-"""Java's client asks for HTTP/2 in this way with each request, also one with a body, of which the parser reads none."""
-_OF_A_BODY = (b"content-length", b"transfer-encoding")
-
-
-def _quoted(data: bytes) -> bytes:
-    """The same with the letters beyond ASCII of its first line quoted, as they should be in an address.
-
-    curl sends an address as it was typed, and the parser takes no such letters.
-    """
-    line, end, rest = data.partition(b"\r\n")
-    if line.isascii() or len(line) > HEAD_BYTES:
-        return data
-    return b"".join(b"%c" % byte if byte < 0x80 else b"%%%02X" % byte for byte in line) + end + rest

@@ -2,10 +2,11 @@
 maybe with how long who is turned away rests.
 
 ``/let-in`` answers when ``/open`` was asked for, with ``?early`` before the body is here; ``/count`` tells how many are
-under way, and what is held of bodies; ``/busy`` keeps the loop busy from then on.
+under way, and what is held of bodies; ``/busy`` keeps the loop busy from then on. A websocket is an echo.
 """
 
 import asyncio
+import importlib
 import logging
 import resource
 import signal
@@ -54,6 +55,12 @@ async def app(scope, receive, send) -> None:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+        return
     if scope["path"] == "/open":
         opened.set()
     if scope["path"] == "/busy":
@@ -82,7 +89,8 @@ if __name__ == "__main__":
     gate.HELD_BYTES = 1024 * 1024
     gate.TELL_S = 0.5
     http.LINGER_SECONDS = 0.5
-    http.HEAD_SECONDS = 1.0 if len(sys.argv) > 1 else http.HEAD_SECONDS
+    if len(sys.argv) > 1:
+        http.HEAD_SECONDS = importlib.import_module("backend.server.run").KEEP_ALIVE_SECONDS = 1
     acceptor.PAUSE_S = 0.05
     signal.alarm(120)  # whatever becomes of the test that started it
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))

@@ -13,12 +13,14 @@ import pytest
 
 from backend.server import gate as gate_module
 from backend.server.gate import Gate
+from tests.attacks.wires import text
 from tests.server.conftest import Serving, everything
 from tests.server.gated import FILES, MOST
 from tests.serving import eventually
 
 HEAD = b"POST /let-in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n"
 WHOLE = HEAD % (2, b"") + b"{}"
+COUNT = b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture
@@ -89,11 +91,14 @@ def test_who_comes_beyond_the_limit_is_told_when_to_come_back(gated: Serving, fu
 
 
 @contextlib.contextmanager
-def resting(rest_s: float) -> Iterator[tuple[Serving, socket.socket]]:
-    """A server that is full, and a connection that it turned away and has not told so."""
+def resting(rest_s: float, before: bytes = b"") -> Iterator[tuple[Serving, socket.socket]]:
+    """A server that is full, and a connection that it turned away and has not told so; ``before`` that it asked so."""
     gated = Serving("tests.server.gated", str(rest_s))
     try:
         with filled(gated), gated.connect() as one:
+            if before:
+                one.sendall(before)
+                answer(one)
             one.sendall(WHOLE)
             eventually(lambda: counts(gated)["refused"] == 1)
             yield gated, one
@@ -108,26 +113,49 @@ def test_who_was_turned_away_is_not_read_until_it_is_answered_and_is_answered_be
         one.sendall(WHOLE * 100)
         with gated.connect() as other:
             for _ in range(20):
-                other.sendall(b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n")
+                other.sendall(COUNT)
                 assert answer(other).split()[-5] == b"1", "refused"
         code, _ = gated.stop()
         assert code == 0
         assert refused(answer(one))
 
 
-def test_no_deadline_ends_who_rests() -> None:
-    """For the first head of a connection it is 1 s here."""
-    with resting(1.5) as (_, one):
+@pytest.mark.parametrize("before", [b"", COUNT], ids=["for the head", "between two requests"])
+def test_no_deadline_ends_who_rests(before: bytes) -> None:
+    """Each is 1 s here."""
+    with resting(1.5, before) as (_, one):
         assert refused(answer(one))
 
 
-def test_who_sends_on_in_the_same_breath_does_not_rest() -> None:
+def test_who_sends_on_in_the_same_breath_is_answered_in_turn_and_rests_later() -> None:
     with resting(3600) as (gated, _), gated.connect() as hasty:
-        hasty.sendall(WHOLE * 2 + b"GET /count HTTP/1.1\r\nHost: x\r\n\r\n")
+        for turn in (1, 2):
+            hasty.sendall(WHOLE * 2 + COUNT)
+            told = b""
+            while told.count(b"HTTP/1.1 ") < 3:
+                told += hasty.recv(65536)
+            assert told.index(b" 503 ") < told.rindex(b" 503 ") < told.index(b" 200 ")
+            assert counts(gated)["refused"] == 1 + 2 * turn
+        hasty.sendall(WHOLE)
+        eventually(lambda: counts(gated)["refused"] == 6)
+        hasty.sendall(WHOLE)
+        assert gated.stop()[0] == 0
+        assert refused(answer(hasty)), "to the first; the second was not read"
+        with contextlib.suppress(ConnectionError):
+            assert hasty.recv(1) == b""
+
+
+def test_a_websocket_behind_a_request_that_was_turned_away_is_read() -> None:
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    upgrade = b"GET /ws HTTP/1.1\r\nHost: x\r\n%bSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % upgrade
+    with resting(3600) as (gated, _), gated.connect() as one:
+        one.sendall(WHOLE + upgrade)
         told = b""
-        while told.count(b"HTTP/1.1 ") < 3:
-            told += hasty.recv(65536)
-        assert [told.index(b" 503 ") < told.rindex(b" 503 ") < told.index(b" 200 ")] == [True]
+        while b" 101 " not in told or not told.endswith(b"\r\n\r\n"):
+            told += one.recv(65536)
+        assert told.index(b" 503 ") < told.index(b" 101 ")
+        one.sendall(text("heard"))
+        assert one.recv(100).endswith(b"heard")
 
 
 class Sleeper:
