@@ -1,4 +1,4 @@
-"""The verbs. Every dialect calls these and only these; one verb is one function, read from top to bottom.
+"""The use cases ("verbs"): the only functions that the APIs and pages call. One verb is one function.
 
 Deliberately absent: wire formats, HTTP, SQL statements.
 """

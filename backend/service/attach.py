@@ -1,7 +1,7 @@
-"""Files that drivers hand in: photos, signatures, scans. They travel apart from the actions that name them.
+"""Files from drivers' phones: photos, signatures, scans. They are sent apart from the actions that refer to them.
 
-The id is made by the app and known once in the account: the same id with the same content is stored once, with other
-content it is refused. What a file is, its content tells, never its name or what the client says of it.
+The app makes the id, which is unique in the account: the same id with the same content is stored once, with other
+content it is refused. The type of a file is decided by its content, never by its name or the client's claim.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from backend.store.media import Part
 Kind = Literal["signature", "image", "barcode"]
 KINDS = get_args(Kind)
 LAST_WORD = ("ERR_FILE_INVALID", "ERR_CHECKSUM", "ERR_ATTACHMENT_ID_REUSED", "ERR_ORDER_NOT_FOUND")
-"""Refusals of a file that will not be taken however often it is sent."""
+"""Codes of final refusals: sending the same file again would not help."""
 _UUID = re.compile(UUID, re.ASCII)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What a phone says of a file; ``sha256`` hex digits, where it says so."""
+    """What a phone claims about a file; ``sha256`` in hex digits, where it is given."""
 
     id: str
     kind: Kind

@@ -1,4 +1,4 @@
-"""What a process remembers of its callers: who a secret stood for lately, and who guesses pairing codes."""
+"""What a process remembers of its callers: a cache of authenticated ones, and who guesses pairing codes."""
 
 import contextlib
 import time
@@ -12,10 +12,9 @@ WRONG_CODES_ALLOWED = 10
 
 
 class Acquaintances:
-    """Callers that were seen lately, so that the usual request asks no database.
+    """A cache of callers by the hash of their secret, so that the usual request does not read the database.
 
-    Held by the hash of their secret. What is forgotten or revoked is asked for again; an account's changed settings
-    forget all of its callers.
+    A caller that was revoked is dropped, and all callers of an account when its settings change.
     """
 
     def __init__(self, size: int = 50_000) -> None:

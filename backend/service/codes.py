@@ -1,4 +1,4 @@
-"""What drivers can do and vehicles have: skills and vehicle features, by code."""
+"""Skills of drivers and features of vehicles, by code."""
 
 from backend.domain.accounts import Office
 from backend.domain.drivers import Code, CodeKind

@@ -1,4 +1,4 @@
-"""Making positions small once they are old, in the background and never in the way of those that come in."""
+"""Background compaction: merges and compresses positions that are hours old, without delaying the ingest."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What became of orders: begun and ended when and where, and what the driver handed in."""
+"""The outcome of orders: when and where the service began and ended, and the proof of delivery."""
 
 import datetime
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A day's routes as people look at them: each stop with its order, its place, its status and when it is expected."""
+"""A day's routes for people: each stop with its order, location, status and estimated time of arrival."""
 
 from collections.abc import Mapping, Sequence
 

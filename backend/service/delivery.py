@@ -1,4 +1,4 @@
-"""One order as its recipient may see it: never another order or address, nor the driver before or after this stop."""
+"""One order as its recipient may see it: no other order or address, and the driver only on the way to this stop."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a verb needs, in one place."""
+"""The desk: everything that a verb needs, in one object; and the clock."""
 
 import os
 import time
@@ -34,13 +34,14 @@ class Clock:
         return time.time() if self._real else self._steady_s()
 
     def latest_s(self) -> float:
-        """The latest that it may be: now, or what it would be if the machine's clock had never been set back since the
-        process began. What phones say is not refused as of the future before this: a refusal is their last word on it.
+        """The latest time that it may be: now, or what it would be if the machine's clock had not been set back since the
+        process began. Phones never resend what was refused as being of the
+        future, so nothing before this time is.
         """
         return max(self.now_s(), self._steady_s())
 
     def earliest_s(self) -> float:
-        """The earliest that it may be, had the machine's clock never been set forward: what is old by this may go."""
+        """The earliest time that it may be, had the machine's clock not been set forward. Retention goes by it."""
         return min(self.now_s(), self._steady_s())
 
     def now_ms(self) -> int:
@@ -71,7 +72,7 @@ class Desk:
     figure_files: "FigureFiles | None"  # metrics of the processes of this machine; None where there is only one
 
     def new_id(self) -> str:
-        """32 hex digits that nobody else has: the millisecond, then 80 random bits."""
+        """A unique id: 32 hex digits, of which the first 12 are the millisecond and the others are random."""
         return new_id(self.clock.now_ms())
 
 

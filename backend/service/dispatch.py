@@ -1,4 +1,4 @@
-"""How a day's plan stands with the drivers: whether they have it, since when, and what has changed since."""
+"""The dispatch status of a day's plan: whether it was sent to the drivers, when, and what has changed since."""
 
 import msgspec
 

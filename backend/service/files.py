@@ -1,4 +1,4 @@
-"""Links to photos, signatures and documents: unguessable, for one file, good for five to seven days."""
+"""Signed links to photos, signatures and documents: each for one file, and valid for five to seven days."""
 
 import hashlib
 import hmac

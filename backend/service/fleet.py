@@ -1,4 +1,4 @@
-"""The fleet: what a company drives with, and who drives."""
+"""The fleet of an account: drivers, vehicles and locations."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar

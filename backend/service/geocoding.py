@@ -1,4 +1,4 @@
-"""Saving an order whose address may have to be looked up first."""
+"""Saving orders whose addresses may have to be geocoded first."""
 
 import msgspec
 from msgspec import UNSET

@@ -1,4 +1,4 @@
-"""Is everything that the server needs there?"""
+"""The readiness check: whether everything that the server needs can be reached."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What happened, as the log of facts tells it, with the names that people know things by."""
+"""Events for people and other systems: the log of facts, with order numbers and names in place of ids."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Who is calling: accounts, API keys, pairing, devices, and what a presented secret stands for."""
+"""Authentication: accounts, API keys, pairing of devices, and which caller a secret belongs to."""
 
 import hashlib
 import hmac

@@ -1,7 +1,7 @@
-"""Planning jobs of several processes: each is planned by one, and seen, stopped and at last buried by any.
+"""Planning jobs of several processes: one process runs a job; any of them may read it, stop it, or declare it failed.
 
-Who plans a job says so in the database again and again. A job of which nobody says so any more has failed; how long
-that is, each process measures by its own clock, so that the machines' need not agree.
+The process that runs a job reports so in the database every few seconds. A job without reports has failed; each process
+measures that time by its own clock, so that the clocks of the machines need not agree.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Looking through what there is: orders by day and by word, and how a day's plan stands."""
+"""Lists for the office: orders by day and by text, and the state of a day's plan."""
 
 import msgspec
 

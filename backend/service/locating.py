@@ -1,4 +1,4 @@
-"""Where an order is for: the locations that a call names, found, made or changed."""
+"""The locations that a call names for its orders: found, created or changed."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 

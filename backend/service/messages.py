@@ -1,4 +1,4 @@
-"""What the office and a driver write to each other."""
+"""Messages between the office and drivers."""
 
 from backend.domain.accounts import Device, Office
 from backend.domain.errors import Refusal

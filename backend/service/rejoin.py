@@ -1,4 +1,4 @@
-"""A planned route over the stops that are left of it, where orders were deleted or went elsewhere."""
+"""Recomputes a planned route after some of its orders were deleted or moved to another route."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Taking orders away, one by one or by the day."""
+"""Deleting orders, one by one or all of a day."""
 
 from collections.abc import Sequence
 

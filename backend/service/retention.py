@@ -1,4 +1,4 @@
-"""Forgetting: positions that are older than their company wants to keep them, and files that never came whole."""
+"""Retention: deletes positions that are older than their account keeps them, and uploads that were never completed."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Which orders and which drivers a plan is for, and what of the day has begun already."""
+"""Which orders and drivers a planning request covers, and which of them have begun their day already."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Settling: facts go into the log, and what they make of orders and routes is remembered. Runs on the writer thread.
+"""Settling actions: appends their facts to the log and updates orders and routes. Runs on the writer thread.
 
-The log alone is the truth. What is remembered in the rows of orders and routes is folded from it anew each time, so
-that a fact that comes late changes them exactly as if it had come in time.
+The log is the single source of truth. The state in the rows of orders and routes is a cache: it is folded from the log
+anew each time, so that a late fact changes it exactly as if it had come in time.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one action. ``status`` is its order's after it; ``message`` is for a person."""
+    """The outcome of one action. ``status`` is that of its order after it; ``message`` is for people."""
 
     id: str | None
     success: bool
@@ -46,9 +46,9 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 def settle(
     conn: Connection, device: Device, actions: Sequence[Action], now_ms: int, latest_ms: int | None = None
 ) -> list[Outcome]:
-    """Each action by itself: one that is refused leaves no trace, its neighbours are stored. Outcomes in order.
+    """Settle each action by itself: one that is refused leaves no trace, the others are stored. Outcomes in order.
 
-    ``latest_ms``: by which to tell what is of the future, where that is not ``now_ms``.
+    ``latest_ms``: the time by which an action counts as being of the future; by default ``now_ms``.
     """
     known = _Known(conn, device, actions)
     outcomes = [known.settle(action, latest_ms or now_ms) for action in actions]
@@ -60,14 +60,14 @@ def settle(
 
 
 def settle_office(conn: Connection, account: Account, said: Sequence[StatusSet], now_ms: int) -> None:
-    """What the office says of orders of the account goes into the same log and the same fold."""
+    """Store the statuses that the office sets, in the same log and by the same fold."""
     rows = [facts.Row(fact, digest=digest(fact), status=fact.status.value) for fact in said]
     facts.insert_facts(conn, account.id, rows, now_ms, from_driver=False)
     refold(conn, account, {fact.order_id for fact in said})
 
 
 def sent(conn: Connection, account: Account, route_ids: Iterable[str]) -> None:
-    """These routes were sent, or their stops changed: what drivers said of them before then counts from now on."""
+    """These routes were sent, or their stops changed: what drivers reported before then applies to them from now on."""
     wanted = set(route_ids)
     for route in standing.standing_routes(conn, wanted):
         begins_ms, ends_ms = local_day_ms(route.date, account.settings.time_zone)
@@ -82,9 +82,9 @@ def refold(
     route_ids: Iterable[str] = (),
     said: Mapping[str, Sequence[OrderFact]] | None = None,
 ) -> None:
-    """Folds these orders and routes, and the routes these orders stand on, and remembers what came out.
+    """Fold these orders and routes, and the routes that these orders are on, and store the resulting states.
 
-    ``said`` is all that was said of these orders, where the caller has it at hand.
+    ``said``: all facts of these orders, where the caller has read them already.
     """
     touched, routes = set(order_ids), set(route_ids)
     if said is None:
@@ -125,14 +125,14 @@ def _refolded(
 
 
 def digest(content: msgspec.Struct) -> str:
-    """The same for the same content, whichever way it was encoded on the wire."""
+    """A hash that is the same for the same content, whichever way it was encoded on the wire."""
     return hashlib.sha256(_encode(content)).hexdigest()
 
 
 def _mark(
     conn: Connection, stops: Sequence[str], now: dict[str, standing.OrderStanding]
 ) -> dict[str, standing.OrderStanding]:
-    """The stops of one route, each with whether something about it came out of order; the log is marked too."""
+    """The stops of one route, each with whether it was served out of order; the facts in the log are marked too."""
     said = facts.of_orders(conn, stops)
     marked = out_of_order(stops, (fact for order_id in stops for fact in said.get(order_id, ())))
     facts.mark_out_of_order(conn, stops, marked)
@@ -145,7 +145,7 @@ def _mark(
 
 
 class _Known:
-    """What is known of all that one request's actions name, read at once, and the facts that are made of them."""
+    """The actions of one request: everything that they name, read in one go, and the facts that are made of them."""
 
     def __init__(self, conn: Connection, device: Device, actions: Sequence[Action]) -> None:
         self._conn, self._device = conn, device
@@ -162,7 +162,9 @@ class _Known:
         self.rows: list[facts.Row] = []
 
     def settle(self, action: Action, now_ms: int) -> Outcome:
-        route_of_day = self._route_of_day(action)  # what the database says of itself is no fault of the action
+        route_of_day = self._route_of_day(
+            action
+        )  # outside of the try: an error of the database is no fault of the action
         try:
             return self._settle(action, route_of_day, now_ms)
         except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""What is different for a driver on one date, and where a driver starts and ends."""
+"""A driver's settings for one date (working time, availability), and where the driver starts and ends."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal

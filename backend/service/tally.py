@@ -1,4 +1,4 @@
-"""What a process has done since it started, counted for its operators."""
+"""Counters of what a process has done since it started, for ``/metrics``."""
 
 from backend.store.durations import AGE_BOUNDS_S, COMMIT_BOUNDS_S, Durations
 

@@ -1,4 +1,4 @@
-"""Where a driver was: the stored positions."""
+"""The stored positions of a driver."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar

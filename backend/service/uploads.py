@@ -1,7 +1,7 @@
-"""Uploads that may be taken up again where they were cut off, also after the server was stopped.
+"""Resumable uploads, which can also be resumed after a restart of the server.
 
-An upload is its driver's alone. It is forgotten a day after its last byte came. When all of it has come it becomes an
-attachment as any other file does.
+An upload belongs to its driver. It is deleted a day after its last byte arrived. When it is complete it becomes an
+attachment like any other file.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""For watchers: the live map of a fleet, and one order for its recipient."""
+"""Subscriptions to the live map and to one order for its recipient; and what the hub reads from the store."""
 
 from collections.abc import Callable, Collection
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""From orders and drivers to the planner's integers, and from its plan back to routes.
+"""Translates orders and drivers into the planner's integers, and its plan back into routes.
 
 The planner counts seconds from the first day's midnight in the account's time zone. Local times are turned into such
 seconds by way of UTC, so that an hour that a clock skips or repeats is not planned, or planned twice.

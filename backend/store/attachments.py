@@ -1,4 +1,4 @@
-"""Which files drivers handed in: the rows; the bytes are with ``media``, under their SHA-256."""
+"""The rows of drivers' files; their bytes are in ``media``, under their SHA-256."""
 
 from collections.abc import Iterable
 

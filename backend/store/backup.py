@@ -1,7 +1,7 @@
 """A copy of everything, made while the server runs: a data folder of its own, checked file by file.
 
 The database is copied in one step, as it stood at one moment; the photos after it, as a photo is stored before its row:
-so every row's photo is there. A copy that is not whole never bears its name.
+so every row's photo is there. A copy gets its final name only when it is complete.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Chunks of positions merged, hour by hour, and squeezed: what is old is rarely read and never changed.
+"""Merging chunks of old positions, hour by hour, and compressing them: they are rarely read and never changed.
 
 Invariants: the fixes of a driver are the same before and after, also while others read or store; a merged chunk takes
 the place of the chunks it was made of in one transaction, or not at all where one of them has gone meanwhile.

@@ -1,4 +1,4 @@
-"""On the disk, and not only in the system's memory."""
+"""Makes sure that files and folders are on the disk, and not only in the system's cache."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long things took, counted for whoever asks: as a histogram that only grows."""
+"""Histograms of durations, for ``/metrics``."""
 
 from bisect import bisect_left
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Decodes strangers' files in a process of its own, which may crash, stall or run out of memory without harm.
+"""Decodes untrusted files in a process of its own, which may crash, hang or run out of memory without harm.
 
 One process, started with the first file and again whenever it died. It is told a path on a line and answers a line: the
 file's media type, or ``!`` and why it is refused. It ends by itself when its input does.

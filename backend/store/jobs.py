@@ -1,4 +1,4 @@
-"""Planning jobs: who plans what since when, and what became of it."""
+"""Planning jobs: which process runs which job since when, and the outcome."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
 """Photos, signatures and documents: each under the SHA-256 of its bytes, on the local disk or in a cloud.
 
-Invariants: what `keep` has returned is on the disk, file and folder; a name is made here and never by a client; what
-is still arriving lies in the uploads folder as a ``.part`` and counts for nothing; the bytes that came are stored.
+Invariants: what `keep` has returned is on the disk, file and folder; a name is made here and never by a client; a
+file that is still arriving is a ``.part`` in the uploads folder and is not visible; files are stored byte for byte.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Accounts, API keys, pairing codes, devices, and what office and drivers write to each other.
+"""Accounts, API keys, pairing codes, devices, and messages between the office and drivers.
 
-Secrets are stored as the SHA-256 of what the caller presents.
+Of a secret only its SHA-256 is stored.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a file is, by its content alone, and copies of pictures that do not tell where they were taken.
+"""The type of a file by its content, and copies of pictures without the place where they were taken.
 
 ``examine`` decodes and so belongs in the examiner's process. ``without_location`` decodes nothing: it copies the parts
 of the file that make the picture and leaves out the rest, so the picture is the same to the last pixel.

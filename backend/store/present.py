@@ -1,4 +1,4 @@
-"""What is going on now: read for the live map when somebody begins to watch, and for a recipient's page."""
+"""The current state of a fleet, read when somebody subscribes to the live map, and of an order for its recipient."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Routes: what the planner left for each driver and date, and what was sent of it."""
+"""Routes: the planned one of each driver and date, and the one that was sent."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where orders and routes stand: what is remembered of the folds of their facts, and whose they are."""
+"""The current state of orders and routes (the stored results of their folds), and to whom they belong."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date as Day

@@ -1,4 +1,4 @@
-"""Every table, once, the same for SQLite and PostgreSQL; at the end the few that PostgreSQL alone has.
+"""All tables. They are the same for SQLite and PostgreSQL; at the end are the few that only PostgreSQL has.
 
 Ids are 32 hex digits, the first twelve of them the millisecond they were made in, so that an index grows at one end.
 Times are Unix milliseconds (``*_ms``). ``document`` columns hold a value of ``backend.domain`` as JSON; what is

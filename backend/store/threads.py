@@ -1,7 +1,7 @@
-"""Threads for what would hold up the event loop, a few for each kind of work.
+"""Thread pools for blocking work, one for each kind of work.
 
-What stands still of one kind, or piles up, keeps only its own kind waiting: asyncio's own threads (``to_thread``) are
-shared by everything, also by looking up a name on the network.
+Work that hangs or piles up delays only its own kind. asyncio's own pool (``to_thread``) is shared by everything, also
+by look-ups of host names.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Where the drivers were: positions in chunks, one row for each batch.
+"""Positions of drivers, stored in chunks: one row for each batch.
 
 Invariants: of one driver's fixes at one millisecond the first stored wins; a chunk's fixes are in order of time and
 inside its ``first_ms`` and ``last_ms``. Chunks of one driver may overlap, as late batches fall between stored ones.

@@ -1,8 +1,8 @@
-"""From SQLite into PostgreSQL: every row, checked, all or nothing, whatever the size.
+"""Copies an SQLite database to PostgreSQL: every row, verified, all or nothing, whatever the size.
 
-Both sides stand still meanwhile: the file's lock is held, and so is the turn to change anything in PostgreSQL. All goes
-in one transaction, which is committed only when what stands in it is what was read: of each table as many rows, and
-the same sum of their digests.
+Nobody can change either side meanwhile: the file's lock is held, and so is the lock for changes in PostgreSQL. The copy
+is one transaction, which is committed only if it holds what was read: for each table the same number of rows, and the
+same sum of their digests.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
-"""Uploads that may be taken up again: what is known of each, in a file beside the bytes that have come.
+"""Resumable uploads: the state of each, in a file beside the bytes that have arrived.
 
-Invariants: an upload is on the disk, file and folder, before it is told to a client, and so survives any end of the
-process; whoever changes one holds it, as several processes may share the folder. The bytes are a ``Part`` of ``media``;
-what they become is a row of ``attachments``.
+Invariants: an upload is on the disk, file and folder, before the client is told of it, and so survives a crash; whoever
+changes an upload holds its lock, as several processes may share the folder. The bytes are a ``Part`` of ``media``, and
+become a row of ``attachments``.
 """
 
 import fcntl
