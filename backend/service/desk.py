@@ -34,9 +34,8 @@ class Clock:
         return time.time() if self._real else self._steady_s()
 
     def latest_s(self) -> float:
-        """The latest time that it may be: now, or what it would be if the machine's clock had not been set back since the
-        process began. Phones never resend what was refused as being of the
-        future, so nothing before this time is.
+        """The latest time that it may be: now, or what it would be if the machine's clock had not been set back since
+        the process began. Phones never resend what was refused as being of the future, so nothing before this time is.
         """
         return max(self.now_s(), self._steady_s())
 
