@@ -98,13 +98,15 @@ async def _handle(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame
             case Unsubscribe():
                 watch.unsubscribe(desk, watcher, frame.id)
     except Refusal as refusal:
+        desk.tally.refuse(refusal.code)
         if refusal.code in sockets.PASSING:
             # The request was right: a client that took this for the answer would wait for its subscription for ever.
             watcher.close(sockets.TRY_LATER, refusal.text)
             return None
         return watch.frames.error(refusal.code, refusal.text, id_ or _name(text))
     except Exception:
-        log.exception("a frame of a live map could not be served")
+        desk.tally.refuse("ERR_INTERNAL")
+        log.exception("bug in a frame of a live map")
         return watch.frames.error("ERR_INTERNAL", "Something went wrong in the server; the error has been logged.", id_)
     return None
 

@@ -1,5 +1,6 @@
 """What Prometheus is told: in its form, by its customs, all of it explained, and enough for the alerts."""
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ import pytest
 import yaml
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.sync.client import connect
 
 from backend.api import health
 from backend.service.figurefiles import Figure, FigureFiles
-from tests.serving import ROOT, Company, Server
+from tests.api.test_health import figure
+from tests.serving import ROOT, Company, Server, bearer
 
 PAGE = ROOT / "docs" / "deployment.md"
 ALERTS = ROOT / "deploy" / "alerts.yaml"
@@ -114,3 +117,15 @@ def test_what_the_framework_refuses_is_counted_by_its_code(server: Server, compa
     assert after["ERR_NOT_FOUND"] == before.get("ERR_NOT_FOUND", 0) + 1
     assert after["ERR_METHOD_NOT_ALLOWED"] == before.get("ERR_METHOD_NOT_ALLOWED", 0) + 1
     assert sum(after.values()) == sum(before.values()) + 3
+
+
+@pytest.mark.parametrize("path", ["/live", "/driver/v1/ws"])
+def test_a_frame_that_is_refused_is_counted_by_its_code(server: Server, company: Company, path: str):
+    secret = company.key if path == "/live" else company.driver("Ana").token
+    with connect(f"{server.ws_url}{path}", additional_headers=bearer(secret), proxy=None) as socket:
+        socket.send("nonsense")
+        code = json.loads(socket.recv(timeout=40))["code"]
+        before = figure(server, f'codriver_refusals_total{{code="{code}"}}')
+        socket.send("nonsense")
+        assert json.loads(socket.recv(timeout=40))["code"] == code
+    assert figure(server, f'codriver_refusals_total{{code="{code}"}}') == before + 1
