@@ -67,7 +67,7 @@ clean: ## remove all that was made
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: # the programs beside Python that the tests drive
-	@scripts/system-packages chromium postgresql redis-server caddy gcc libc6-dev
+	@scripts/system-packages chromium postgresql pgbouncer redis-server caddy gcc libc6-dev
 
 .make/venv: pyproject.toml requirements.lock
 	@[ -n "$(PYTHON)" ] || { echo "Codriver needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python" >&2; exit 1; }

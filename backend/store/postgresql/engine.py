@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, delete, text
+from sqlalchemy import URL, Connection, Engine, delete, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from backend.domain.errors import Refusal
@@ -165,6 +165,7 @@ class Postgresql:
 def _bring_up_to_date(url: URL, place: str) -> None:
     engine = connect.keeper(url)
     try:
+        _refuse_a_pool_of_transactions(engine, place)
         with engine.connect() as connection, connection.begin():
             _inspect(connection, place)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATIONS})
@@ -175,6 +176,20 @@ def _bring_up_to_date(url: URL, place: str) -> None:
         raise Refusal("ERR_STORAGE_DAMAGED", what) from error
     finally:
         engine.dispose()
+
+
+def _refuse_a_pool_of_transactions(engine: Engine, place: str) -> None:
+    """Where a program between us and the server gives each transaction whichever connection is free, two of ours that
+    are both open are served by the same one in turn. What we tell a connection, and the lock of who leads, would come
+    to be another's."""
+    with engine.connect() as one, engine.connect() as other:
+        served: list[set[int]] = []
+        for connection in (one, other):
+            connection.execution_options(isolation_level="AUTOCOMMIT")  # each a transaction of its own
+            served.append({connection.scalar(text("SELECT pg_backend_pid()")) for _ in range(3)})
+    if served[0] & served[1] or len(served[0] | served[1]) > 2:
+        what = f"{place} is reached through a pool that gives connections to transactions"
+        raise Refusal("ERR_STORAGE_UNKNOWN", f"{what}; it takes one that gives them to sessions: pool_mode = session.")
 
 
 def _inspect(connection: Connection, place: str) -> None:
@@ -192,7 +207,8 @@ def _inspect(connection: Connection, place: str) -> None:
 def _may_come(error: DBAPIError) -> bool:
     """Whether waiting may help: not for a wrong password or a name that nothing has."""
     told = str(error.orig)
-    return not any(word in told for word in ("authentication", "does not exist", "could not translate", "no pg_hba"))
+    lasting = ("authentication", "does not exist", "could not translate", "no pg_hba", "pooling mode")
+    return not any(words in told for words in lasting)
 
 
 def _refused(error: DBAPIError, place: str) -> Refusal:
