@@ -45,7 +45,7 @@ def test_a_second_replay_stores_nothing_twice(server, company, shared, tmp_path:
     for number in (1, 2):
         report = replay(server, company, track, tmp_path / f"{number}.json")
         assert report["positions"] == {
-            "sent": 555, "acknowledged": 555, "stored": 555, "lost": 0, "duplicated": 0, "wrong": 0, "late": 0
+            "sent": 555, "acknowledged": 555, "stored": 555, "lost": 0, "duplicated": 0, "wrong": 0, "late": 0, "withheld": 0
         }  # fmt: skip
 
 
