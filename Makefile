@@ -1,4 +1,4 @@
-# Everything that a developer runs. Each step leaves a stamp in .make/ and is done again only when its sources changed.
+# Everything that a developer runs. Each step leaves a stamp in .make/ and is repeated only when its sources have changed.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,44 +17,44 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help install wheel demo test system lint format bench load torture soak lock clean
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .make/venv .make/web .make/client ## the .venv with the project and all that its commands and tests need; the web page built
+install: .make/venv .make/web .make/client ## create .venv with the project and everything its commands and tests need; build the web pages
 
-wheel: .make/venv .make/web ## dist/codriver-*.whl, to install elsewhere, with the pages in it
+wheel: .make/venv .make/web ## build dist/codriver-*.whl, with the web pages in it
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-demo: install ## a simulated day of driving on a server of its own, with the live map in the browser
+demo: install ## simulate a day of driving on a server of its own, and open the live map
 	@$(BIN)/codriver demo
 
-test: install system .make/load lint ## all set-up and every test
+test: install system .make/load lint ## set everything up and run every test
 	@scripts/npm test --silent
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-lint: .make/venv ## style, formatting, types, and who may import whom
+lint: .make/venv ## check style, formatting, types and the allowed imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-format: .make/venv ## mend what the linter can mend by itself
+format: .make/venv ## fix what the linter can fix by itself
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: install system ## the benchmarks: ratios measured in one run
+bench: install system ## run the benchmarks, which print ratios
 	@for program in $(wildcard benchmarks/[a-z]*.py); do echo "$$program"; $(BIN)/python "$$program"; done
 
-torture: install system ## 200 kills of a server while fleets drive, a store that fails at every step, and nothing acknowledged lost; KILLS=20 for fewer, DATABASE=postgresql for two processes
+torture: install system ## kill a server 200 times under load and fail the disk at every step; KILLS=20 for fewer, DATABASE=postgresql for two processes
 	@$(BIN)/python -m pytest tests/whole_day/test_torture.py tests/store/test_faults.py --kills $(or $(KILLS),200) --database $(or $(DATABASE),sqlite) -s
 
-soak: install system ## a simulated week on one server; its memory and open files and the simulator's come back to where they were; DAYS=3
+soak: install system ## simulate a week on one server and check for leaks of memory and files; DAYS=3 for fewer days
 	@$(BIN)/python -m pytest tests/whole_day/test_soak.py --days $(or $(DAYS),7) -s
 
-load: install .make/load ## two minutes of the steady mix against a server of its own; SHAPE=storm, OPTIONS=… for others
+load: install .make/load ## run a two-minute load test against a server of its own; SHAPE=storm, OPTIONS=… for others
 	@$(BIN)/python -m loadtests.run --locust .venv-load/bin/locust --shape $(or $(SHAPE),steady) $(OPTIONS)
 
-lock: .make/venv ## the lock files anew, from pyproject.toml and the newest releases
+lock: .make/venv ## update the lock files to the newest releases that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev --extra scale --extra report --extra telemetry --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra scale --extra telemetry --constraint requirements.lock --universal \
@@ -62,7 +62,7 @@ lock: .make/venv ## the lock files anew, from pyproject.toml and the newest rele
 	@$(BIN)/uv pip compile --group load --universal --python-version 3.11 \
 		--generate-hashes --no-header --upgrade --quiet --output-file loadtests/requirements.lock
 
-clean: ## remove all that was made
+clean: ## remove everything that was built
 	@rm -rf .venv .venv-load .make .pytest_cache .hypothesis .ruff_cache .mypy_cache .import_linter_cache build dist $(WEB)/node_modules $(WEB)/static $(CLIENT)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

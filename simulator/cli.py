@@ -38,18 +38,18 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--url", help="Address of the server.")
-@click.option("--key", envvar="CODRIVER_KEY", help="Tenant key of the account.")
+@click.option("--url", help="Address of the server, such as http://127.0.0.1:8000.")
+@click.option("--key", envvar="CODRIVER_KEY", help="API key of the account, with the role tenant. [CODRIVER_KEY]")
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Day to drive, YYYY-MM-DD.")
 @click.option(
     "--drivers",
     type=click.IntRange(1, 10_000),
-    help="How many drivers; all that have a route by default, 25 in a new account.",
+    help="Number of drivers; by default all that have a route, or 25 in a new account.",
 )
 @click.option(
     "--orders",
     type=click.IntRange(0, 100_000),
-    help="How many orders a new account is given; 12.8 per driver by default. With 0, drivers make rounds.",
+    help="Number of orders to create in a new account; by default 12.8 per driver. With 0, drivers just drive around.",
 )
 @click.option(
     "--speed",
@@ -58,7 +58,7 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="Simulated seconds per second.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="What everything is drawn from.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all random choices.")
 @click.option(
     "--transport",
     type=click.Choice(["http", "ws"]),
@@ -70,27 +70,35 @@ WRITABLE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--calibrate",
     type=EXISTING,
-    help="Send nothing; compare a simulated fleet (scenario city, unless one is named) with a recorded track.",
+    help="Only compare a simulated fleet (by default scenario city) with a recorded track; no server is needed.",
 )
-@click.option("--print-scenario", is_flag=True, help="Send nothing; print the scenario with all its values, as TOML.")
-@click.option("--replay", type=EXISTING, help="Drive a recorded track (GPX, CSV, GeoJSON) instead.")
-@click.option("--state", type=WRITABLE, help="Keep the truth in this file as it happens.")
-@click.option("--resume", is_flag=True, help="Go on from the state file.")
 @click.option(
-    "--verify", is_flag=True, help="Compare what the server holds afterwards; with a finished state file, only compare."
+    "--print-scenario", is_flag=True, help="Only print the scenario with all its values, as TOML; no server is needed."
+)
+@click.option("--replay", type=EXISTING, help="Drive a recorded track (GPX, CSV, GeoJSON) instead.")
+@click.option("--state", type=WRITABLE, help="Record everything that is done in this file, as it happens.")
+@click.option("--resume", is_flag=True, help="Continue the run of the state file.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Compare the server's data with what was done; with a finished state file, only compare.",
 )
 @click.option(
     "--watch",
     type=click.IntRange(0, 2_000),
     default=0,
-    help="Open so many more maps and recipients' pages, and check what they are shown.",
+    help="Open this many maps and as many tracking pages, and check what they show.",
 )
-@click.option("--for", "seconds", type=click.FloatRange(0.5), help="End the day after so many seconds.")
+@click.option("--for", "seconds", type=click.FloatRange(0.5), help="End the day after this many seconds.")
 @click.option(
-    "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that drive the fleet."
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Number of processes that drive the fleet.",
 )
 @click.option("--report", type=WRITABLE, help="Write the report as JSON.")
-@click.option("--html", type=WRITABLE, help="Write the report as a page with pictures, which needs nothing else.")
+@click.option("--html", type=WRITABLE, help="Write the report as one self-contained HTML page with charts.")
 def simulate(
     report: Path | None,
     html: Path | None,
@@ -100,7 +108,7 @@ def simulate(
     print_scenario: bool,
     **given: Any,
 ) -> None:
-    """A fleet of drivers' phones that drives a day over the public wire and knows the truth."""
+    """Drive a day with a simulated fleet of phones against a server, and check what the server holds afterwards."""
     if calibrate is not None:
         _calibrate(calibrate, scenario or "city", given["seed"], report)
     if print_scenario:
@@ -128,21 +136,23 @@ def simulate(
 
 
 @click.command()
-@click.option("--for", "seconds", type=click.FloatRange(0.5, 86_400), help="Drive for so many seconds, verify and end.")
+@click.option(
+    "--for", "seconds", type=click.FloatRange(0.5, 86_400), help="Drive for this many seconds, verify, and exit."
+)
 @click.option("--browser/--no-browser", default=True, help="Open the map in the browser.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),
     default=8000,
     show_default=True,
-    help="Port; another one where it is taken.",
+    help="Port; another one is picked if it is in use.",
 )
-@click.option("--drivers", type=click.IntRange(1, 1000), default=25, show_default=True)
-@click.option("--orders", type=click.IntRange(1, 20_000), default=320, show_default=True)
+@click.option("--drivers", type=click.IntRange(1, 1000), default=25, show_default=True, help="Number of drivers.")
+@click.option("--orders", type=click.IntRange(1, 20_000), default=320, show_default=True, help="Number of orders.")
 @click.option(
     "--speed", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="Simulated seconds per second."
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of all random choices.")
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Day to drive; today by default.")
 @click.option("--transport", type=click.Choice(["http", "ws"]), default="ws", show_default=True)
 @click.option(
@@ -152,7 +162,7 @@ def simulate(
 )
 @click.option("--report", type=WRITABLE, help="Write the report as JSON.")
 def demo(report: Path | None, **given: Any) -> None:
-    """A server and a fleet on this machine: a working day in a few minutes, watched on the map, verified at the end."""
+    """Start a server with a simulated fleet, watch a working day on the map in minutes, and verify it at the end."""
     given["date"] = (given["date"].date() if given["date"] else datetime.now(UTC).date()).isoformat()
     try:
         shown = demonstration.Demo(**given)

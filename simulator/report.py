@@ -73,16 +73,16 @@ def table(report: dict[str, Any], console: Console) -> None:
         f"{orders['success']} delivered, {orders['failed']} failed, {orders['rejected']} rejected"
     )
     for name, label in (("acknowledgementMs", "acknowledged"), ("mapMs", "on the map")):
-        console.print(f"{label} after {report[name]['p50']} ms (half), {report[name]['p99']} ms (99 of 100)")
+        console.print(f"{label} after: p50 {report[name]['p50']} ms, p99 {report[name]['p99']} ms")
     late = report["latenessMs"]["p99"]
     console.print(
-        f"this program was {late} ms late itself (99 of 100), with {report['cpu']:.0%} of a core: "
-        f"about {report['driversPerCore']} such drivers a core at this speed"
+        f"the simulator's own lateness: p99 {late} ms, with {report['cpu']:.0%} of a core; "
+        f"one core could drive about {report['driversPerCore']} such drivers at this speed"
     )
     if not report["keptUp"]:
         console.print(
-            f"It was the bottleneck itself, with {report['driversOut']} drivers out: the times above are its own too. "
-            "Give it fewer drivers, a lower --speed, or --processes.",
+            f"The simulator was itself the bottleneck, with {report['driversOut']} drivers on the road: the times "
+            "above include its own delays. Use fewer drivers, a lower --speed, or --processes.",
             style="yellow",
             soft_wrap=True,
         )

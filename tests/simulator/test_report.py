@@ -54,8 +54,8 @@ def test_the_table_says_what_was_found():
     table(document(verdict, ok=False, **MEASURED), Console(file=out, width=120))
     text = out.getvalue()
     assert "success of order 7, twice [sic]" in text and "NOT OK" in text
-    assert "It was the bottleneck itself, with 2 drivers out" in text
-    assert "700.0 ms late itself" in text and "about 8 such drivers a core at this speed" in text
+    assert "itself the bottleneck, with 2 drivers on the road" in text
+    assert "lateness: p99 700.0 ms" in text and "about 8 such drivers at this speed" in text
     assert (
         "seed 5, scenario storm (0123456789ab)" in text and "codriver simulate --url http://127.0.0.1 --seed 5" in text
     )
