@@ -57,7 +57,8 @@ class Measures:
     """What all phones of a process measure: from sending to the answer, how much too late they did what was due, how
     often they had to send again, how many positions were acknowledged in each second of the run, and what went wrong
     on purpose. ``queued`` messages were written and not acknowledged yet, ``finished`` orders are done with;
-    drivers were out for ``out_s`` seconds of wall time together, in ``simulated_s`` seconds of the day.
+    drivers were out for ``out_s`` seconds together, as the clock that they go by shows real time, in ``simulated_s``
+    seconds of the day.
     """
 
     def __init__(self) -> None:

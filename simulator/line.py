@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
-from asyncio import StreamReader, StreamWriter
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +18,25 @@ from msgspec import Struct
 
 WITHIN_S = 30.0
 MOST_HEAD = 64 * 1024
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r\n|$)")
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?:\r\n|$)")
+_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*(?:\r\n|$)")
+_reached: dict[tuple[str, int], str] = {}
+"""The address at which a host was reached: asking for it each time takes as long as ten requests."""
 
 
 class Answer(Struct, frozen=True):
-    """What the server said. ``headers`` by their names in lower case."""
+    """What the server said; ``head`` is its status line and headers as they came."""
 
     status_code: int
-    headers: dict[str, str]
+    head: bytes
     content: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Read anew each time: by their names in lower case."""
+        named = (line.partition(":") for line in self.head.decode("latin-1").split("\r\n")[1:])
+        return {name.strip().lower(): value.strip() for name, _, value in named}
 
     @property
     def is_success(self) -> bool:
@@ -37,91 +49,178 @@ class Answer(Struct, frozen=True):
 
 
 class Line:
-    """The connections of one phone to one server (``http://…`` or ``https://…``, then with ``trust``)."""
+    """The connections of one phone to one server (``http://…`` or ``https://…``, then with ``trust``), at the same time
+    no more than ``most``.
+    """
 
-    def __init__(self, base_url: str, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(self, base_url: str, trust: ssl.SSLContext | None = None, most: int | None = None) -> None:
         self.base_url, parts = base_url, urlsplit(base_url)
         self._trust = trust if parts.scheme == "https" else None
         self._host, self._port = str(parts.hostname), parts.port or (443 if self._trust else 80)
         self._named, self._prefix = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
-        self._idle: list[tuple[StreamReader, StreamWriter]] = []
-        self._all: set[StreamWriter] = set()
+        self._idle: list[_Connection] = []
+        self._all: set[_Connection] = set()
+        self._turns: AbstractAsyncContextManager[Any] = asyncio.Semaphore(most) if most else nullcontext()
 
     async def request(self, method: str, address: str, *, headers: dict[str, str], content: bytes = b"") -> Answer:
         """One request and its answer. ``address`` is a path, or a whole address of the same server. Raises OSError
         (TimeoutError too) where no answer comes that can be read.
         """
-        parts = urlsplit(address)
-        path = parts.path if parts.netloc else self._prefix + parts.path
-        lines = [f"{method} {path}{'?' if parts.query else ''}{parts.query} HTTP/1.1", f"host: {self._named}"]
+        if not address.startswith("/"):
+            parts = urlsplit(address)
+            address = f"{parts.path}{'?' if parts.query else ''}{parts.query}"
+        else:
+            address = self._prefix + address
+        lines = [f"{method} {address} HTTP/1.1\r\nhost: {self._named}"]
         lines += [f"{name.lower()}: {value}" for name, value in headers.items()]
         if content or method in ("POST", "PATCH", "PUT"):
             lines.append(f"content-length: {len(content)}")
-        async with asyncio.timeout(WITHIN_S):
-            reader, writer = await self._connection()
+        data = "\r\n".join([*lines, "\r\n"]).encode("latin-1") + content
+        async with asyncio.timeout(WITHIN_S), self._turns:
+            connection = await self._connection()
             try:
-                writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
-                await writer.drain()
-                answer, kept = await _read(reader, method)
-            except BaseException as error:
-                self._drop(writer)
-                if isinstance(error, (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)):
-                    raise ConnectionError(f"the answer broke off or is none: {error}") from error
+                answer = await connection.ask(data, bare=method == "HEAD")
+            except BaseException:
+                self._drop(connection)
                 raise
-        if kept:
-            self._idle.append((reader, writer))
+        if connection.kept:
+            self._idle.append(connection)
         else:
-            self._drop(writer)
+            self._drop(connection)
         return answer
 
     async def aclose(self) -> None:
         """Drop all connections without a word."""
         self._idle.clear()
-        for writer in list(self._all):
-            self._drop(writer)
+        for connection in list(self._all):
+            self._drop(connection)
 
-    async def _connection(self) -> tuple[StreamReader, StreamWriter]:
+    async def _connection(self) -> _Connection:
         """One that is kept and still open, or a new one."""
         while self._idle:
-            reader, writer = self._idle.pop()
-            if not (reader.at_eof() or writer.is_closing()):
-                return reader, writer
-            self._drop(writer)
-        reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._trust, limit=MOST_HEAD)
-        self._all.add(writer)
-        return reader, writer
+            connection = self._idle.pop()
+            if connection.kept:
+                return connection
+            self._drop(connection)
+        asked = self._host, self._port
+        try:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                _Connection,
+                _reached.get(asked, self._host),
+                self._port,
+                ssl=self._trust,
+                server_hostname=self._host if self._trust else None,
+            )
+        except OSError:
+            _reached.pop(asked, None)
+            raise
+        _reached[asked] = connection.transport.get_extra_info("peername")[0]
+        self._all.add(connection)
+        return connection
 
-    def _drop(self, writer: StreamWriter) -> None:
-        self._all.discard(writer)
-        writer.transport.abort()
-
-
-async def _read(reader: StreamReader, method: str) -> tuple[Answer, bool]:
-    """An answer, and whether its connection may be used again; answers of 1xx are passed over."""
-    while True:
-        head, *rest = (await reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1").split("\r\n")
-        version, status = head.split(" ", 2)[:2]
-        if not status.startswith("1"):
-            break
-    named = (line.partition(":") for line in rest)
-    headers = {name.strip().lower(): value.strip() for name, _, value in named}
-    kept = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
-    if method == "HEAD" or status in ("204", "304"):
-        content = b""
-    elif "content-length" in headers:
-        content = await reader.readexactly(int(headers["content-length"]))
-    elif headers.get("transfer-encoding", "").lower() == "chunked":
-        content = await _chunks(reader)
-    else:
-        content, kept = await reader.read(-1), False
-    return Answer(int(status), headers, content), kept
+    def _drop(self, connection: _Connection) -> None:
+        self._all.discard(connection)
+        connection.transport.abort()
 
 
-async def _chunks(reader: StreamReader) -> bytes:
-    parts = []
-    while size := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-        parts.append(await reader.readexactly(size))
-        await reader.readexactly(2)
-    while await reader.readuntil(b"\r\n") != b"\r\n":  # what may follow the last chunk
-        pass
-    return b"".join(parts)
+class _Connection(asyncio.Protocol):
+    """One connection with one request on it at a time. ``kept`` is whether it is good for another."""
+
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.kept = True
+        self._bare = self._chunked = self._trailing = False
+        self._waiting: asyncio.Future[Answer] | None = None
+        self._buffer, self._head, self._content = bytearray(), b"", bytearray()
+        self._length: int | None = None
+
+    def ask(self, data: bytes, bare: bool) -> asyncio.Future[Answer]:
+        """Send a request; ``bare`` is one whose answer has no content, whatever its head says."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._bare, self._head = bare, b""
+        if self.transport.is_closing():
+            self._fail("the connection is closed")
+        else:
+            self.transport.write(data)
+        return self._waiting
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """A piece of an answer; what nobody asked for spoils the connection."""
+        self._buffer += data
+        if self._waiting is None or self._waiting.done():
+            self.kept = False
+            return
+        try:
+            if (self._head or self._heard_head()) and self._heard_content():
+                self._answered(bytes(self._content))
+        except ValueError as error:
+            self._fail(f"the answer is none: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end, which may be that of an answer too."""
+        self.kept = False
+        if self._head and self._length is None and not self._chunked and exc is None:
+            self._answered(bytes(self._buffer))
+        else:
+            self._fail("the answer broke off")
+
+    def _heard_head(self) -> bool:
+        """Whether the head is here; answers of 1xx are passed over."""
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = bytes(self._buffer[:end])
+            del self._buffer[: end + 4]
+            if not (head.startswith(b"HTTP/1.") and head[9:12].isdigit()):
+                raise ValueError("it does not begin as one")
+            if head[9:10] == b"1":
+                continue
+            low = head.lower()
+            self._head, self._content, self._trailing = head, bytearray(), False
+            self.kept = head.startswith(b"HTTP/1.1 ") and not _CLOSE.search(low)
+            told = _LENGTH.search(low)
+            empty = self._bare or head[9:12] in (b"204", b"304")
+            self._chunked = not empty and told is None and _CHUNKED.search(low) is not None
+            self._length = 0 if empty else int(told[1]) if told else None
+            return True
+        if len(self._buffer) > MOST_HEAD:
+            raise ValueError("its head has no end")
+        return False
+
+    def _heard_content(self) -> bool:
+        """Whether the content is here; where nothing tells its length it lasts until the connection ends."""
+        if self._chunked:
+            return self._heard_chunks()
+        if self._length is None or len(self._buffer) < self._length:
+            return False
+        self._content = self._buffer[: self._length]
+        del self._buffer[: self._length]
+        return True
+
+    def _heard_chunks(self) -> bool:
+        buffer = self._buffer
+        while not self._trailing and (end := buffer.find(b"\r\n")) >= 0:
+            size = int(buffer[:end].partition(b";")[0], 16)
+            if size and len(buffer) < end + size + 4:
+                return False
+            self._trailing = size == 0
+            self._content += buffer[end + 2 : end + 2 + size]
+            del buffer[: end + 2 + size + (2 if size else 0)]
+        while self._trailing and (end := buffer.find(b"\r\n")) >= 0:  # what may follow the last chunk
+            del buffer[: end + 2]
+            if end == 0:
+                return True
+        return False
+
+    def _answered(self, content: bytes) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(Answer(int(self._head[9:12]), self._head, content))
+
+    def _fail(self, why: str) -> None:
+        self.kept = False
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(ConnectionError(why))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from random import Random
 from time import monotonic
 
@@ -15,7 +16,7 @@ from simulator.histogram import Measures
 from simulator.steps import Expect, Look, Restart, Send, Signal, Step, Wait
 from simulator.transport import Transport, Turned, Unreachable
 from simulator.truth import FINISHED, Diary, Truth
-from simulator.wire import Message, Positions, Route
+from simulator.wire import Attachment, Message, Positions, Route
 
 AT_ONCE = 4
 """Messages of one phone on their way at the same time."""
@@ -48,6 +49,8 @@ class Phone:
         self._signal = asyncio.Event()
         self._signal.set()
         self._talking = 0
+        self._alone = asyncio.Lock()
+        self._failed, self._after_s = False, 0.0
         self._app = True
         self._back = 0.0
         self._walking: asyncio.Task[None] | None = None
@@ -88,14 +91,14 @@ class Phone:
 
     async def _walk(self, steps: Iterator[Step]) -> None:
         """Let the day happen, step by step, as simulated time passes."""
-        out = None
+        out: float | None = None
         try:
             for step in steps:
                 match step:
                     case Wait(until=t):
                         await self._await(t)
+                        out = out if out is not None else max(t, self._clock.now())
                         self.reached = t
-                        out = out or monotonic()
                     case Send(message=message):
                         self.diary.done(message)
                         if not self.diary.is_acknowledged(message.n):
@@ -118,7 +121,7 @@ class Phone:
                         await self._restart(seconds)
         finally:
             self._over = self._app = True
-            self.measures.out_s += monotonic() - out if out else 0.0
+            self.measures.out_s += max(0.0, self.reached - out) / self._clock.speed if out is not None else 0.0
             self._signal.set()
             self._move()
 
@@ -163,35 +166,53 @@ class Phone:
             self._home.set_result(None)
 
     async def _bring(self, send: Send) -> None:
-        """Send a message until it is acknowledged: each try later than the last, spread by chance so that a fleet
-        does not march.
+        """Send a message until it is acknowledged. Where that fails, the phone's messages are tried one at a time until
+        one is through; files stand in nobody's way.
         """
-        message, pause = send.message, FIRST_RETRY_S
+        file = isinstance(send.message, Attachment)
+        try:
+            if (self._alone.locked() and not file) or not await self._tried(send):
+                async with nullcontext() if file else self._alone:
+                    await self._insist(send)
+            if send.twice:
+                await self._again(send.message)
+        except Turned as turned:
+            self.turned = str(turned) or "turned away"
+
+    async def _insist(self, send: Send) -> None:
+        """Try until it is acknowledged: each time later than the last, spread by chance so that a fleet does not
+        march.
+        """
+        pause, through = FIRST_RETRY_S, False
+        while not through:
+            if self._failed:
+                await asyncio.sleep(max(self._after_s, pause * self._rng.uniform(0.5, 1.0)))
+                pause = min(SLOWEST_RETRY_S, pause * 2)
+            through = await self._tried(send)
+
+    async def _tried(self, send: Send) -> bool:
+        """Whether a message came through, and was acknowledged."""
+        message = send.message
         while True:
             if not self._signal.is_set():
                 await self._signal.wait()
-            self._truth.sent(self.diary, message, self._clock.now())
+            if not self.diary.is_sent(message.n):
+                self._truth.sent(self.diary, message, self._clock.now())
             self._noticed(self.diary.phone.driver_id, message)
             begun = monotonic()
             try:
                 refused = await self._ask(message)
             except Unreachable as unreachable:
                 self.measures.retries += 1
-                await asyncio.sleep(max(unreachable.after_s, pause * self._rng.uniform(0.5, 1.0)))
-                pause = min(SLOWEST_RETRY_S, pause * 2)
-                continue
-            except Turned as turned:
-                self.turned = str(turned) or "turned away"
-                return
+                self._failed, self._after_s = True, unreachable.after_s
+                return False
+            self._failed = False
             self.measures.acknowledged.add((monotonic() - begun) * 1000)
-            if self._lost.get(message.n, 0) < send.lost:
-                self._lost[message.n] = self._lost.get(message.n, 0) + 1
-                self.measures.injected["answer lost"] += 1
-                continue
-            self._acknowledged(message, refused)
-            if send.twice:
-                await self._again(message)
-            return
+            if self._lost.get(message.n, 0) >= send.lost:
+                self._acknowledged(message, refused)
+                return True
+            self._lost[message.n] = self._lost.get(message.n, 0) + 1
+            self.measures.injected["answer lost"] += 1
 
     def _acknowledged(self, message: Message, refused: dict[int, str]) -> None:
         self.measures.queued -= 1

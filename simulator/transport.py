@@ -171,12 +171,14 @@ def form(file: Attachment, data: bytes, media_type: str) -> bytes:
     return text.removesuffix("\r\n").encode() + data + f"\r\n--{file.id}--\r\n".encode()
 
 
-def phone_client(base_url: str) -> Client:
-    """What a phone sends HTTP with: its own line, or where the way leads through a proxy, a client that knows them."""
+def phone_client(base_url: str, most: int | None = None) -> Client:
+    """What a phone sends HTTP with: its own line of so many connections at most, or where the way leads through a
+    proxy, a client that knows them.
+    """
     parts = urlsplit(base_url)
     if not near(base_url) and parts.scheme in getproxies() and not proxy_bypass(str(parts.hostname)):
         return http_client(base_url)
-    return Line(base_url, _certificates() if parts.scheme == "https" else None)
+    return Line(base_url, _certificates() if parts.scheme == "https" else None, most)
 
 
 def http_client(base_url: str) -> httpx.AsyncClient:

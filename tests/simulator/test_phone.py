@@ -221,3 +221,34 @@ async def test_a_shorter_restart_does_not_bring_back_an_app_that_is_away_for_lon
             await asyncio.sleep(0.005)
         assert clock.now() >= LEAVES + 1800
         await living
+
+
+class Busy(Line):
+    """A line to a server that refuses so many requests before it takes any."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals, self.together, self.most = refusals, 0, 0
+
+    async def deliver(self, message: Message) -> Answered:
+        self.together += 1
+        if len(self.log) >= 4 and self.refusals:
+            self.most = max(self.most, self.together)
+        await asyncio.sleep(0.005)
+        self.together -= 1
+        self.log.append("refused" if self.refusals else f"message {message.n}")
+        if self.refusals:
+            self.refusals -= 1
+            raise Unreachable("HTTP 503", 0.02)
+        return {}
+
+
+async def test_where_a_server_is_busy_a_phone_asks_with_one_message_at_a_time_and_sends_all_in_the_end():
+    truth, diary = begun()
+    busy = Busy(refusals=8)
+    phone = Phone(diary, truth, busy, SimClock(LEAVES, 3600.0), WHO.rng("phone"))
+    async with asyncio.timeout(20):
+        await phone.live(iter([Wait(LEAVES), *(told(n) for n in range(6)), Wait(LEAVES + 60)]))
+    assert sorted(each for each in busy.log if "message" in each) == [f"message {n}" for n in range(6)]
+    assert phone.measures.retries == 8 == busy.log.count("refused")
+    assert busy.most == 1

@@ -1,8 +1,10 @@
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
+from simulator.fleet import Driven, _cost
 from simulator.report import document, table
 from simulator.verify import Verdict
 
@@ -59,3 +61,12 @@ def test_the_table_says_what_was_found():
     assert (
         "seed 5, scenario storm (0123456789ab)" in text and "codriver simulate --url http://127.0.0.1 --seed 5" in text
     )
+
+
+def test_what_had_to_be_delivered_after_the_day_counts_against_how_many_one_core_can_drive():
+    """Ten thousand drivers of whom half of the messages were left over when the day ended: it can drive five."""
+    drivers, day_s = 10_000, 136.0
+    kept_up = Driven(wall_s=150, cpu_s=137, out_s=drivers * day_s, whole_cpu_s=138)
+    behind = Driven(wall_s=150, cpu_s=137, out_s=drivers * day_s, whole_cpu_s=271)
+    assert 9_800 < _cost(kept_up)["driversPerCore"] < 10_000 and 4_900 < _cost(behind)["driversPerCore"] < 5_100
+    assert _cost(behind)["cpu"] == pytest.approx(0.913, abs=0.001)
