@@ -5,6 +5,7 @@ either as fast as they are answered, which shows what a server can do at most, o
 how long an answer takes: a request that had to wait because the one before it was slow has waited all the same.
 """
 
+import argparse
 import asyncio
 import gc
 import itertools
@@ -18,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from backend.domain.accounts import Account, Device, Office, Role, Settings
 from backend.domain.drivers import Driver
@@ -178,6 +179,29 @@ def tokens_of(drivers: int) -> list[str]:
 
 def driver_id(number: int) -> str:
     return f"{number:032x}"
+
+
+class Options(NamedTuple):
+    """Of a measurement of servers in turn."""
+
+    seconds: float
+    rounds: int
+    connections: int
+    sizes: list[int]
+
+    @classmethod
+    def of(cls, asked: argparse.Namespace) -> Self:
+        return cls(asked.seconds, asked.rounds, asked.connections, [int(size) for size in asked.sizes.split(",")])
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """Reads ``Options``; whoever needs others adds them."""
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    made.add_argument("--rounds", type=int, default=3, help="measurements of each server and size, in turn")
+    made.add_argument("--connections", type=int, default=128, help="phones that send")
+    made.add_argument("--sizes", default="100,10,1", help="positions in a batch")
+    return made
 
 
 class Served(NamedTuple):

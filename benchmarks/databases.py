@@ -7,7 +7,6 @@ PostgreSQL share the machine's cores: with two of them, a second process has no 
     python benchmarks/databases.py [--seconds 2] [--rounds 3] [--connections 128] [--sizes 100,10,1]
 """
 
-import argparse
 import asyncio
 import itertools
 import statistics
@@ -16,7 +15,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import uvloop
 
@@ -24,28 +22,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from backend.store.transfer import transfer  # noqa: E402
-from benchmarks._phones import Served, load, prepare, process, processor_s, serving  # noqa: E402
+from benchmarks._phones import Options, Served, load, parser, prepare, process, processor_s, serving  # noqa: E402
 from tests import redis_server  # noqa: E402
 from tests.postgresql import children, cluster  # noqa: E402
 
 
-class Options(NamedTuple):
-    seconds: float
-    rounds: int
-    connections: int
-    sizes: list[int]
-
-
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
-    options.add_argument("--rounds", type=int, default=3, help="measurements of each server and size, in turn")
-    options.add_argument("--connections", type=int, default=128, help="phones that send")
-    options.add_argument("--sizes", default="100,10,1", help="positions in a batch")
-    asked = options.parse_args()
-    sizes = [int(size) for size in asked.sizes.split(",")]
+    asked = parser(__doc__).parse_args()
     with set_ups(asked.connections) as (tokens, servers):
-        uvloop.run(measure(Options(asked.seconds, asked.rounds, asked.connections, sizes), tokens, servers))
+        uvloop.run(measure(Options.of(asked), tokens, servers))
 
 
 @contextmanager

@@ -20,11 +20,11 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import uvloop
-from _phones import Served, arrive, load, percentile, prepare, process, processor_s, serving
+from _phones import Options, Served, arrive, load, parser, percentile, prepare, process, processor_s, serving
 from litestar import Litestar, Request, Response, post
 from sqlalchemy import func, select
 
@@ -37,26 +37,14 @@ AIMS = {100: 0.6, 10: 0.5, 1: 0.45}
 AIM_P99_MS = 50.0
 
 
-class Options(NamedTuple):
-    seconds: float
-    rounds: int
-    connections: int
-    sizes: list[int]
-
-
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
-    options.add_argument("--rounds", type=int, default=3, help="measurements of each server and size, in turn")
-    options.add_argument("--connections", type=int, default=128, help="phones that send")
-    options.add_argument("--sizes", default="100,10,1", help="positions in a batch")
+    options = parser(__doc__)
     options.add_argument("--decode-only", action="store_true", help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.decode_only:
         serve_decoding()
         return
-    sizes = [int(size) for size in asked.sizes.split(",")]
-    uvloop.run(measure(Options(asked.seconds, asked.rounds, asked.connections, sizes)))
+    uvloop.run(measure(Options.of(asked)))
 
 
 def serve_decoding() -> None:

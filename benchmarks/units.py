@@ -14,22 +14,17 @@ import argparse
 import asyncio
 import itertools
 import json
-import math
-import random
 import re
 import shutil
 import socket
-import sqlite3
 import ssl
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import psycopg
@@ -37,33 +32,24 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from backend.domain.positions import Position  # noqa: E402
-from backend.service import compaction  # noqa: E402
-from backend.store import fleet  # noqa: E402
-from backend.store.database import Database  # noqa: E402
-from backend.store.journal import Journal  # noqa: E402
 from benchmarks._phones import (  # noqa: E402
     ACCEPTED,
     DIGITS,
-    FIRST_S,
     Phone,
     Served,
-    driver_id,
     prepare,
     process,
     processor_s,
     serving,
 )
-from tests.postgresql import Cluster  # noqa: E402
+from benchmarks._squeezing import CHUNKS, pages, squeezing  # noqa: E402
+from tests.postgresql import Cluster, children  # noqa: E402
 from tests.redis_server import RedisServer  # noqa: E402
 
 PATIENCE_S = 30.0
 HANDSHAKE = (
     b"GET /driver/v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %b\r\n\r\n"
-)
-CHUNKS = (
-    "select coalesce(sum(pg_total_relation_size(inhrelid)), 0) from pg_inherits where inhparent = 'chunks'::regclass"
 )
 LOG = "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
 
@@ -177,24 +163,6 @@ def commits(port: int) -> Gauge:
     return Gauge("commits", read, "{:.4f}")
 
 
-def pages(folder: Path) -> float:
-    with sqlite3.connect(f"file:{folder / 'codriver.db'}?mode=ro", uri=True) as conn:
-        sizes = [conn.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")]
-    return float((sizes[0] - sizes[1]) * sizes[2])
-
-
-def children(parent: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            number, _, rest = stat.read_text().partition(" (")
-        except OSError:
-            continue
-        if int(rest.rpartition(") ")[2].split()[1]) == parent:
-            found.append(int(number))
-    return found
-
-
 def resident_kb(pid: int) -> int:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])  # type: ignore[index]
 
@@ -259,51 +227,6 @@ async def idle(port: int, tokens: list[str], counted: dict[str, int], tls: ssl.S
         one.transport.abort()
 
 
-def drive(rng: random.Random) -> list[Position]:
-    """Two hours of a van in a town: some streets, some stops, and the noise of a phone."""
-    fixes, speed, heading, latitude, longitude = [], 0.0, 90.0, 45.8, 16.0
-    for number in range(2 * 720):
-        standing = number % 120 > 80
-        speed = 0.0 if standing else max(0.0, min(18.0, speed + rng.uniform(-3, 3)))
-        heading = heading if standing else (heading + rng.choice((0, 0, 0, 0, 90, -90)) + rng.uniform(-4, 4)) % 360
-        latitude += speed * 5 * math.cos(math.radians(heading)) / 111_320 + rng.gauss(0, 2e-5)
-        longitude += speed * 5 * math.sin(math.radians(heading)) / 77_600 + rng.gauss(0, 2e-5)
-        at = FIRST_S // 3600 * 3600 + number * 5 + round(rng.uniform(0, 0.9), 3)
-        place = (round(latitude, 6), round(longitude, 6))
-        fixes.append(Position(at, *place, round(rng.uniform(3, 12), 1), round(speed, 2), round(heading, 1)))
-    return fixes
-
-
-async def squeeze(where: str, place: Path | str, size: Callable[[], float], drivers: int = 20) -> None:
-    database = await asyncio.to_thread(Database.open, place)
-    journal = Journal(database)
-    rng, empty, stored = random.Random(1), size(), 0
-    for number in range(drivers):
-        fixes = drive(rng)
-        await asyncio.gather(*(journal.append(driver_id(number), [fix]) for fix in fixes))
-        stored += len(fixes)
-    before = size() - empty
-    desk = SimpleNamespace(database=database, journal=journal)
-    compaction.REST = 0.0
-    began, used_s = time.monotonic(), time.process_time()
-    merged = await compaction.compact(desk, 0, (FIRST_S + 86_400) * 1000)  # type: ignore[arg-type]
-    took_s, used_s = time.monotonic() - began, time.process_time() - used_s
-    began = time.monotonic()
-    await compaction.compact(desk, 0, (FIRST_S + 86_400) * 1000)  # type: ignore[arg-type]
-    looked_s = time.monotonic() - began
-    await journal.close()
-    after = size() - empty
-    known = len(await database.read(fleet.all_driver_ids))
-    database.close()
-    assert merged == stored, "each was stored by itself"
-    print(
-        f"{where}, {stored:,} positions stored one by one: {before / stored:.0f} bytes each, "
-        f"{after / stored:.1f} when squeezed; "
-        f"that took {took_s / stored * 1e6:.0f} µs each, {used_s / stored * 1e6:.0f} µs of it this process' processor; "
-        f"to see that nothing is left to do {looked_s / known * 1e6:.0f} µs a driver"
-    )
-
-
 async def on_sqlite(folder: Path, tokens: list[str], options: Any) -> None:
     with serving(folder) as served, ExitStack() as stack:
         gauges = [processor("processor", served.pid), commits(served.port)]
@@ -316,13 +239,6 @@ async def on_sqlite(folder: Path, tokens: list[str], options: Any) -> None:
             gauges = [processor("processor of the server", served.pid), processor("of the proxy", proxy.pid)]
             await idle(proxy.port, tokens, {"proxy": proxy.pid}, unchecked())
             await measure("SQLite behind Caddy with TLS", proxy.port, gauges, tokens, options, unchecked())
-
-
-def live_bytes(url: str) -> float:
-    """Of the tables of positions with their indexes, when what was deleted is gone."""
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("vacuum full chunks")
-        return float(conn.execute(CHUNKS).fetchone()[0])  # type: ignore[index]
 
 
 async def on_postgresql(folder: Path, tokens: list[str], options: Any) -> None:
@@ -361,22 +277,6 @@ async def on_postgresql(folder: Path, tokens: list[str], options: Any) -> None:
             Gauge("to Redis", into_redis, "{:.1f} bytes"),
         ]
         await measure("PostgreSQL", served.port, gauges, tokens, options)
-
-
-async def squeezing(folder: Path) -> None:
-    prepare(folder, 20)
-    await squeeze("SQLite", folder, lambda: pages(folder))
-    cluster = Cluster()
-    cluster.start()
-    try:
-        url = cluster.empty()
-        command = [sys.executable, "-m", "backend.cli", "migrate", "--to", url, "--data", str(folder)]
-        prepare(folder.with_name("other"), 20)
-        command[-1] = str(folder.with_name("other"))
-        await asyncio.to_thread(subprocess.run, command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        await squeeze("PostgreSQL", url, lambda: live_bytes(url))
-    finally:
-        cluster.remove()
 
 
 async def main() -> None:
