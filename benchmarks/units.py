@@ -7,7 +7,7 @@ beside the one on PostgreSQL has no client at all: what it uses is what hearing 
 are opened, and counted in memory. At last some drivers' hours, a position every five seconds, each stored by itself,
 are merged and squeezed.
 
-    python benchmarks/units.py [--seconds 4] [--connections 64] [--sizes 1,10,100] [--sockets 500] [--only sqlite]
+    python benchmarks/units.py [--seconds 4] [--connections 40] [--sizes 1,10,100] [--sockets 500] [--only sqlite]
 """
 
 import argparse
@@ -282,7 +282,7 @@ async def on_postgresql(folder: Path, tokens: list[str], options: Any) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
-    parser.add_argument("--connections", type=int, default=64, help="phones that send, each again when it is answered")
+    parser.add_argument("--connections", type=int, default=40, help="phones that send, each again when it is answered")
     parser.add_argument("--sizes", default="1,10,100", help="positions in a batch")
     parser.add_argument("--sockets", type=int, default=500, help="idle ones")
     parser.add_argument("--only", choices=["sqlite", "postgresql", "squeezing"])
