@@ -80,7 +80,8 @@ def _reap(server: Server, fleet: Fleet, count: int) -> float:
         crowd(server, "/live", count // 2, SUBSCRIBE, key, receive_buffer=4096),
     ):
         watcher.send(SUBSCRIBE)
-        assert vitals.count_sockets() > vitals.sockets + 0.9 * count
+        # The first half may be gone already: a busy machine takes longer for the second than they may be silent.
+        assert vitals.count_sockets() > vitals.sockets + 0.4 * count
         while vitals.count_sockets() > vitals.sockets + 3:
             fleet.move()
             while fleet.moved not in {int(each["timestamp"]) - FIRST_S for each in seen(watcher)}:
