@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from simulator.histogram import LEAST_MS, WIDTH, Histogram
 from simulator.journeys import Journey
+from simulator.report import FAULTS
 
 try:
     from plotly import graph_objects as go
@@ -59,6 +60,7 @@ def page(report: dict[str, Any], driven: list[Journey]) -> str:
         Path(__file__).with_name("report.html").read_text(encoding="utf-8")
     )
     return template.render(
+        faults=FAULTS,
         report=report,
         wrong=_wrong(report),
         on_purpose=[(name, count, ON_PURPOSE.get(name, "")) for name, count in report["injected"].items() if count],
@@ -150,14 +152,14 @@ def _times(report: dict[str, Any]) -> Picture:
             marker_color=PALETTE[row - 1], hovertemplate="%{x:.3g} ms: %{y:.1%}<extra></extra>", row=row, col=1,
         )  # fmt: skip
         if bars:
-            for share, name in ((0.5, "half"), (0.99, "99 of 100")):
+            for share, name in ((0.5, "p50"), (0.99, "p99")):
                 at = max(LEAST_MS, measured.percentile(share))
                 figure.add_vline(x=at, line={"dash": "dash", "color": OTHERWISE}, row=row, col=1)
                 figure.add_annotation(
                     x=log10(at), y=1 if share > 0.5 else 0.8, yref="y domain", text=name, showarrow=False,
                     xanchor="right", row=row, col=1,
                 )  # fmt: skip
-        said.append(f"{title} {measured.percentile(0.5):g} ms (half), {measured.percentile(0.99):g} ms (99 of 100)")
+        said.append(f"{title} p50 {measured.percentile(0.5):g} ms, p99 {measured.percentile(0.99):g} ms")
     drawn = [bar for key in TIMES for bar in _bars(Histogram(report["histograms"][key]))]
     begin = min((middle - wide for middle, wide, _ in drawn), default=1.0)
     end = max((middle + wide for middle, wide, _ in drawn), default=1000.0)
@@ -166,7 +168,7 @@ def _times(report: dict[str, Any]) -> Picture:
     figure.update_yaxes(tickformat=".0%", nticks=4)
     figure.update_layout(showlegend=False, bargap=0)
     told = (
-        f"How many of all took how long, from the sending: {'; '.join(said)}. A simulator that is over 500 ms late "
+        f"The distribution of the times since sending: {'; '.join(said)}. A simulator that is over 500 ms late "
         "measures itself."
     )
     return Picture("How long it took", told, _plain(figure, 620))

@@ -50,6 +50,14 @@ def test_a_page_says_first_what_is_wrong_and_takes_nothing_of_it_for_markup(driv
     assert "&lt;script&gt;alert(1)" in made and "<script>alert(1)" not in made and "<b>Ana" not in made
 
 
+def test_only_faults_are_marked_as_bad(driven: list[Journey]):
+    verdict = Verdict()
+    verdict.attachments.withheld = 41
+    assert "<td>41</td>" in page(document(verdict, ok=True, **RUN), driven)
+    verdict.attachments.fault("lost", "a photo")
+    assert '<td class="bad">1</td>' in page(document(verdict, ok=False, **RUN), driven)
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
 def test_a_browser_without_a_network_draws_all_of_it(driven: list[Journey], tmp_path: Path):
     file = tmp_path / "report.html"
@@ -60,4 +68,4 @@ def test_a_browser_without_a_network_draws_all_of_it(driven: list[Journey], tmp_
     drawn = told.stdout.rpartition("</style>")[2]
     assert drawn.count('class="main-svg"') >= 8 and drawn.count("js-plotly-plot") >= 4, told.stderr
     assert re.search(r"<text[^>]*>[0-9.]+ km</text>", drawn), "the map has a scale"
-    assert ">99 of 100</text>" in drawn and ">delivered</text>" in drawn
+    assert ">p99</text>" in drawn and ">delivered</text>" in drawn
