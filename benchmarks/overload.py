@@ -28,7 +28,7 @@ from _phones import prepare, serving
 
 Told = dict[str, Any]
 STEADY_PHONES = 128
-STEADY_S = 4.0
+WARMING_S, STEADY_S = 3.0, 4.0
 BYSTANDERS, BYSTANDERS_A_SECOND = 200, 100.0
 NEARLY = 0.9
 
@@ -59,7 +59,8 @@ class Under:
         self.moment = 0
 
     def press(self, size: int, times: float, seconds: float, sockets: bool) -> None:
-        self.offer_beside(size, sockets, 0, 2.0)  # warms up: a phone that is not known yet has to be looked up
+        # Warms up: a phone that is not known yet has to be looked up, so each sends once
+        self.offer_beside(size, sockets, len(self.tokens) / WARMING_S, WARMING_S)
         takes = self.offer(size, sockets, 0, STEADY_S, STEADY_PHONES)
         rate = takes["statuses"]["200"] / takes["seconds"]
         half = self.offer_beside(size, sockets, rate / 2, STEADY_S)

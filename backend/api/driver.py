@@ -70,7 +70,7 @@ class MessageTaken(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicate: bool = False
 
 
-AT_ONCE = {b"/driver/v1/positions": 48, b"/driver/v1/actions": 2000}
+AT_ONCE = {b"/driver/v1/positions": 56, b"/driver/v1/actions": 2000}
 """How many requests that wait for the processor let another in; beyond, 503 before anything else is done with it. One
 of a hundred positions takes a fifth of a millisecond, so that the last of these has waited for some ten; actions are
 few, and more is lost where they come late."""

@@ -27,7 +27,7 @@ WAKE_S, WAKE_AT_ONCE = 0.005, 64
 """How often, and how many, are answered; so few that between them there is time for others."""
 PLAIN_HEAD_BYTES = 4096
 _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?:\r|$)")
-BURST = 250
+BURST = 500
 BURST_A_SECOND = 100.0
 """Who comes after a quiet time, or together with all whom a hiccup of the machine kept waiting, is let in: so many more
 than the limits say. What is spent of it comes back slowly, so that under lasting pressure the limits hold."""

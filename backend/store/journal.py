@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 20_000
 MOST_WAITING_BYTES = 64 << 20
 IDLE_S = 0.5
-SOON_S = 0.02  # there is room for as many as are committed within so long at the pace of the last commits
-LONG_S = 0.04  # and where the disk takes so long for the one at hand, which it does whether it is for few or many,
+COMMITS = 3  # there is room for as many as are committed in the time that so many of the last commits took,
+LONG_S = 0.25  # but in no longer than this;
+STALLED_S = 0.05  # and where the one at hand takes so long, which is then no matter of how many they are,
 MANY = 256  # for so many
 CHANGE_BYTES = 16_384  # what a change that is not positions is counted as
 SLOW_S = 1.0
@@ -126,6 +127,7 @@ class _Lane:
         self._emptied: asyncio.Event | None = None
         self._handed_at = 0.0
         self._spent_s = self._done = 0.0  # in the last commits and on the ways there and back; older ones weigh less
+        self._commit_s = 0.0  # what one of them took by itself
         # Written by the thread, for whoever asks:
         self.took = Durations(COMMIT_BOUNDS_S)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -133,9 +135,11 @@ class _Lane:
 
     @property
     def room(self) -> int:
-        if not self._spent_s or (self._busy and time.monotonic() - self._handed_at > LONG_S):
+        if not self._spent_s:
             return MANY
-        return int(SOON_S * self._done / self._spent_s)
+        stalled = self._busy and time.monotonic() - self._handed_at > STALLED_S
+        soon_s = min(LONG_S, COMMITS * self._commit_s)
+        return max(MANY if stalled else 0, int(soon_s * self._done / self._spent_s))
 
     def enter(self, work: Callable[[Connection], Any] | Batch, size: int) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
@@ -167,6 +171,7 @@ class _Lane:
         """On the event loop, after a commit: first give the thread its next list, then wake the callers."""
         self._spent_s = 0.8 * self._spent_s + time.monotonic() - self._handed_at
         self._done = 0.8 * self._done + len(entries)
+        self._commit_s = 0.8 * self._commit_s + 0.2 * took_s
         self._hand_over()
         for entry in entries:
             self.waiting -= 1

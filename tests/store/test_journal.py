@@ -73,24 +73,26 @@ async def test_half_a_queue_is_a_crowd_until_it_is_committed(journal: Journal, m
 
 
 async def test_there_is_room_for_what_the_disk_takes_soon(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "SOON_S", 60.0)
+    monkeypatch.setattr(journal_module, "COMMITS", 1000)
     monkeypatch.setattr(journal_module, "LONG_S", 60.0)
+    monkeypatch.setattr(journal_module, "STALLED_S", 60.0)
     monkeypatch.setattr(journal_module, "MANY", 2)
     assert journal.room == 2, "nobody knows the disk yet"
     for n in range(20):
         await journal.append("driver", drive(n, 1))
-    quick = journal.room
-    assert quick > 20
-    monkeypatch.setattr(journal_module, "LONG_S", 0.1)
+    assert journal.room > 20, "what a thousand commits hold"
+    monkeypatch.setattr(journal_module, "LONG_S", 0.0)
+    assert journal.room == 0, "but not for longer than that"
+    monkeypatch.setattr(journal_module, "STALLED_S", 0.01)
     gate = threading.Event()
-    stuck = asyncio.create_task(journal.append("driver", drive(99, 1)))
     monkeypatch.setattr(journal._positions._writer, "commit", _held(journal._positions._writer.commit, gate))
-    async with asyncio.timeout(60):
-        while journal.room > 2:
+    stuck = asyncio.create_task(journal.append("driver", drive(99, 1)))
+    async with asyncio.timeout(5):
+        while journal.room < 2:
             await asyncio.sleep(0.01)
     gate.set()
     await stuck
-    assert 2 < journal.room < quick, "and what was slow is remembered for a while"
+    assert journal.room == 0, "only while it is slow"
 
 
 def _held(commit: Any, gate: threading.Event) -> Any:
