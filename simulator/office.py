@@ -108,6 +108,7 @@ class Office:
 
     async def _replan(self, what: str) -> None:
         date = self._truth.run.date
+        await settle(self._account, self._truth)  # an earlier one that was not answered, before its times are gone
         self._truth.change(Replanning(holders(await self._account.routes(date))))
         await self._account.plan(date, startWith="CURRENT")
         await self._account.send(date)

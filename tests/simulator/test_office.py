@@ -4,17 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from simulator.account import SetupFailed
 from simulator.changes import Replanned, Replanning
 from simulator.clock import SimClock
 from simulator.endings import endings
 from simulator.histogram import Measures
-from simulator.office import Office
+from simulator.office import Office, settle
 from simulator.scenario import read
 from simulator.steps import Expect
 from simulator.truth import Phone, Run, Truth
-from simulator.wire import Action, Actions, Route
+from simulator.wire import Action, Actions, Route, iso
 from tests.simulator.days import DATE, LEAVES, route
 
 
@@ -26,7 +27,8 @@ class Account:
         self.down = False
 
     async def routes(self, date: str) -> list[Route]:
-        return [route(8)]
+        stops = tuple(replace(stop, scheduledAt=iso(LEAVES + 3600)) for stop in route(8).stops)
+        return [replace(route(8), stops=stops)]
 
     async def cancel(self, order_id: str) -> None:
         self.called.append("cancel")
@@ -35,6 +37,8 @@ class Account:
 
     async def plan(self, date: str, **how: str) -> None:
         self.called.append("plan")
+        if self.down:
+            raise SetupFailed("nobody there")
 
     async def send(self, date: str) -> None:
         self.called.append("send")
@@ -96,3 +100,11 @@ async def test_what_was_not_answered_is_asked_for_again_when_the_run_goes_on():
     await Office(account, truth, read("office = {changes_per_day = 0}"), clock, measures).run(LEAVES)
     assert account.called == ["cancel", "cancel", "plan", "send"] and truth.changes.cancels[order].answered
     assert order in truth.changes.moved and truth.changes.holders is None
+    truth.change(Replanning({order: "D2"}))
+    account.down = True
+    await Office(account, truth, read("office = {changes_per_day = 1, cancelled = 0, moved = 0}"), clock, measures).run(
+        LEAVES
+    )
+    assert truth.changes.holders is not None, "what was not answered is looked up by the next who asks, and at the end"
+    await settle(account, truth)
+    assert truth.changes.holders is None and truth.changes.planned[order] == {LEAVES + 3600}
