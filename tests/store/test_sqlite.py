@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
@@ -143,6 +145,26 @@ def test_a_folder_that_cannot_be_made_or_has_no_room_is_told_in_a_line(tmp_path:
     assert "ERR_STORAGE" in served(tmp_path / "file" / "data")
     with small_disk(tmp_path / "disk", 1 << 20) as disk, ballast(disk):
         assert "ERR_STORAGE" in served(disk)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_disk_that_fails_as_the_file_is_made_is_told_and_the_next_start_makes_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Of its two syncs outside SQLite, of the file and of its name."""
+    calls = 0
+
+    def fsync(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        with pytest.raises(Refusal, match=r"ERR_STORAGE: .*cannot be used.*Input/output error"):
+            Database.open(tmp_path)
+    Database.open(tmp_path).close()
 
 
 def test_what_a_killed_first_start_left_behind_is_no_hindrance(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The file in the data folder: opened, looked after, read, and held against other processes."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -57,8 +58,9 @@ class Sqlite:
     def open(cls, path: Path) -> "Sqlite":
         """Open the file, or make it, and bring its tables up to date.
 
-        Refusals: ``ERR_STORAGE_LOCKED`` where another process has it, ``ERR_STORAGE_DAMAGED`` where it is not sound,
-        ``ERR_STORAGE_NEWER`` where it is of a version to come.
+        Refusals: ``ERR_STORAGE`` and ``ERR_STORAGE_FULL`` where the disk fails, ``ERR_STORAGE_LOCKED`` where another
+        process has it, ``ERR_STORAGE_DAMAGED`` where it is not sound, ``ERR_STORAGE_NEWER`` where it is of a version to
+        come.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
@@ -204,6 +206,9 @@ def _refusal(path: Path, error: BaseException) -> Refusal | None:
     if isinstance(error, CommandError):
         text = f"{path} is of a newer version of Codriver, or of another program ({error}); it is left as it is."
         return Refusal("ERR_STORAGE_NEWER", text)
+    if isinstance(error, OSError):
+        code = "ERR_STORAGE_FULL" if error.errno == errno.ENOSPC else "ERR_STORAGE"
+        return Refusal(code, f"{path} cannot be used, as the disk does not work as it should: {error.strerror}.")
     refusal = refusal_of(error)
     if refusal is not None and refusal.code == "ERR_OVERLOADED":
         return Refusal("ERR_STORAGE_LOCKED", f"{path} is locked by another program; stop that one first.")
@@ -245,10 +250,7 @@ def _settle(writer: Connection) -> None:
 def _read_log(path: Path) -> None:
     """Refuse a file whose log has lost what was committed, which SQLite would not tell."""
     log_file, index = path.with_name(path.name + "-wal"), path.name + "-shm"
-    try:
-        lost = wal.loss(path)
-    except OSError as error:
-        raise Refusal("ERR_STORAGE", f"{log_file} cannot be read: {error.strerror}.") from error
+    lost = wal.loss(path)
     if lost is not None:
         read = f"of {lost.committed} frames that were committed to it {lost.whole} can be read"
         advice = lost.advice.format(log=log_file.name, index=index)
