@@ -11,7 +11,7 @@ import pytest
 from backend.domain.errors import Refusal
 from backend.live import fanout, letters
 from backend.live.fanout import JoinedHub
-from backend.live.phones import Line, Message, MessageSent, RouteChanged, Word
+from backend.live.phones import Line, Message, MessageSent, Notice, RouteChanged
 from backend.live.watchers import Wish
 from tests import redis_server
 from tests.live.builders import Apart, Shelf, Socket, arrived, at, opened, until
@@ -347,6 +347,6 @@ async def soon(condition: Callable[[], bool]) -> bool:
     return True
 
 
-async def heard(line: Line) -> Word:
+async def heard(line: Line) -> Notice:
     async with asyncio.timeout(HEALED_S):
         return await line.hear()
