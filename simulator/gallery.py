@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from functools import reduce
+from collections.abc import Sequence
+from functools import partial, reduce
 from random import Random
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from simulator.histogram import Histogram
 from simulator.recipients import FINISHED, Recipient
 from simulator.truth import Truth
 from simulator.verify import EventKey
-from simulator.watch import Done, Watch
+from simulator.watch import Done, Fix, Watch, there
 from simulator.wire import Message, Route, iso, unix
 
 EXAMPLES = 10
@@ -87,9 +87,8 @@ class Gallery:
         expected = pages(truth)
         for recipient in self._recipients:
             named = f"the page of order {recipient.order_id}"
-            planned = truth.changes.planned.get(recipient.order_id, ())
             outcome = expected[recipient.order_id]
-            found += [f"{named} {each}" for each in await _page(recipient, outcome, planned, within_s)]
+            found += [f"{named} {each}" for each in await _page(recipient, outcome, truth, within_s)]
         return found
 
     def latencies(self) -> Histogram:
@@ -142,6 +141,13 @@ def pages(truth: Truth) -> dict[str, Outcome]:
     return found
 
 
+def _sent_by_another(truth: Truth, driver_id: str, shown: Fix) -> bool:
+    """Whether a shown position is one of another driver, to whom the order may have gone."""
+    at_ms = round(shown.timestamp * 1000)
+    others = (diary for driver, diary in truth.diaries.items() if driver != driver_id)
+    return any(there(fix, shown) for diary in others for fix, _ in diary.fixes().get(at_ms, ()))
+
+
 async def _events(watch: Watch, done: list[Done], within_s: float) -> list[str]:
     missing, more = await watch.missed(done, within_s)
     found = [f"was not told of {_told(missing)}"] if missing else []
@@ -157,14 +163,16 @@ def _told(what: Sequence[Done] | Sequence[EventKey]) -> str:
     return f"{len(what)} events, the first {kind} of {driver}{f' for order {order}' if order else ''}"
 
 
-async def _page(recipient: Recipient, expected: Outcome, planned: Collection[float], within_s: float) -> list[str]:
+async def _page(recipient: Recipient, expected: Outcome, truth: Truth, within_s: float) -> list[str]:
     found = []
     shows = await recipient.shows(expected.status, expected.finished_s, within_s)
     if not shows and recipient.status not in expected.also:
         shown = f"{recipient.status}, finished at {recipient.state.finishedAt if recipient.state else None}"
         wanted = iso(expected.finished_s) if expected.finished_s is not None else None
         found.append(f"shows {shown}, should be {expected.status}, finished at {wanted}")
-    recipient.judge(planned)
+    recipient.judge(truth.changes.planned.get(recipient.order_id, ()))
+    if recipient.order_id in truth.changes.moved:
+        recipient.arrivals.forgive(partial(_sent_by_another, truth, recipient.driver_id))
     if never := recipient.shown - expected.had:
         found.append(f"showed {', '.join(sorted(never))}, which the order never was")
     return found + [f"{what}, {count} times" for what, count in (recipient.wrong + recipient.arrivals.wrong).items()]

@@ -68,7 +68,7 @@ class Recipient:
 
     def __init__(self, base_url: str, tracking: str, stop: Stop, driver_id: str, begins_s: float, speed: float) -> None:
         self._url = websocket_url(base_url, f"/t/{tracking}/live")
-        self._stop, self._driver_id = stop, driver_id
+        self._stop, self.driver_id = stop, driver_id
         self._begins_s, self._stale_s = begins_s, STALE_S * speed
         self._heard = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -97,7 +97,7 @@ class Recipient:
 
     def noticed(self, driver_id: str, message: Message) -> None:
         """A phone is sending something. A page that is cut off may not know yet that its driver is on the way."""
-        if driver_id == self._driver_id:
+        if driver_id == self.driver_id:
             self.arrivals.noticed(driver_id, message, awaited=self.status in ON_THE_WAY)
 
     async def shows(self, status: str, finished_s: float | None, within_s: float) -> bool:
@@ -153,7 +153,7 @@ class Recipient:
         self.state = frame
         self.shown.add(str(frame.status))
         if frame.driver is not None:
-            self.arrivals.arrived(self._driver_id, frame.driver, arrived)
+            self.arrivals.arrived(self.driver_id, frame.driver, arrived)
         self._heard.set()
 
 

@@ -74,6 +74,7 @@ class Arrivals:
         self.shown: dict[str, int] = {}
         self.latencies = Histogram()
         self.wrong: Counter[str] = Counter()
+        self.odd: list[tuple[str, Fix]] = []
 
     def noticed(self, driver_id: str, message: Message, awaited: bool = True) -> None:
         """A phone is sending fixes; the newest of them is what is going to be shown, soon where it is ``awaited``."""
@@ -87,11 +88,11 @@ class Arrivals:
         """A driver's position is shown; ``wrong`` counts what cannot be."""
         at_ms = round(fix.timestamp * 1000)
         if at_ms < self.shown.get(driver_id, 0):
-            self.wrong["got an older position after a newer one"] += 1
+            self._odd("got an older position after a newer one", fix)
             return
         newest = self._newest.get(driver_id)
         if newest is not None and at_ms > max(newest.at_ms, self.shown.get(driver_id, 0)):
-            self.wrong["got a position that nobody sent"] += 1
+            self._odd("got a position that nobody sent", fix)
         self.shown[driver_id] = at_ms
         waiting = self._sent.get(driver_id, [])
         for sent, left in waiting:
@@ -100,15 +101,26 @@ class Arrivals:
                 break
         self._sent[driver_id] = [item for item in waiting if item[0].at_ms > at_ms]
         known = next((sent for sent, _ in waiting if sent.at_ms == at_ms), newest)
-        if known is not None and known.at_ms == at_ms and not _there(known, fix):
-            self.wrong["got a position elsewhere than it was"] += 1
+        if known is not None and known.at_ms == at_ms and not there(known, fix):
+            self._odd("got a position elsewhere than it was", fix)
+
+    def forgive(self, sent_by_another: Callable[[Fix], bool]) -> None:
+        """Count no more as wrong what is truly of another driver."""
+        for what, fix in self.odd:
+            if sent_by_another(fix):
+                self.wrong[what] -= 1
+        self.wrong, self.odd = +self.wrong, []
+
+    def _odd(self, what: str, fix: Fix) -> None:
+        self.wrong[what] += 1
+        self.odd.append((what, fix))
 
 
 def _at_ms(fix: Position) -> int:
     return fix.at_ms
 
 
-def _there(sent: Position, shown: Fix) -> bool:
+def there(sent: Position, shown: Fix) -> bool:
     return (
         abs(sent.latitude - shown.latitude) <= SAME_PLACE_DEG
         and abs(sent.longitude - shown.longitude) <= SAME_PLACE_DEG

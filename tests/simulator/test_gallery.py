@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from websockets.asyncio.server import ServerConnection, serve
 
+from simulator.changes import Replanned
 from simulator.gallery import Gallery, pages
 from simulator.steps import Send
 from simulator.truth import ACKNOWLEDGED, SENT, Phone, Run, Truth
@@ -271,3 +272,25 @@ async def test_a_map_that_cannot_be_watched_is_told():
     assert not await watch.start(within_s=0.3)
     assert watch.trouble
     await watch.stop()
+
+
+async def test_a_page_whose_order_went_to_another_driver_may_show_where_that_one_is_and_nobody_else(truth: Truth):
+    mine, at_ms = truth.diaries["D1"], 0
+    elsewhere = replace(route(8), stops=tuple(replace(stop, orderId=f"of-2-{stop.orderId}") for stop in route(8).stops))
+    for number in range(2, 30):  # until one comes home later
+        if at_ms <= mine.newest_ms():
+            truth.diaries.pop("D2", None)
+            other = truth.paired(Phone("D2", f"DRV{number:03}", "DRV002", "token", elsewhere))
+            for step in other.steps():
+                if isinstance(step, Send):
+                    other.known(step.message.n, ACKNOWLEDGED | SENT)
+            at_ms, ((last, _), *_rest) = max(other.fixes().items())
+    present = faithful(truth)
+    van = {"latitude": last.latitude, "longitude": last.longitude, "timestamp": last.timestamp}
+    present.page[2] = {**present.page[2], "driver": van}
+    named = f"the page of order {ORDER} got a position that nobody sent, 1 times"
+    assert named in await looked_at(present, truth, within_s=2)
+    truth.change(Replanned((ORDER,), (), {}))
+    assert named not in await looked_at(present, truth, within_s=2)
+    present.page[2]["driver"]["latitude"] += 0.001
+    assert named in await looked_at(present, truth, within_s=2)
