@@ -307,9 +307,9 @@ class JoinedHub(Hub):
                     await asyncio.sleep(0)  # what has come already is read without waiting
             raise TimeoutError(f"silent for {SILENCE_S} s")
         finally:
-            with contextlib.suppress(*_TROUBLE):
-                await ear.aclose()
-                await redis.aclose()
+            for each in (ear, redis):
+                with contextlib.suppress(*_TROUBLE):
+                    await each.aclose()
 
     async def _heal(self) -> None:
         """Read the store where something was missed; while the bond is broken, again and again."""

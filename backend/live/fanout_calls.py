@@ -77,6 +77,9 @@ class SharedCalls(Calls):
             self._trouble(error)
             self._owe(key, name)  # it may have been taken all the same
             return True
+        except asyncio.CancelledError:
+            self._owe(key, name)  # here too
+            raise
         self._troubled = False
         return free
 
@@ -97,20 +100,22 @@ class SharedCalls(Calls):
             self._giving = asyncio.get_running_loop().create_task(self._give_back())
 
     async def _give_back(self) -> None:
-        while self._owed:
-            await asyncio.sleep(max(0.1, self._alone_until - time.monotonic()))
-            owed = list(self._owed)
-            try:
-                async with self._redis.pipeline(transaction=False) as pipeline:
-                    for key, name in owed:
-                        pipeline.zrem(self._prefix + key, name)
-                    await pipeline.execute()
-            except _TROUBLE as error:
-                self._trouble(error)
-            else:
-                for each in owed:
-                    self._owed.pop(each, None)
-        self._giving = None
+        try:
+            while self._owed:
+                await asyncio.sleep(max(0.1, self._alone_until - time.monotonic()))
+                owed = list(self._owed)
+                try:
+                    async with self._redis.pipeline(transaction=False) as pipeline:
+                        for key, name in owed:
+                            pipeline.zrem(self._prefix + key, name)
+                        await pipeline.execute()
+                except _TROUBLE as error:
+                    self._trouble(error)
+                else:
+                    for each in owed:
+                        self._owed.pop(each, None)
+        finally:
+            self._giving = None
 
     def _trouble(self, error: BaseException) -> None:
         if not self._troubled:

@@ -55,6 +55,7 @@ class Database:
         self.engine = engine
         self._threads = ThreadPoolExecutor(engine.readers, thread_name_prefix="reader")
         self._long = Threads("long reader", LONG_READERS)
+        self._leading = Threads("leader", 1)  # asks on a connection of its own, which may hang for as long as it likes
         self._waiting = 0
         self._closed = threading.Event()
 
@@ -103,7 +104,7 @@ class Database:
 
     async def leads(self) -> bool:
         """Whether this is the process that does what one alone should do: one at a time, until it ends."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.engine.leads)
+        return await self._leading.run(self.engine.leads)
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """The same from a thread that may block."""

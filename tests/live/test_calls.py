@@ -82,6 +82,26 @@ async def test_while_redis_is_frozen_each_counts_alone_and_nothing_is_refused_af
         await there.close()
 
 
+async def test_a_request_that_breaks_off_as_it_asks_for_its_place_keeps_none(own_redis: RedisServer) -> None:
+    calls = SharedCalls(own_redis.url)
+    async with calls.place("k", 5):
+        pass  # there is a connection, over which the next one is asked for
+    own_redis.freeze()
+    try:
+        async with AsyncExitStack() as held:
+            asking = asyncio.create_task(taken(held, calls, "k"))
+            await until(lambda: calls._redis.connection_pool._in_use_connections != set(), deadline_s=20)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+    finally:
+        own_redis.thaw()
+    await until(lambda: not calls._owed, deadline_s=40)
+    async with client(own_redis.url) as redis:
+        assert await redis.zcard(f"{calls._prefix}k") == 0
+    await calls.close()
+
+
 async def test_a_process_that_died_gives_its_places_back_after_a_while(own_redis: RedisServer) -> None:
     died, other = SharedCalls(own_redis.url), SharedCalls(own_redis.url)
     async with client(own_redis.url) as redis:
