@@ -8,7 +8,7 @@ from tests.optimoroute.test_cases import CASES
 
 DOCUMENT = "seeds/004_88861b4b2d6a370a.txt"
 # What no request alone can bring about, by the test that does.
-_PLANS = "service/test_plans.py::test_"
+_PLANNINGS = "service/test_plannings.py::test_"
 _DOUBTFUL = "api/test_geocoding.py::test_a_doubtful_address_is_refused_or_warned_of"
 ELSEWHERE = {
     "general/errors/ERR_INTERNAL": "optimoroute/test_full_disk.py::test_what_cannot_be_written_is_an_internal_error",
@@ -24,10 +24,10 @@ ELSEWHERE = {
             ),
         )
     },
-    "start_planning/errors/ERR_OPT_COULD_NOT_START": _PLANS + "a_server_that_is_stopping_starts_no_planning",
-    "start_planning/errors/ERR_OPT_REQUESTS_EXCEEDED": _PLANS + "more_orders_than_a_planning_takes_are_refused",
-    "start_planning/errors/ERR_OPT_RESOURCES_EXCEEDED": _PLANS + "more_drivers_than_a_planning_takes_are_refused",
-    "stop_planning/errors/ERR_OPT_COULD_NOT_STOP": _PLANS + "a_planning_that_does_not_end_when_it_is_stopped_is_told",
+    "start_planning/errors/ERR_OPT_COULD_NOT_START": _PLANNINGS + "a_server_that_is_stopping_starts_no_planning",
+    "start_planning/errors/ERR_OPT_REQUESTS_EXCEEDED": _PLANNINGS + "more_orders_than_a_planning_takes_are_refused",
+    "start_planning/errors/ERR_OPT_RESOURCES_EXCEEDED": _PLANNINGS + "more_drivers_than_a_planning_takes_are_refused",
+    "stop_planning/errors/ERR_OPT_COULD_NOT_STOP": _PLANNINGS + "a_planning_that_does_not_end_when_it_is_stopped_is_told",
 }
 # What cannot be: there are no trials and no pricing plans.
 NEVER = {"start_planning/errors/ERR_OPT_TRIAL_ENDED", "start_planning/errors/ERR_UNSUPPORTED_BY_PRICING_PLAN"}
