@@ -27,7 +27,8 @@ ELSEWHERE = {
     "start_planning/errors/ERR_OPT_COULD_NOT_START": _PLANNINGS + "a_server_that_is_stopping_starts_no_planning",
     "start_planning/errors/ERR_OPT_REQUESTS_EXCEEDED": _PLANNINGS + "more_orders_than_a_planning_takes_are_refused",
     "start_planning/errors/ERR_OPT_RESOURCES_EXCEEDED": _PLANNINGS + "more_drivers_than_a_planning_takes_are_refused",
-    "stop_planning/errors/ERR_OPT_COULD_NOT_STOP": _PLANNINGS + "a_planning_that_does_not_end_when_it_is_stopped_is_told",
+    "stop_planning/errors/ERR_OPT_COULD_NOT_STOP": _PLANNINGS
+    + "a_planning_that_does_not_end_when_it_is_stopped_is_told",
 }
 # What cannot be: there are no trials and no pricing plans.
 NEVER = {"start_planning/errors/ERR_OPT_TRIAL_ENDED", "start_planning/errors/ERR_UNSUPPORTED_BY_PRICING_PLAN"}
