@@ -30,7 +30,10 @@ _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?:\r|$)")
 BURST = 500
 BURST_A_SECOND = 100.0
 """Who comes after a quiet time, or together with all whom a hiccup of the machine kept waiting, is let in: so many more
-than the limits say. What is spent of it comes back slowly, so that under lasting pressure the limits hold."""
+than the limits say. What is spent of it comes back slowly, so that under lasting pressure the limits hold;"""
+QUIET = 8
+"""but each request that is let in while fewer than these wait for the loop gives one back: that so few wait shows that
+the hiccup is over, and there is no such moment while more comes than can be done."""
 TELL_S = 10.0
 
 log = logging.getLogger("codriver.server")
@@ -88,6 +91,8 @@ class Gate:
             inflow.turned_away()
             self._note()
             return False
+        if self._burst < BURST and not inflow.full(QUIET):
+            self._burst += 1
         inflow.under_way += 1
         return True
 

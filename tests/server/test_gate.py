@@ -345,3 +345,36 @@ def test_a_storm_of_connections_is_taken_in_within_a_few_turns(gated: Serving) -
         gated.process.send_signal(signal.SIGCONT)
         left = [int(answer(one).split()[-2]) for one in storm]
         assert max(left) - min(left) < 30, "one is taken in in each turn"
+
+
+class Load:
+    """That of requests which all wait for the event loop."""
+
+    under_way = 0
+
+    def full(self, most: int) -> bool:
+        return self.under_way >= most
+
+    def turned_away(self) -> None: ...
+
+
+async def test_a_burst_comes_back_with_the_requests_of_a_quiet_time_and_not_under_pressure() -> None:
+    load, most = Load(), 4 * gate_module.QUIET
+    gate = Gate(load, {b"/let-in": most})
+
+    def beyond() -> int:
+        """How many more than the limit are let in at once."""
+        while gate.admits(b"/let-in"):
+            pass
+        return load.under_way - most
+
+    def little_by_little(under_way: int) -> None:
+        for _ in range(gate_module.BURST):
+            load.under_way = under_way
+            assert gate.admits(b"/let-in")
+
+    assert beyond() == gate_module.BURST
+    little_by_little(most - 1)
+    assert beyond() < gate_module.BURST // 2, "only what came back with the time"
+    little_by_little(gate_module.QUIET - 1)
+    assert beyond() == gate_module.BURST
