@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,11 +21,17 @@ def test_a_van_glides_to_where_its_phone_says_it_is(day: Sent, open_map: OpenMap
     window = open_map(day.company)
     eventually(lambda: window.longitude() == pytest.approx(15.980, abs=1e-7), what="the van at its first place")
     window.record()
-    day.at(15.9804)
-    eventually(lambda: window.longitude() == pytest.approx(15.9804, abs=1e-7), what="the van at its second place")
-    seen = window.recorded()
-    assert seen == sorted(seen), "it went back"
-    assert [each for each in seen if 15.98001 < each < 15.98039], "it leapt"
+    for before, after in pairwise(15.980 + 0.0004 * number for number in range(6)):
+        day.at(after)
+        eventually(
+            lambda after=after: window.longitude() == pytest.approx(after, abs=1e-7), what="the van's next place"
+        )
+        seen = window.recorded()
+        assert seen == sorted(seen), "it went back"
+        if any(before + 1e-5 < each < after - 1e-5 for each in seen):
+            break  # a browser that gets no processor may draw nothing on the way, but not five times
+    else:
+        pytest.fail("it leapt")
     assert window.driver()["heading"] == pytest.approx(90, abs=1)
     assert window.drawn()["vehicles"] == 1
     label = window.page.get_by_test_id("vehicle-label").first
