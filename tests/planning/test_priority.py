@@ -63,17 +63,18 @@ def test_a_stop_of_high_priority_goes_to_an_earlier_day_and_no_other_does() -> N
     assert sooner(even, [0], [1, 2]) == [[0], [1, 2]]
 
 
-def test_a_town_is_served_sooner_by_priority_for_little_more_way(rng: random.Random) -> None:
-    asked = town(rng, 150, 14)
-    matrix = travel(asked)
-    choices = draft.choices(asked, matrix)
-    before = draft.greedy(asked, matrix, choices)
-    after = sooner(asked, *before)
-    costs = [draft.cost(asked, matrix, orders) for orders in (before, after)]
-    urgent = {each.key for each in asked.stops if each.priority > 1}
-    starts = [
-        sum(v.start_s for r in draft.plan(asked, matrix, choices, orders).routes for v in r.visits if v.stop in urgent)
-        for orders in (before, after)
-    ]
-    print(f"{(starts[0] - starts[1]) / len(urgent):.0f} s sooner each, for {costs[1] - costs[0]} s of {costs[0]}")
-    assert starts[1] < starts[0] and costs[1] < 1.1 * costs[0]
+def test_towns_are_served_sooner_by_priority_for_little_more_way(rng: random.Random) -> None:
+    gained_s = []
+    for asked in (town(rng, 100, 10) for _ in range(4)):  # in one alone, windows may leave nothing to gain
+        matrix = travel(asked)
+        choices = draft.choices(asked, matrix)
+        before = draft.greedy(asked, matrix, choices)
+        after = sooner(asked, *before)
+        costs = [draft.cost(asked, matrix, orders) for orders in (before, after)]
+        urgent = {each.key for each in asked.stops if each.priority > 1}
+        plans = [draft.plan(asked, matrix, choices, orders) for orders in (before, after)]
+        starts = [sum(v.start_s for r in plan.routes for v in r.visits if v.stop in urgent) for plan in plans]
+        print(f"{(starts[0] - starts[1]) / len(urgent):.0f} s sooner each, for {costs[1] - costs[0]} s of {costs[0]}")
+        assert costs[1] < 1.1 * costs[0]
+        gained_s.append(starts[0] - starts[1])
+    assert min(gained_s) >= 0 and max(gained_s) > 0
