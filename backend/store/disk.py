@@ -11,3 +11,16 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_again(path: Path) -> None:
+    """Write what a file holds over itself, and sync it. After an fsync that failed, what is read may be in the system's
+    memory alone: it counts as written there, and another fsync does nothing for it. Raises ``OSError``."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        at = 0
+        while data := os.pread(descriptor, 1 << 20, at):
+            at += os.pwrite(descriptor, data, at)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

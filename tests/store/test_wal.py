@@ -14,7 +14,7 @@ import pytest
 
 from backend.domain.drivers import CodeKind
 from backend.domain.errors import Refusal
-from backend.store import codes
+from backend.store import codes, disk
 from backend.store.database import FILE, Database
 from backend.store.sqlite import wal
 from tests.store.under_load import add
@@ -186,3 +186,12 @@ def test_an_index_of_any_earlier_moment_as_a_power_cut_may_leave_it_raises_no_al
         os.close(index)
     print(f"{seen} moments, of which {told} with an index of that log")
     assert told > 20
+
+
+def test_a_file_is_written_over_itself_as_it_is(tmp_path: Path):
+    content = os.urandom((1 << 20) + 4321)
+    (tmp_path / "log").write_bytes(content)
+    before = (tmp_path / "log").stat().st_mtime_ns
+    disk.write_again(tmp_path / "log")
+    assert (tmp_path / "log").read_bytes() == content
+    assert (tmp_path / "log").stat().st_mtime_ns > before, "it was written, not only synced"

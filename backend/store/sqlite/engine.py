@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from backend.domain.errors import Refusal
-from backend.store.disk import sync
+from backend.store.disk import sync, write_again
 from backend.store.migrations import migrate
 from backend.store.sqlite import statistics, wal
 from backend.store.sqlite.errors import refusal_of
@@ -67,6 +67,7 @@ class Sqlite:
         log_bytes, moments = _size(path.with_name(path.name + "-wal")), [time.monotonic()]
         try:
             _read_log(path)
+            _keep_log(path)
             moments.append(time.monotonic())
             if path.exists():
                 _inspect(path)
@@ -238,12 +239,23 @@ def _make(path: Path) -> None:
 
 
 def _settle(writer: Connection) -> None:
-    """Move the log that was found into the file, synced: where an fsync had failed, what is read back from the log may
-    be in the system's memory alone, and another fsync of the log would not write it."""
+    """Move the log that was found into the file, synced, so that nothing hangs on it any more."""
     try:
         _driver(writer).execute("PRAGMA wal_checkpoint(PASSIVE)")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # with a full disk what is stored can still be read
+            raise
+
+
+def _keep_log(path: Path) -> None:
+    """Make sure that the log which is read is on the disk, before anything of it is moved into the file: where its last
+    fsync failed, a power cut amid that would leave half of it in the file, and no log to complete it from."""
+    try:
+        write_again(path.with_name(path.name + "-wal"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno != errno.ENOSPC:  # with a full disk what is stored can still be read
             raise
 
 
