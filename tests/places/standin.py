@@ -55,16 +55,15 @@ class StandIn:
                     standin.asked.append((time.monotonic(), parts.path, query, dict(self.headers)))
                     standin._at_once += 1
                     standin.most_at_once = max(standin.most_at_once, standin._at_once)
+                standin.speaking.wait(20)
+                with standin._lock:  # before it answers: who has the answer may ask again at once
+                    standin._at_once -= 1
                 try:
-                    standin.speaking.wait(20)
                     self._answer(
                         "hang up" if standin.closed else standin.answers.get(query["q"][0], NOTHING[parts.path])
                     )
                 except OSError:
                     self.close_connection = True
-                finally:
-                    with standin._lock:
-                        standin._at_once -= 1
 
             def _answer(self, answer: Any) -> None:
                 match answer:

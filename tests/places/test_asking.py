@@ -129,7 +129,19 @@ async def test_patience_ends_with_a_server_that_is_silent(standin: StandIn) -> N
     assert time.monotonic() - began < 30
     assert {lookup.trouble for lookup in lookups[: asking.WAITING]} == {"it did not answer within 0.2 s"}
     assert {lookup.trouble for lookup in lookups[asking.WAITING :]} == {"too many addresses are waiting for it"}
-    assert standin.most_at_once <= asking.AT_ONCE
+    await geocoder.close()
+
+
+async def test_a_few_addresses_are_asked_for_at_a_time(standin: StandIn) -> None:
+    standin.speaking.clear()
+    geocoder = Asking(photon.DIALECT, standin.url, patience_s=60)
+    several = [asyncio.create_task(geocoder.find(f"address {n}")) for n in range(5 * asking.AT_ONCE)]
+    async with asyncio.timeout(60):
+        while len(standin.asked) < asking.AT_ONCE:
+            await asyncio.sleep(0.01)
+        standin.speaking.set()
+        assert {lookup.trouble for lookup in await asyncio.gather(*several)} == {""}
+    assert len(standin.asked) == len(several) and standin.most_at_once == asking.AT_ONCE
     await geocoder.close()
 
 
