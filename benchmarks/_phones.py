@@ -30,13 +30,15 @@ from backend.store.database import Database
 FIRST_S = 1_767_000_000
 KEY = "tenant"
 ACCEPTED = re.compile(rb'"accepted":(\d+)')
+RETRY_AFTER = re.compile(rb"^HTTP/1.1 503 .*\r\nretry-after: (\d+)\r\n", re.DOTALL)
 DIGITS = b"@@@@@@"  # of the timestamp's seconds, filled in for each request
 TICK_S = 0.001  # how closely the moments set beforehand are kept
 PATIENCE_S = 20.0
 
 
 class Phone(asyncio.Protocol):
-    """One connection. When an answer has come it sends again at once, or is free until it is told to."""
+    """One connection. When an answer has come it sends again at once, or is free until it is told to; where it was
+    refused it sends again when the answer tells it to, or is free."""
 
     def __init__(self, token: str, size: int, moments: "itertools.count[int]") -> None:
         fixes = ",".join(
@@ -51,6 +53,7 @@ class Phone(asyncio.Protocol):
         self.request = (head + body).encode()
         self.moments = moments
         self.accepted = 0
+        self.refused = 0
         self.stopping = False
         self.answered: deque[Phone] | None = None
         self.due: list[float] = []
@@ -70,23 +73,32 @@ class Phone(asyncio.Protocol):
         self.send()
 
     def data_received(self, data: bytes) -> None:
-        found = ACCEPTED.search(data)
-        if found is None:
-            if data.startswith(b"HTTP/1.1 200"):
-                return  # the answer's body is still to come
-            raise SystemExit(f"refused: {data[:1000]!r}")
-        self.accepted += int(found[1])
-        if self.answered is not None:
-            self.took_s.append(time.perf_counter() - self.due[-1])
-            self.answered.append(self)
-        elif self.stopping:
+        if found := ACCEPTED.search(data):
+            self.accepted += int(found[1])
+            if self.answered is None:
+                self.again()
+            else:
+                self.took_s.append(time.perf_counter() - self.due[-1])
+                self.answered.append(self)
+        elif found := RETRY_AFTER.search(data):
+            self.refused += 1
+            if self.answered is None:
+                asyncio.get_running_loop().call_later(int(found[1]), self.again)
+            else:
+                self.answered.append(self)
+        elif not data.startswith(b"HTTP/1.1 200"):  # of which the body is still to come
+            raise SystemExit(f"neither stored nor refused: {data[:1000]!r}")
+
+    def again(self) -> None:
+        if self.stopping:
             self.stopped.set_result(None)
         else:
             self.send()
 
 
 async def load(port: int, tokens: list[str], size: int, seconds: float, moments: "itertools.count[int]") -> int:
-    """How many positions were acknowledged in so many seconds, when each phone sends again as it is answered."""
+    """How many positions were acknowledged in so many seconds, when each phone sends again as it is answered. Says so
+    where requests were refused."""
     phones = await _connect(port, tokens, size, moments)
     for phone in phones:
         phone.send()
@@ -99,16 +111,19 @@ async def load(port: int, tokens: list[str], size: int, seconds: float, moments:
         await asyncio.gather(*(phone.stopped for phone in phones))
     for phone in phones:
         phone.transport.close()
+    if refused := sum(phone.refused for phone in phones):
+        print(f"{'':14} {refused} requests were refused, with Retry-After; {done // size:,} were stored")
     return done
 
 
 class Arrivals(NamedTuple):
-    """In seconds, in order: from when each request was due to its answer, and to when the load's own process came
-    round to it."""
+    """In seconds, in order: from when each request that was stored was due to its answer, and from when each was due to
+    when the load's own process came round to it."""
 
     took_s: list[float]
     late_s: list[float]
     accepted: int
+    refused: int
 
 
 async def arrive(
@@ -137,7 +152,8 @@ async def arrive(
         phone.transport.close()
     gc.enable()
     took_s = sorted(each for phone in phones for each in phone.took_s)
-    return Arrivals(took_s, sorted(late_s), sum(phone.accepted for phone in phones))
+    accepted, refused = sum(phone.accepted for phone in phones), sum(phone.refused for phone in phones)
+    return Arrivals(took_s, sorted(late_s), accepted, refused)
 
 
 def percentile(ordered: list[float], share: float) -> float:

@@ -113,7 +113,7 @@ async def wait(
     print(
         f"{'':14} at {rate:,.0f} requests a second: p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {most:.1f} ms "
         f"(aim for p99 {AIM_P99_MS:.0f} ms: {'reached' if p99 <= AIM_P99_MS else 'missed'}); "
-        f"sent late: p99 {percentile(found.late_s, 0.99) * 1000:.1f} ms"
+        f"sent late: p99 {percentile(found.late_s, 0.99) * 1000:.1f} ms; refused {found.refused}"
     )
     return found.accepted
 
