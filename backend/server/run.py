@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import logging
 import resource
@@ -25,6 +26,9 @@ ANSWER_SECONDS = 2.0
 """At shutdown, for messages of websockets that are being worked on."""
 DRAIN_SECONDS = 5.0
 """At shutdown, for requests that are being worked on."""
+END_SECONDS = 25.0
+"""From SIGTERM or SIGINT to the end of the process, also where a disk hangs. What is then still under way has been
+acknowledged to nobody."""
 KEEP_ALIVE_SECONDS = 15
 """Between two requests on one connection."""
 MAKE_ROOM = 8
@@ -45,7 +49,8 @@ def run(
     proxies: Sequence[Network] = (),
     pulse: Pulse | None = None,
 ) -> None:
-    """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds.
+    """Serve the ASGI ``app`` until SIGTERM or SIGINT, then finish what is under way and return, within 10 seconds. A
+    process that hangs instead ends after ``END_SECONDS`` with exit code 1, and prints where each of its threads stands.
 
     ``listener`` is what :func:`bind` gave. When it serves, the address is printed in one line; or, in one of several
     processes, the ``pulse`` begins to beat. ``gate``: who is turned away without asking the application; nobody, unless
@@ -168,6 +173,12 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         for left in list(self.server_state.connections):
             left.transport.abort()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        if not self.should_exit and sys.stderr is not None:
+            # A watch of its own, as the interpreter waits for every thread before it ends, also for one that hangs
+            faulthandler.dump_traceback_later(END_SECONDS, exit=True)
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import signal
+import sys
+import threading
 
 from websockets.frames import Frame, Opcode
 
@@ -96,6 +98,11 @@ async def farewell(scope, receive, send, behind: bool = False) -> None:
     print(f"heard {(await receive())['code']}", flush=True)
 
 
+def hang() -> None:
+    """As on a disk that never answers."""
+    threading.Event().wait()
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     http.HEAD_SECONDS = 0.4
@@ -105,5 +112,8 @@ if __name__ == "__main__":
     sockets.PING_SECONDS = sockets.LINGER_SECONDS = 0.5
     sockets.BACK_A_SECOND = 2
     run.KEEP_ALIVE_SECONDS = 1
+    if "hangs" in sys.argv:
+        run.END_SECONDS = 1
+        threading.Thread(target=hang).start()
     signal.alarm(60)  # whatever becomes of the test that started it
     server.run(app, server.bind("127.0.0.1", 0))

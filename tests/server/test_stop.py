@@ -33,6 +33,17 @@ def test_an_interrupt_is_an_orderly_end_too(serving: Serving) -> None:
     serving.says("stopped in order")
 
 
+def test_a_thread_that_hangs_holds_up_the_end_for_a_while_only_and_is_named() -> None:
+    serving = Serving("tests.server.app", "hangs")
+    try:
+        code, _ = serving.stop()
+        assert code == 1
+        serving.says("in hang")
+    finally:
+        serving.process.kill()
+        serving.process.wait()
+
+
 def test_an_address_in_use_is_told_before_the_application_starts(serving: Serving) -> None:
     program = f"from backend import server; server.run(None, server.bind('127.0.0.1', {serving.port}))"
     second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
