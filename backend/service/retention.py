@@ -40,8 +40,8 @@ async def keep_clearing(desk: Desk) -> None:
         await asyncio.sleep(EVERY_S)
         try:
             await desk.media.on_disk(desk.media.sweep)
-        except OSError as error:
-            log.warning("unfinished files could not be cleared away: %s", error)
+        except Refusal as refusal:
+            log.warning("unfinished files could not be cleared away: %s", refusal)
 
 
 async def sweep(desk: Desk) -> None:

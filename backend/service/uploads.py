@@ -225,7 +225,7 @@ async def _held(desk: Desk, name: str) -> AsyncIterator[bool]:
     try:
         yield await asyncio.shield(entering)
     finally:
-        if entering.done():
-            holding.close()
+        if entering.done():  # closing asks the disk too
+            await asyncio.shield(desk.media.on_disk(holding.close))
         else:  # we were cancelled, and the thread may have it yet
-            entering.add_done_callback(lambda _: holding.close())
+            entering.add_done_callback(lambda _: asyncio.ensure_future(desk.media.on_disk(holding.close)))

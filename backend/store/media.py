@@ -96,15 +96,19 @@ class Media:
         await self._examiner.close()
 
     async def on_disk(self, work: Callable[..., T], *given: Any) -> T:
-        """What ``work`` returns, on a thread for files: their disk may be slow, or another machine's that is away."""
-        return await self._threads.run(work, *given)
+        """What ``work`` returns, on a thread for files: their disk may be slow, or another machine's that is away.
+
+        Whatever touches the disk and is not awaited is called by this. Refuses with ``ERR_STORAGE_FULL`` or
+        ``ERR_STORAGE`` where the disk will not.
+        """
+        with _storing():
+            return await self._threads.run(work, *given)
 
     def begin(self) -> Part:
-        """A new, empty file to be filled. Refusals as of ``storing``."""
+        """A new, empty file to be filled."""
         name = secrets.token_hex(16)
         part = Part(name, self._uploads / f"{name}.part")
-        with storing():
-            part.path.touch(0o600, exist_ok=False)
+        part.path.touch(0o600, exist_ok=False)
         return part
 
     def resume(self, name: str) -> Part:
@@ -118,7 +122,7 @@ class Media:
         """Write what comes at the end of a part and on the disk; tells the part's new size.
 
         What had come before a failure stays in the part, except where the disk itself failed: then all that came in
-        this call is taken back. Refusals: ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all, those of ``storing``.
+        this call is taken back. Refusals: ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all, those of ``on_disk``.
         """
         size = sure = await self.on_disk(lambda: part.size)
         waiting = bytearray()
@@ -156,7 +160,7 @@ class Media:
         """Store a part's bytes for good, under the hash that is returned. The same content again is no harm.
 
         The part stays, to be discarded when its row is stored too: until then all may be done again. Refusals as of
-        ``storing``; ``ERR_UNAVAILABLE`` where a cloud does not take it, as of all that follow here.
+        ``on_disk``; ``ERR_UNAVAILABLE`` where a cloud does not take it, as of all that follow here.
         """
         sha256 = await self.sha256(part)
         if self._folder is not None:
@@ -253,23 +257,21 @@ def _write(path: Path, piece: bytes, sure: int | None = None) -> None:
     After an fsync that failed the system takes for written what is not, and a second one would find nothing to do: so
     what is not sure is cut off, to be sent again.
     """
-    with storing():
-        if piece and shutil.disk_usage(path.parent).free < len(piece) + SPARE_BYTES:
-            raise OSError(errno.ENOSPC, "kept for positions")
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND), "ab") as file:  # not made anew where it was swept
-            file.write(piece)
-            if sure is not None:
-                file.flush()
-                try:
-                    os.fsync(file.fileno())
-                except OSError:
-                    os.ftruncate(file.fileno(), sure)
-                    raise
+    if piece and shutil.disk_usage(path.parent).free < len(piece) + SPARE_BYTES:
+        raise OSError(errno.ENOSPC, "kept for positions")
+    with open(os.open(path, os.O_WRONLY | os.O_APPEND), "ab") as file:  # not made anew where it was swept
+        file.write(piece)
+        if sure is not None:
+            file.flush()
+            try:
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), sure)
+                raise
 
 
 @contextlib.contextmanager
-def storing() -> Iterator[None]:
-    """While files are written: refuses with ``ERR_STORAGE_FULL`` or ``ERR_STORAGE`` where the disk will not."""
+def _storing() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
@@ -277,23 +279,22 @@ def storing() -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise Refusal("ERR_STORAGE_FULL", "The disk is full; the file was not stored.") from error
-        log.error("a file could not be written: %s", error)
+        log.error("a file could not be read or written: %s", error)
         raise Refusal("ERR_STORAGE", "The disk does not work as it should; the file was not stored.") from error
 
 
 def _settle(part: Path, target: Path) -> None:
     """Give a whole file its name: its content is on the disk before it has the name, and the name before we return."""
-    with storing():
-        target.parent.mkdir(exist_ok=True)
-        sync(part)
-        try:
-            os.link(part, target)
-        except FileExistsError:
-            pass  # the same content came before
-        except OSError:  # another file system, or one without links
-            copy = target.with_name(f".{part.name}")
-            shutil.copyfile(part, copy)
-            sync(copy)
-            copy.rename(target)
-        for folder in (target.parent, target.parent.parent):
-            sync(folder)
+    target.parent.mkdir(exist_ok=True)
+    sync(part)
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        pass  # the same content came before
+    except OSError:  # another file system, or one without links
+        copy = target.with_name(f".{part.name}")
+        shutil.copyfile(part, copy)
+        sync(copy)
+        copy.rename(target)
+    for folder in (target.parent, target.parent.parent):
+        sync(folder)

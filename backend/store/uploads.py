@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from backend.store.disk import sync
-from backend.store.media import Part, storing
+from backend.store.media import Part
 
 _NAME = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -45,14 +45,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def save(folder: Path, upload: Upload) -> None:
-    """Whole or not at all. Refusals as of ``media.storing``."""
+    """Whole or not at all."""
     path = _path(folder, upload.name)
     new = path.with_suffix(".new")
-    with storing():
-        new.write_bytes(_encode(upload))
-        sync(new)
-        new.rename(path)
-        sync(folder)
+    new.write_bytes(_encode(upload))
+    sync(new)
+    new.rename(path)
+    sync(folder)
 
 
 def load(folder: Path, name: str) -> Upload | None:

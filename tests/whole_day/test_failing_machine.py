@@ -1,7 +1,9 @@
 """A whole server on a machine that dies at the worst moment, with a slow, failing or full disk, a clock that jumps."""
 
 import asyncio
+import base64
 import errno
+import hashlib
 import json
 import time
 import uuid
@@ -147,6 +149,10 @@ def by_form(phone: Phone) -> Callable[[], bool]:
     return send
 
 
+def checksum(content: bytes) -> dict[str, str]:
+    return {"Upload-Checksum": f"sha1 {base64.b64encode(hashlib.sha1(content).digest()).decode()}"}
+
+
 def by_parts(phone: Phone) -> Callable[[], bool]:
     file, id = picture(size=(200, 100)), str(uuid.uuid4())
     at = begin(phone, len(file), id).headers["location"]
@@ -210,16 +216,18 @@ def test_a_disk_that_fails_is_told_with_a_time_to_come_back_and_works_again_by_i
         told = [post(phone, *fixes), phone.client.post("/driver/v1/actions", json={"actions": [act]})]
         return [*told, hand_in(phone, file, id)]
 
+    begun, sum_of_it = begin(phone, len(file)).headers["location"], checksum(file)
     for fault in ({"fail_sync": 1}, {"fail_write": 1}, {"fail_write": 1, "error": errno.ENOSPC}):
         failing.machine.orders(**fault)
         expected = (507, "ERR_STORAGE_FULL") if "error" in fault else (503, "ERR_STORAGE")
-        for answer in everything():
+        for answer in [*everything(), go_on(phone, begun, 0, file, **sum_of_it)]:
             assert (answer.status_code, answer.json()["code"]) == expected, answer.text
             assert int(answer.headers["retry-after"]) > 0
         assert len(track(company, phone)) == 1, "reads go on"
         assert httpx.get(f"{failing.server.url}/healthz").status_code == 200
     asyncio.run(refused_by_socket(phone, fixes))
     failing.machine.orders()
+    assert go_on(phone, begun, 0, file, **sum_of_it).status_code == 204
     positions, actions, photo = everything()
     assert (positions.json()["accepted"], positions.json()["duplicates"]) == (9, 1)
     assert actions.json()["actions"][0]["success"] and photo.status_code == 201
