@@ -1,9 +1,7 @@
 """The database: opened and read, whichever engine is behind it. What an engine does its own way is in its folder."""
 
-import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -53,7 +51,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._threads = ThreadPoolExecutor(engine.readers, thread_name_prefix="reader")
+        self._readers = Threads("reader", engine.readers)
         self._long = Threads("long reader", LONG_READERS)
         self._leading = Threads("leader", 1)  # asks on a connection of its own, which may hang for as long as it likes
         self._waiting = 0
@@ -74,18 +72,21 @@ class Database:
         Refusals: ``ERR_OVERLOADED`` where too many wait, or where its queries last over some seconds;
         ``ERR_UNAVAILABLE`` where the database cannot be reached.
         """
-        if self._waiting >= READS_WAITING:
-            raise Refusal("ERR_OVERLOADED", "Too many requests are waiting for the database; try again in a moment.")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, fn)
-        finally:
-            self._waiting -= 1
+        return await self._on(self._readers, lambda: self.engine.read(fn))
 
     async def read_long(self, fn: Callable[[Connection], T]) -> T:
         """The same of what is read seldom and is much, such as all orders of a day: where the engine bears that, it may
         last for twenty seconds. It takes no reader's thread."""
-        return await self._long.run(lambda: self.engine.read(fn, long=True))
+        return await self._on(self._long, lambda: self.engine.read(fn, long=True))
+
+    async def _on(self, threads: Threads, read: Callable[[], T]) -> T:
+        if self._waiting >= READS_WAITING:
+            raise Refusal("ERR_OVERLOADED", "Too many requests are waiting for the database; try again in a moment.")
+        self._waiting += 1
+        try:
+            return await threads.run(read)
+        finally:
+            self._waiting -= 1
 
     @property
     def waiting(self) -> int:
@@ -115,7 +116,8 @@ class Database:
         if self._closed.is_set():
             return
         self._closed.set()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._readers, self._long, self._leading):
+            threads.close()
         self.engine.close()
 
 

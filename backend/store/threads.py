@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """``most`` at a time, which come with the first work and go with the process, or with this."""
+    """``most`` threads at a time; each is started when there is work for it."""
 
     def __init__(self, kind: str, most: int) -> None:
         self._pool = ThreadPoolExecutor(most, thread_name_prefix=kind)
@@ -23,3 +23,7 @@ class Threads:
         """What ``work`` returns or raises; it goes on where the caller is cancelled."""
         context = contextvars.copy_context()  # so that what it logs names the caller's request
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: context.run(work, *given))
+
+    def close(self) -> None:
+        """Wait for what is under way; what has not begun is cancelled."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

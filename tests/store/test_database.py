@@ -1,5 +1,7 @@
+import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,3 +128,28 @@ Database.open("postgresql://someone:hush@somewhere/codriver")
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100)
     told = ended.stderr.splitlines()[-1]
     assert "ERR_STORAGE_UNKNOWN" in told and "psycopg" in told and "hush" not in told
+
+
+@pytest.mark.parametrize("kind", ["read", "read_long"])
+async def test_the_engine_is_closed_after_the_reads_that_are_under_way(
+    place: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database.open(place)
+    ended: list[str] = []
+    begun, may_end = threading.Event(), threading.Event()
+    close = database.engine.close
+    monkeypatch.setattr(database.engine, "close", lambda: (ended.append("engine"), close()))
+
+    def look(conn: Connection) -> None:
+        begun.set()
+        may_end.wait(40)
+        conn.execute(text("SELECT 1")).all()
+        ended.append("read")
+
+    reading = asyncio.create_task(getattr(database, kind)(look))
+    assert await asyncio.to_thread(begun.wait, 40)
+    closing = asyncio.create_task(asyncio.to_thread(database.close))
+    await asyncio.to_thread(database._closed.wait, 40)
+    may_end.set()
+    await asyncio.gather(reading, closing)
+    assert ended == ["read", "engine"]
