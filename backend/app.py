@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -88,16 +88,24 @@ async def open_desk(
     tracing: "Tracing | None" = None,
     inflow: Inflow | None = None,
 ) -> AsyncIterator[Desk]:
-    """Everything that a verb needs, started; stopped in the reverse order."""
-    database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
-    try:
-        journal = Journal(database, tracing.of_change if tracing else None)
+    """Everything that a verb needs, started; stopped in the reverse order, also what was started before something that
+    could not be."""
+    async with AsyncExitStack() as started:
+        database = await asyncio.to_thread(Database.open, settings.database_url or settings.data_dir)
+        started.callback(database.close)
         uploads, alone = settings.data_dir / "uploads", database.alone
         media = await Media.open(settings.blob_url or settings.data_dir / "media", uploads, alone)
+        started.push_async_callback(media.close)
+        journal = Journal(database, tracing.of_change if tracing else None)
+        started.push_async_callback(journal.close)
         hub, calls = _live(settings, f"{socket.gethostname()} {public_url} {one_of.number if one_of else 0}")
+        started.push_async_callback(calls.close)
+        started.push_async_callback(hub.close)
         cores = share_of_cores(one_of.processes if one_of else 1)
         planner = Planner(cores, trace=tracing.of_plan if tracing else None)
+        started.push_async_callback(planner.close)
         geocoder = geocoders.choose(settings.geocoder, settings.public_url, partial(calls.place, "geocoder", 1))
+        started.push_async_callback(geocoder.close)
         acquaintances, guesses, tally = Acquaintances(), Guesses(), Tally()
         inflow = inflow or Inflow()
         inflow.open(journal, tally)
@@ -106,7 +114,7 @@ async def open_desk(
         hub.heed("doubt", lambda _: acquaintances.forget_all())
         hub.heed("guess", guesses.hear)
         hub.heed("upload", resumable.give_way)
-        desk = Desk(
+        yield Desk(
             settings=settings,
             clock=clock,
             database=database,
@@ -124,17 +132,6 @@ async def open_desk(
             inflow=inflow,
             figure_files=FigureFiles(one_of.folder, one_of.number) if one_of else None,
         )
-        try:
-            yield desk
-        finally:
-            await geocoder.close()
-            await planner.close()
-            await hub.close()
-            await calls.close()
-            await journal.close()
-            await media.close()
-    finally:
-        database.close()
 
 
 def _live(settings: Settings, place: str) -> tuple[Hub, Calls]:

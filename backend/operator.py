@@ -92,7 +92,7 @@ def make_folder(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def serving_at(settings: Settings, address: str) -> Iterator[None]:
-    """Leave the server's address in the data folder while it serves; on a full disk it is done without.
+    """Leave the server's address in the data folder while it serves; on a disk that does not take it, do without.
 
     To be entered once the data folder is locked: a second server that finds it locked must not touch the first one's
     address.
@@ -105,7 +105,8 @@ def serving_at(settings: Settings, address: str) -> Iterator[None]:
     try:
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the operator's commands ask the folder's lock, and the address only then
+            note.unlink()
 
 
 def _on(settings: Settings, here: Callable[[Desk], Awaitable[T]], there: Callable[[httpx.Client], T]) -> T:
@@ -113,6 +114,7 @@ def _on(settings: Settings, here: Callable[[Desk], Awaitable[T]], there: Callabl
         async with open_desk(settings, Clock(), "") as desk:
             return await here(desk)
 
+    make_folder(settings)
     try:
         return asyncio.run(alone())
     except Refusal as refusal:

@@ -69,44 +69,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     Path(str(value)) if field.type is Path else msgspec.convert(value, field.type, strict=False)
                 )
             except msgspec.ValidationError as error:
-                text = f"{variable} cannot be {value!r}: {error}."
+                what = f"cannot be {value!r}: {error}."
                 if get_origin(field.type) is Literal:
-                    text = f"{variable} is one of {', '.join(get_args(field.type))}, not {value!r}."
-                raise Refusal("ERR_SETTING_INVALID", text, variable) from error
+                    what = f"is one of {', '.join(get_args(field.type))}, not {value!r}."
+                raise _invalid(variable, what) from error
         settings = cls(**values)
         settings._check()
         return settings
 
     def _check(self) -> None:
         if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
-            raise Refusal(
-                "ERR_SETTING_INVALID",
-                "CODRIVER_DATABASE_URL is postgresql://user:password@host:port/name, or unset for SQLite.",
-                "CODRIVER_DATABASE_URL",
+            raise _invalid(
+                "CODRIVER_DATABASE_URL", "is postgresql://user:password@host:port/name, or unset for SQLite."
             )
         if self.redis_url and not _is_redis(self.redis_url):
-            raise Refusal(
-                "ERR_SETTING_INVALID",
-                "CODRIVER_REDIS_URL is redis://[user:password@]host[:port][/number], rediss://… with TLS, or unix://….",
+            raise _invalid(
                 "CODRIVER_REDIS_URL",
+                "is redis://[user:password@]host[:port][/number], rediss://… with TLS, or unix://….",
             )
         if self.public_url and not _is_http(self.public_url):
-            raise Refusal(
-                "ERR_SETTING_INVALID", "CODRIVER_PUBLIC_URL must begin with http:// or https://.", "CODRIVER_PUBLIC_URL"
-            )
+            raise _invalid("CODRIVER_PUBLIC_URL", "must begin with http:// or https://.")
         if self.log_level.upper() not in LOG_LEVELS:
-            raise Refusal(
-                "ERR_SETTING_INVALID",
-                f"CODRIVER_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}, not {self.log_level!r}.",
-                "CODRIVER_LOG_LEVEL",
-            )
+            raise _invalid("CODRIVER_LOG_LEVEL", f"is one of {', '.join(LOG_LEVELS)}, not {self.log_level!r}.")
         self.proxies()
         if self.geocoder and not _names_a_geocoder(self.geocoder):
-            raise Refusal(
-                "ERR_SETTING_INVALID",
-                "CODRIVER_GEOCODER is photon+https://… or nominatim+https://…, or left unset for none.",
-                "CODRIVER_GEOCODER",
-            )
+            raise _invalid("CODRIVER_GEOCODER", "is photon+https://… or nominatim+https://…, or left unset for none.")
 
     def proxies(self) -> list[IPv4Network | IPv6Network]:
         """``trusted_proxies`` as networks. Refuses with ``ERR_SETTING_INVALID`` what is no network, or the whole
@@ -133,14 +120,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         except FileNotFoundError:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             key = secrets.token_hex(32).encode()
-            draft = path.with_suffix(f".{os.getpid()}")
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # another process was quicker: then its key counts
-                os.link(draft, path)
-            os.unlink(draft)
+            draft = path.with_suffix(f".{secrets.token_hex(8)}")  # in containers all processes have one number
+            try:
+                with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    file.write(key)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):  # another process was quicker: then its key counts
+                    os.link(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
             return path.read_bytes()
 
 
@@ -155,14 +144,18 @@ def traces_go_to() -> str:
         given = os.environ.get(variable, "")
         if given and not off:
             if not _is_http(given):
-                raise Refusal("ERR_SETTING_INVALID", f"{variable} must begin with http:// or https://.", variable)
+                raise _invalid(variable, "must begin with http:// or https://.")
             return given
     return ""
 
 
+def _invalid(variable: str, what: str) -> Refusal:
+    return Refusal("ERR_SETTING_INVALID", f"{variable} {what}", variable)
+
+
 def _no_proxies(why: str) -> Refusal:
-    text = f"CODRIVER_TRUSTED_PROXIES is addresses and networks like 127.0.0.1,10.0.0.0/8, but {why}."
-    return Refusal("ERR_SETTING_INVALID", text, "CODRIVER_TRUSTED_PROXIES")
+    what = f"is addresses and networks like 127.0.0.1,10.0.0.0/8, but {why}."
+    return _invalid("CODRIVER_TRUSTED_PROXIES", what)
 
 
 def _names_a_geocoder(setting: str) -> bool:

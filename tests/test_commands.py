@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
+from backend import operator
+from backend.app import open_desk
 from backend.domain.errors import Refusal
+from backend.service.desk import Clock
 from backend.settings import Settings
 from tests.serving import ROOT, Server
 
@@ -55,6 +59,35 @@ def test_a_setting_that_does_not_fit_is_refused_by_name(
         Settings.from_environment()
     assert refused.value.code == "ERR_SETTING_INVALID"
     assert refused.value.text.startswith(f"CODRIVER_{variable} {said}")
+
+
+async def test_what_was_started_is_stopped_where_what_comes_after_it_cannot_be(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, geocoder="photon+http://[")
+    before = set(threading.enumerate())
+    with pytest.raises(ValueError, match="Invalid IPv6 URL"):
+        async with open_desk(settings, Clock(), ""):
+            pass
+    assert [thread.name for thread in set(threading.enumerate()) - before if "journal" in thread.name] == []
+
+
+def test_a_data_folder_that_cannot_be_made_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for command in (["serve", "--port", "0"], ["account", "create", "Green Vans"]):
+        told = codriver(*command, "--data", tmp_path / "file" / "data")
+        assert told.returncode != 0 and "ERR_STORAGE" in told.stderr and "Traceback" not in told.stderr, told.stderr
+
+
+def test_an_address_that_cannot_be_taken_away_does_not_disturb_the_end(tmp_path: Path) -> None:
+    with operator.serving_at(Settings(data_dir=tmp_path), "http://127.0.0.1:1"):
+        (tmp_path / "address").unlink()
+        (tmp_path / "address").mkdir()
+
+
+def test_a_secret_that_a_process_of_the_same_number_left_half_made_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / f"secret.{os.getpid()}").write_bytes(b"12")
+    made = Settings(data_dir=tmp_path).secret()
+    assert len(made) == 64 and Settings(data_dir=tmp_path).secret() == made
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret", f"secret.{os.getpid()}"]
 
 
 def test_who_opens_the_bare_address_is_sent_to_the_map(tmp_path: Path) -> None:
