@@ -14,7 +14,7 @@ import msgspec
 from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketException
 
-from backend.api import auth, sockets
+from backend.api import auth, problems, sockets
 from backend.api.intake import JSON, MSGPACK, Actions, Codec, MessageFrame, Misfit, Positions
 from backend.domain.accounts import Device
 from backend.domain.errors import Refusal
@@ -110,9 +110,7 @@ class Call:
             match await line.hear():
                 case field.RouteChanged(date):
                     version = await field.route_version(self._desk, device, date)
-                    if version != sent.get(
-                        date, 0
-                    ):  # a plan that was not sent to the drivers changes nothing for the phone
+                    if version != sent.get(date, 0):  # a plan that was not sent to the drivers changes nothing for it
                         sent[date] = version
                         await self._say(RouteNews(version, date))
                 case field.MessageSent(Message() as message):
@@ -152,7 +150,7 @@ class Call:
             return Error(refusal.code, refusal.text, frame.id)
         except Exception:
             log.exception("bug in a frame of the driver's socket")
-            return Error("ERR_INTERNAL", "Something went wrong in the server; the error has been logged.", frame.id)
+            return Error(problems.BUG.code, problems.BUG.text, frame.id)
 
     async def _say(self, reply: Reply) -> None:
         if isinstance(reply, Error):

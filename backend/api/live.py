@@ -11,7 +11,7 @@ import msgspec
 from litestar import websocket
 from msgspec import Meta
 
-from backend.api import auth, body, sockets
+from backend.api import auth, body, problems, sockets
 from backend.api.events import event_out
 from backend.api.sockets import Socket
 from backend.domain.accounts import Role
@@ -105,9 +105,9 @@ async def _handle(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame
             return None
         return watch.frames.error(refusal.code, refusal.text, id_ or _name(text))
     except Exception:
-        desk.tally.refuse("ERR_INTERNAL")
+        desk.tally.refuse(problems.BUG.code)
         log.exception("bug in a frame of a live map")
-        return watch.frames.error("ERR_INTERNAL", "Something went wrong in the server; the error has been logged.", id_)
+        return watch.frames.error(problems.BUG.code, problems.BUG.text, id_)
     return None
 
 

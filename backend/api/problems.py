@@ -51,6 +51,8 @@ RETRY_AFTER_S = {
     "ERR_STORAGE": "5",
     "ERR_STORAGE_FULL": "30",
 }
+BUG = Refusal("ERR_INTERNAL", "Something went wrong in the server; the error has been logged.")
+"""What each dialect says of a bug; its trace is in the log."""
 _TITLES = {
     400: "Invalid request",
     401: "Not signed in",
@@ -127,12 +129,10 @@ def is_cut_off(error: HTTPException) -> bool:
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Exception handler for everything else: a bug of ours."""
-    _count(request, "ERR_INTERNAL")
+    _count(request, BUG.code)
     route = request.scope.get("path_template") or "(no route)"  # the path itself may hold a recipient's code
     log.error("bug in %s %s", request.method, route, exc_info=error)
-    return _response(
-        Problem(_TITLES[500], 500, "Something went wrong in the server; the error has been logged.", "ERR_INTERNAL")
-    )
+    return _response(Problem(_TITLES[500], 500, BUG.text, BUG.code))
 
 
 def _count(request: Request[Any, Any, Any], code: str) -> None:

@@ -162,9 +162,7 @@ class _Known:
         self.rows: list[facts.Row] = []
 
     def settle(self, action: Action, now_ms: int) -> Outcome:
-        route_of_day = self._route_of_day(
-            action
-        )  # outside of the try: an error of the database is no fault of the action
+        route_of_day = self._route_of_day(action)  # not in the try: an error of the database is no fault of the action
         try:
             return self._settle(action, route_of_day, now_ms)
         except Refusal as refusal:

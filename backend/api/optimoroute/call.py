@@ -209,9 +209,9 @@ async def _answer(
         log.info("refused %s: MALFORMED_REQUEST", request.url.path)
         return failure(Refusal("MALFORMED_REQUEST", f"The request could not be read ({error.status_code})."))
     except Exception:
-        auth.desk_of(request).tally.refuse("ERR_INTERNAL")
+        auth.desk_of(request).tally.refuse(problems.BUG.code)
         log.exception("bug in %s", request.url.path)
-        return failure(Refusal("ERR_INTERNAL", "Something went wrong here; it was written down."))
+        return failure(problems.BUG)
 
 
 async def _perform(

@@ -101,9 +101,14 @@ class OrderCreated(V1Answer, frozen=True):
     geocoding_results: list[list[str | float | bool]] | UnsetType = UNSET
 
 
-class OrderSaved(V1Answer, frozen=True):
+class V1OrderAnswer(V1Answer, frozen=True):
+    """Which order the answer is about."""
+
     id: str | UnsetType = UNSET
     order_no: str | UnsetType = UNSET
+
+
+class OrderSaved(V1OrderAnswer, frozen=True):
     location_no: str | UnsetType = UNSET
 
 
@@ -111,9 +116,7 @@ class OrdersSaved(V1Answer, frozen=True):
     orders: list[OrderSaved] | UnsetType = UNSET
 
 
-class OrderGot(V1Answer, frozen=True):
-    id: str | UnsetType = UNSET
-    order_no: str | UnsetType = UNSET
+class OrderGot(V1OrderAnswer, frozen=True):
     data: V1Order | UnsetType = UNSET
 
 
@@ -264,9 +267,7 @@ class Events(V1Answer, frozen=True):
     remaining_events: int | UnsetType = UNSET
 
 
-class OrderCompleted(V1Answer, frozen=True):
-    id: str | UnsetType = UNSET
-    order_no: str | UnsetType = UNSET
+class OrderCompleted(V1OrderAnswer, frozen=True):
     data: CompletionOut | UnsetType = UNSET
 
 
