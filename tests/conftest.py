@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import websockets.asyncio.client
+import websockets.sync.client
 from httpx import _config
 
 from tests.postgresql import FAST, Cluster, cluster
 from tests.serving import Company, Server
 
-# A machine that is busy with other tests may need more than the five seconds that httpx gives a server by itself.
-_config.DEFAULT_TIMEOUT_CONFIG.read = _config.DEFAULT_TIMEOUT_CONFIG.connect = 40.0
+# A machine that is busy with other tests may need more than the five or ten seconds that clients give a server by
+# themselves, also for its answers to their pings.
+for _name in ("connect", "read", "write", "pool"):
+    setattr(_config.DEFAULT_TIMEOUT_CONFIG, _name, 60.0)
+for _connect in (websockets.sync.client.connect, websockets.asyncio.client.connect.__init__):
+    _connect.__kwdefaults__ |= {"open_timeout": 60.0, "ping_timeout": 60.0}
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Reference data that is not part of the repository. A test that needs it is skipped where it is absent."""
 LONGEST = ("whole_day", "browser")

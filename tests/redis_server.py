@@ -12,6 +12,8 @@ from typing import Self
 
 import pytest
 
+from tests.serving import held_port
+
 PROGRAM = shutil.which("redis-server")
 
 
@@ -20,8 +22,8 @@ class RedisServer:
 
     def __init__(self, *options: str, password: str = "") -> None:
         self.options = (*options, *(("--requirepass", password) if password else ()))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self._held = held_port()
+        self.port: int = self._held.getsockname()[1]
         self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -36,7 +38,7 @@ class RedisServer:
         )
         deadline = time.monotonic() + within_s
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=10):
                 return self
             assert time.monotonic() < deadline and self.process.poll() is None, "redis-server does not start"
             time.sleep(0.02)
@@ -59,7 +61,7 @@ class RedisServer:
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
 

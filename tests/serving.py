@@ -4,6 +4,7 @@ import contextlib
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,14 +19,14 @@ import httpx
 from backend.service.identity import operator_token
 
 T = TypeVar("T")
-START_S = 60.0
-STOP_S = 40.0
+START_S = 120.0
+STOP_S = 60.0
 ROOT = Path(__file__).resolve().parents[1]
 # Everything here is plain HTTP to this machine. Each client would else load all authorities' certificates, for 40 ms.
 os.environ.setdefault("SSL_CERT_DIR", str(ROOT / "tests"))
 
 
-def eventually(find: Callable[[], T], *, within_s: float = 30.0, what: str = "what was awaited") -> T:
+def eventually(find: Callable[[], T], *, within_s: float = 60.0, what: str = "what was awaited") -> T:
     """The first true answer of ``find``, asked again and again. Fails at the deadline, showing the last answer."""
     deadline = time.monotonic() + within_s
     while True:
@@ -35,6 +36,18 @@ def eventually(find: Callable[[], T], *, within_s: float = 30.0, what: str = "wh
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {within_s} s; last seen: {found!r}")
         time.sleep(0.02)
+
+
+def held_port() -> socket.socket:
+    """A free port that stays free for one of our programs, also between its end and its next start.
+
+    It is bound and never listens, and whoever binds with SO_REUSEADDR, as servers do, may have it beside us; nobody who
+    asks for any free port is given it.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 class Server:
@@ -47,7 +60,8 @@ class Server:
         self.program = program
         self.options = options
         self.environment = environment or {}
-        self.port = 0
+        self._held = held_port()
+        self.port: int = self._held.getsockname()[1]
         self.process: subprocess.Popen[str] | None = None
         self.log = data.with_name(data.name + ".log")
 
@@ -65,7 +79,6 @@ class Server:
         threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True).start()
         line = lines.get(timeout=within_s)
         assert line.startswith("Codriver serves on http://"), f"the server did not start: {line!r}\n{self.tail()}"
-        self.port = int(line.rsplit(":", 1)[1])
         return self
 
     def launch(self) -> "subprocess.Popen[str]":

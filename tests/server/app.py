@@ -1,6 +1,12 @@
-"""A small application behind the real server, with deadlines short enough for tests. Run as a program."""
+"""A small application behind the real server. Run as a program, with the constants of the server that are to be other
+than usual, as ``http.HEAD_SECONDS=1``.
+
+Usually nobody is ended for being slow: the test, which is the client, may itself be stopped for seconds. ``/hurry``
+makes the deadlines of heads and bodies short from then on, also for the connection on which it was asked.
+"""
 
 import asyncio
+import importlib
 import logging
 import signal
 import sys
@@ -9,9 +15,15 @@ import threading
 from websockets.frames import Frame, Opcode
 
 from backend import server
-from backend.server import http, run, sockets
+from backend.server import http
 
 FRAME = Frame(Opcode.TEXT, b"x" * 32 * 1024).serialize(mask=False)
+PATIENCE_S = 100
+PATIENT = (
+    *("http.HEAD_SECONDS", "http.BODY_SECONDS", "http.LINGER_SECONDS", "run.KEEP_ALIVE_SECONDS", "run.DRAIN_SECONDS"),
+    *("run.END_SECONDS", "sockets.PING_SECONDS", "sockets.LINGER_SECONDS"),
+)
+released = asyncio.Event()
 
 
 async def app(scope, receive, send) -> None:
@@ -20,6 +32,9 @@ async def app(scope, receive, send) -> None:
             await lifespan(receive, send)
         case "http", "/upload":
             await upload(receive, send)
+        case "http", "/hurry":
+            http.HEAD_SECONDS, http.BODY_SECONDS = 0.4, 0.6
+            await answer(send, b"hello")
         case "http", "/slow":
             print("asked", flush=True)
             await asyncio.sleep(0.5)
@@ -38,6 +53,7 @@ async def app(scope, receive, send) -> None:
 
 async def lifespan(receive, send) -> None:
     await receive()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, released.set)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     print("stopped in order", flush=True)
@@ -68,7 +84,8 @@ async def echo(scope, receive, send) -> None:
     await send({"type": "websocket.accept", "subprotocol": (scope["subprotocols"] or [None])[0]})
     while (message := await receive())["type"] == "websocket.receive":
         if message.get("text") == "think":
-            await asyncio.sleep(0.5)
+            print("thinks", flush=True)
+            await released.wait()
         await send({"type": "websocket.send", "text": message.get("text", "")})
     print(f"socket closed {message['code']}", flush=True)
 
@@ -103,17 +120,19 @@ def hang() -> None:
     threading.Event().wait()
 
 
+def patient(*others: str) -> None:
+    """``others``: constants with another value."""
+    for each in (*(f"{name}={PATIENCE_S}" for name in PATIENT), *others):
+        name, _, value = each.partition("=")
+        module, _, constant = name.partition(".")
+        number = float(value) if "." in value else int(value)
+        setattr(importlib.import_module(f"backend.server.{module}"), constant, number)
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    http.HEAD_SECONDS = 0.4
-    http.BODY_SECONDS = 0.6
-    http.LINGER_SECONDS = 0.5
-    http.BODY_BYTES_A_SECOND = 64 * 1024
-    sockets.PING_SECONDS = sockets.LINGER_SECONDS = 0.5
-    sockets.BACK_A_SECOND = 2
-    run.KEEP_ALIVE_SECONDS = 1
+    patient(*(each for each in sys.argv[1:] if each != "hangs"))
     if "hangs" in sys.argv:
-        run.END_SECONDS = 1
         threading.Thread(target=hang).start()
-    signal.alarm(60)  # whatever becomes of the test that started it
+    signal.alarm(300)  # whatever becomes of the test that started it
     server.run(app, server.bind("127.0.0.1", 0))

@@ -1,5 +1,6 @@
 """The real server in a process of its own."""
 
+import contextlib
 import queue
 import signal
 import socket
@@ -16,7 +17,7 @@ import pytest
 class Serving:
     """The process, and what it prints."""
 
-    def __init__(self, program: str = "tests.server.app", *options: str) -> None:
+    def __init__(self, program: str, *options: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", program, *options],
             cwd=Path(__file__).parents[2],
@@ -27,7 +28,7 @@ class Serving:
         self.lines: queue.Queue[str] = queue.Queue()
         self.seen: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
-        self.address = self.says("Codriver serves on", within=40).split()[-1]
+        self.address = self.says("Codriver serves on", within=100).split()[-1]
         self.port = int(self.address.rpartition(":")[2])
 
     def _read(self) -> None:
@@ -35,7 +36,7 @@ class Serving:
         for line in self.process.stdout:
             self.lines.put(line.rstrip())
 
-    def says(self, words: str, within: float = 40) -> str:
+    def says(self, words: str, within: float = 100) -> str:
         """The next line that holds these words."""
         end = time.monotonic() + within
         while True:
@@ -51,7 +52,7 @@ class Serving:
         one = socket.socket()
         if receive_buffer is not None:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        one.settimeout(40)
+        one.settimeout(100)
         one.connect(("127.0.0.1", self.port))
         return one
 
@@ -59,15 +60,28 @@ class Serving:
         """SIGTERM; the exit code, and the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60), time.monotonic() - began
+        return self.process.wait(timeout=100), time.monotonic() - began
+
+
+@contextlib.contextmanager
+def started(program: str, *options: str) -> Iterator[Serving]:
+    one = Serving(program, *options)
+    try:
+        yield one
+    finally:
+        one.process.kill()
+        one.process.wait()
+
+
+def started_with(*constants: str) -> contextlib.AbstractContextManager[Serving]:
+    """The small application, behind a server of which some constants are other than usual."""
+    return started("tests.server.app", *constants)
 
 
 @pytest.fixture
 def serving() -> Iterator[Serving]:
-    one = Serving()
-    yield one
-    one.process.kill()
-    one.process.wait()
+    with started_with() as one:
+        yield one
 
 
 def everything(one: socket.socket) -> bytes:

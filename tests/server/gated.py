@@ -1,12 +1,11 @@
 """A small application behind the real server and its gate, which lets in as many as the tests say. Run as a program,
-maybe with how long who is turned away rests.
+maybe with how long who is turned away rests, and with constants of the server that are to be other than usual.
 
 ``/let-in`` answers when ``/open`` was asked for, with ``?early`` before the body is here; ``/count`` tells how many are
 under way, and what is held of bodies; ``/busy`` keeps the loop busy from then on. A websocket is an echo.
 """
 
 import asyncio
-import importlib
 import logging
 import resource
 import signal
@@ -14,7 +13,8 @@ import sys
 import time
 
 from backend import server
-from backend.server import acceptor, gate, http
+from backend.server import acceptor, gate
+from tests.server.app import patient
 
 MOST = 3
 FILES = 200
@@ -84,14 +84,12 @@ async def app(scope, receive, send) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
+    patient("run.DRAIN_SECONDS=2", *sys.argv[2:])
     gate.BURST = 0
     gate.REST_S = float(sys.argv[1]) if len(sys.argv) > 1 else 0.01
     gate.HELD_BYTES = 1024 * 1024
     gate.TELL_S = 0.5
-    http.LINGER_SECONDS = 0.5
-    if len(sys.argv) > 1:
-        http.HEAD_SECONDS = importlib.import_module("backend.server.run").KEEP_ALIVE_SECONDS = 1
     acceptor.PAUSE_S = 0.05
-    signal.alarm(120)  # whatever becomes of the test that started it
+    signal.alarm(300)  # whatever becomes of the test that started it
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
     server.run(app, server.bind("127.0.0.1", 0), gate=the_gate)

@@ -1,7 +1,7 @@
 """Several processes behind one address, with pauses short enough for tests.
 
-Run as a program, with their number, and for how many seconds one may give no sign of life: long, but where a test is
-about that, as on a machine that is busy with other things nobody gives one for seconds.
+Run as a program, with their number, and for how many seconds one may give no sign of life, and take to end: long, but
+where a test is about that, as on a machine that is busy with other things nobody does anything for seconds.
 """
 
 import logging
@@ -19,7 +19,8 @@ from tests.server.app import answer
 async def app(scope, receive, send) -> None:
     match scope["type"], scope.get("path"):
         case "http", "/hang":
-            time.sleep(60)
+            print(f"{os.getpid()} hangs", flush=True)
+            time.sleep(300)
         case "http", "/":
             await answer(send, str(os.getpid()).encode())
         case _:
@@ -35,21 +36,25 @@ def work(number: int, pulse: server.Pulse) -> None:
 
 def hurry() -> None:
     logging.basicConfig(level=logging.INFO)
+    one.patient()
     workers.HUNG_S = HUNG_S
     workers.PAUSE_S = (0.1, 1.0)
-    workers.STOP_S = 4.0
+    workers.STOP_S = STOP_S
 
 
 PORT = int(os.environ.get("PORT", "0"))
-HUNG_S = float(os.environ.get("HUNG_S", "60"))
+HUNG_S = float(os.environ.get("HUNG_S", "100"))
+STOP_S = float(os.environ.get("STOP_S", "100"))
 SPOILT = os.environ.get("SPOILT")  # a file; while it is there, no process comes up
 BROKEN = [int(number) for number in os.environ.get("BROKEN", "").split()]
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        HUNG_S = float(os.environ.setdefault("HUNG_S", sys.argv[2]))
+    if len(sys.argv) > 3:  # the processes have it from there
+        HUNG_S, STOP_S = (
+            float(os.environ.setdefault(*each)) for each in zip(("HUNG_S", "STOP_S"), sys.argv[2:], strict=True)
+        )
     hurry()
-    signal.alarm(180)  # whatever becomes of the test that started it
+    signal.alarm(300)  # whatever becomes of the test that started it
     with server.bind("127.0.0.1", 0, shared=True) as reserved:
         os.environ["PORT"] = str(reserved.getsockname()[1])
         said = f"Codriver serves on {server.address(reserved)}"

@@ -3,44 +3,52 @@
 import contextlib
 import socket
 import time
+from collections.abc import Iterator
 
 import httpx
+import pytest
 
-from tests.server.conftest import Serving, everything
+from tests.server.conftest import Serving, everything, started_with
 
 
-def test_a_head_that_never_ends_is_closed(serving: Serving) -> None:
+@pytest.fixture
+def hurried(serving: Serving) -> Iterator[socket.socket]:
+    """A connection whose next heads and bodies have short deadlines, each from its first byte on: however long this
+    process is stopped before that, it is still open."""
     with serving.connect() as one:
-        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
-        assert b" 408 " in everything(one).partition(b"\r\n")[0]
-
-
-def test_a_head_that_trickles_has_the_same_deadline(serving: Serving) -> None:
-    with serving.connect() as one:
-        one.sendall(b"GET / HTTP/1.1\r\n")
-        one.settimeout(0.1)
-        answer, deadline = b"", time.monotonic() + 40
-        while not answer:
-            assert time.monotonic() < deadline, "each piece gave it more time"
-            with contextlib.suppress(TimeoutError):
-                one.sendall(b"X-More: 1\r\n")
-                answer = one.recv(1000)
-        assert answer.startswith(b"HTTP/1.1 408 ")
-
-
-def test_a_connection_that_says_nothing_is_closed(serving: Serving) -> None:
-    with serving.connect() as one:
-        assert everything(one) == b""
-
-
-def test_blank_lines_do_not_keep_a_connection(serving: Serving) -> None:
-    with serving.connect() as one:
-        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        one.sendall(b"GET /hurry HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = b""
         while not answer.endswith(b"hello"):
             answer += one.recv(1000)
-        one.sendall(b"\r\n")
+        yield one
+
+
+def test_a_head_that_never_ends_is_closed(hurried: socket.socket) -> None:
+    hurried.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    assert b" 408 " in everything(hurried).partition(b"\r\n")[0]
+
+
+def test_a_head_that_trickles_has_the_same_deadline(hurried: socket.socket) -> None:
+    hurried.sendall(b"GET / HTTP/1.1\r\n")
+    hurried.settimeout(0.1)
+    answer, deadline = b"", time.monotonic() + 60
+    while not answer:
+        assert time.monotonic() < deadline, "each piece gave it more time"
+        with contextlib.suppress(ConnectionError):  # it has ended, and the answer is here
+            hurried.sendall(b"X-More: 1\r\n")
+        with contextlib.suppress(TimeoutError):
+            answer = hurried.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_connection_that_says_nothing_is_closed() -> None:
+    with started_with("http.HEAD_SECONDS=0.4") as serving, serving.connect() as one:
         assert everything(one) == b""
+
+
+def test_blank_lines_do_not_keep_a_connection(hurried: socket.socket) -> None:
+    hurried.sendall(b"\r\n")
+    assert everything(hurried) == b""
 
 
 def test_one_endless_header_is_refused_early(serving: Serving) -> None:
@@ -79,22 +87,23 @@ def test_an_address_may_hold_letters_as_they_are_typed(serving: Serving) -> None
             assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_body_that_stalls_is_ended_and_the_application_told(serving: Serving) -> None:
-    with serving.connect() as one:
-        one.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n123")
-        assert everything(one).startswith(b"HTTP/1.1 408 ")
+def test_a_body_that_stalls_is_ended_and_the_application_told(serving: Serving, hurried: socket.socket) -> None:
+    hurried.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n123")
+    assert everything(hurried).startswith(b"HTTP/1.1 408 ")
     serving.says("disconnected")
 
 
-def test_a_slow_body_that_moves_may_take_longer(serving: Serving) -> None:
-    """192 KiB at the minimum of 64 KiB a second have 3 s beside the 0.6 s that any body has; these take about 1.2 s."""
-
-    def pieces():
-        for _ in range(12):
-            time.sleep(0.1)
-            yield b"a" * 16 * 1024
-
-    assert httpx.post(f"{serving.address}/upload", content=pieces()).text == str(12 * 16 * 1024)
+def test_a_slow_body_that_moves_may_take_longer() -> None:
+    """What comes with the head brings it a minute beside the 0.6 s that any body has."""
+    piece = b"a" * 16 * 1024
+    with started_with("http.BODY_SECONDS=0.6", "http.BODY_BYTES_A_SECOND=273") as serving, serving.connect() as one:
+        one.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (2 * len(piece)) + piece)
+        time.sleep(1.0)
+        one.sendall(piece)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n32768") and (more := one.recv(1000)):
+            answer += more
+        assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_body_of_framing_alone_is_refused(serving: Serving) -> None:

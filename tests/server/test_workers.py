@@ -15,26 +15,23 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.conftest import Serving, everything
+from backend.server.workers import START_S
+from tests.server.conftest import Serving, everything, started
 from tests.server.test_sockets import closed, socket_at
 from tests.serving import ROOT, eventually
 
 
 @pytest.fixture
 def many() -> Iterator[Serving]:
-    one = Serving("tests.server.many", "3")
-    yield one
-    one.process.kill()
-    one.process.wait()
+    with started("tests.server.many", "3") as one:
+        yield one
 
 
 @pytest.fixture
 def strict() -> Iterator[Serving]:
-    """One of them may give no sign of life for five seconds."""
-    one = Serving("tests.server.many", "3", "5")
-    yield one
-    one.process.kill()
-    one.process.wait()
+    """One of them may give no sign of life for ten seconds."""
+    with started("tests.server.many", "3", "10", "100") as one:
+        yield one
 
 
 def pids(serving: Serving) -> set[int]:
@@ -45,14 +42,14 @@ def pids(serving: Serving) -> set[int]:
 def lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
         return False
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_connections_are_spread_and_all_end_in_order(many: Serving) -> None:
-    waiting = [socket.create_connection(("127.0.0.1", many.port), timeout=30) for _ in range(120)]
+    waiting = [socket.create_connection(("127.0.0.1", many.port), timeout=100) for _ in range(120)]
     for one in waiting:
         one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     answered = Counter(everything(one).rpartition(b"\r\n")[2] for one in waiting)
@@ -84,17 +81,17 @@ def test_one_that_dies_is_replaced_and_the_others_serve_on(many: Serving) -> Non
     os.kill(victim, signal.SIGKILL)
     many.says("ended with signal 9")
     assert victim not in pids(many)
-    eventually(lambda: len((now := pids(many)) - before) == 1 and len(now) == 3, within_s=60)
+    eventually(lambda: len((now := pids(many)) - before) == 1 and len(now) == 3, within_s=100)
     assert many.stop()[0] == 0
 
 
 def test_one_that_hangs_is_killed_and_replaced(strict: Serving) -> None:
-    before = pids(strict)
     with socket.create_connection(("127.0.0.1", strict.port)) as one:
         one.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
-        strict.says("gave no sign of life", within=60)
-        strict.says("ended with signal 9")
-    eventually(lambda: len(_answering(strict) - before) == 1, within_s=60)
+        victim = int(strict.says("hangs").split()[0])
+        strict.says(f"({victim}) ended with signal 9")
+    assert any("gave no sign of life" in line for line in strict.seen)
+    eventually(lambda: len(_answering(strict) - {victim}) == 3, within_s=100)
 
 
 def test_one_that_does_not_come_up_any_more_is_tried_more_and_more_slowly(
@@ -103,30 +100,28 @@ def test_one_that_does_not_come_up_any_more_is_tried_more_and_more_slowly(
     """Each time is in the log, the others serve on, and it comes as soon as it can."""
     spoilt = tmp_path / "spoilt"
     monkeypatch.setenv("SPOILT", str(spoilt))
-    many = Serving("tests.server.many", "2")
-    try:
+    with started("tests.server.many", "2") as many:
         victim, other = sorted(pids(many))
         spoilt.touch()
         os.kill(victim, signal.SIGKILL)
         pauses = []
         for _ in range(4):
-            line = many.says("another begins in", within=60)
+            line = many.says("another begins in", within=100)
             pauses.append(float(line.split()[-2]))
             assert _answering(many) == {other}
         assert pauses == [0.1, 0.2, 0.4, 0.8] and "exit code 7" in line
         spoilt.unlink()
-        eventually(lambda: len(_answering(many)) == 2, within_s=60)
+        eventually(lambda: len(_answering(many)) == 2, within_s=100)
         assert many.stop()[0] == 0
-    finally:
-        many.process.kill()
-        many.process.wait()
 
 
-def test_one_that_hangs_does_not_hold_up_the_end(many: Serving) -> None:
-    everybody = pids(many)
-    with socket.create_connection(("127.0.0.1", many.port)) as one:
-        one.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
-        code, seconds = many.stop()
+def test_one_that_hangs_does_not_hold_up_the_end() -> None:
+    with started("tests.server.many", "3", "100", "4") as many:
+        everybody = pids(many)
+        with socket.create_connection(("127.0.0.1", many.port)) as one:
+            one.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+            many.says("hangs")
+            code, seconds = many.stop()
     assert code == 1 and seconds < 30, "it tells that not all ended in order"
     many.says("does not end and is killed")
     assert not any(lives(pid) for pid in everybody)
@@ -136,8 +131,8 @@ def test_all_may_be_stopped_for_a_while_and_go_on(strict: Serving) -> None:
     everybody = [strict.process.pid, *(before := pids(strict))]
     for pid in everybody:
         os.kill(pid, signal.SIGSTOP)
-    time.sleep(6)  # longer than one that hangs may
-    for pid in everybody:
+    time.sleep(11)  # longer than one that hangs may
+    for pid in reversed(everybody):  # who looks after them is the last, or it might see the others hang
         os.kill(pid, signal.SIGCONT)
     time.sleep(1)
     assert pids(strict) == before and strict.stop()[0] == 0
@@ -147,7 +142,7 @@ def test_all_end_when_their_parent_is_killed(many: Serving) -> None:
     children = pids(many)
     many.process.kill()
     many.process.wait()
-    eventually(lambda: not any(lives(pid) for pid in children), within_s=60)
+    eventually(lambda: not any(lives(pid) for pid in children), within_s=100)
 
 
 def test_an_interrupt_from_the_terminal_ends_all_in_order(many: Serving) -> None:
@@ -157,16 +152,15 @@ def test_an_interrupt_from_the_terminal_ends_all_in_order(many: Serving) -> None
 
 
 def test_where_one_cannot_start_nothing_does() -> None:
-    began = time.monotonic()
     ended = subprocess.run(
         [sys.executable, "-m", "tests.server.many", "2"],
         cwd=ROOT,
         env={**os.environ, "BROKEN": "1"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=START_S - 20,
     )
-    assert ended.returncode == 7 and "serves on" not in ended.stdout and time.monotonic() - began < 60
+    assert ended.returncode == 7 and "serves on" not in ended.stdout
     assert "process 1 did not start" in ended.stderr
 
 
@@ -181,6 +175,6 @@ def test_several_processes_need_what_they_can_share(tmp_path: Path) -> None:
 
 def _answering(serving: Serving) -> set[int]:
     try:
-        return {int(httpx.get(serving.address, timeout=20).text) for _ in range(40)}
+        return {int(httpx.get(serving.address, timeout=60).text) for _ in range(40)}
     except httpx.HTTPError:
         return set()
