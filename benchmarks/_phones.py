@@ -1,6 +1,6 @@
-"""What the programs about positions share: a data folder with drivers, servers as processes, and phones that send.
+"""Phones that send positions over HTTP, as many as a measurement wants.
 
-Phones are made for speed, not for realism: each request is bytes that were prepared, with a moment filled in. They send
+They are made for speed, not for realism: each request is bytes that were prepared, with a moment filled in. They send
 either as fast as they are answered, which shows what a server can do at most, or at moments set beforehand, which shows
 how long an answer takes: a request that had to wait because the one before it was slow has waited all the same.
 """
@@ -10,28 +10,18 @@ import asyncio
 import gc
 import itertools
 import math
-import os
 import re
-import subprocess
-import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple, Self
 
-from backend.domain.accounts import Account, Device, Office, Role, Settings
-from backend.domain.drivers import Driver
-from backend.service.identity import digest
-from backend.store import fleet, people
-from backend.store.database import Database
+from benchmarks._offering import DIGITS, template
+from benchmarks._servers import FIRST_S
 
-FIRST_S = 1_767_000_000
-KEY = "tenant"
 ACCEPTED = re.compile(rb'"accepted":(\d+)')
 RETRY_AFTER = re.compile(rb"^HTTP/1.1 503 .*\r\nretry-after: (\d+)\r\n", re.DOTALL)
-DIGITS = b"@@@@@@"  # of the timestamp's seconds, filled in for each request
+MOMENT = DIGITS.encode()  # of a timestamp, filled in for each request
 TICK_S = 0.001  # how closely the moments set beforehand are kept
 PATIENCE_S = 20.0
 
@@ -41,13 +31,7 @@ class Phone(asyncio.Protocol):
     refused it sends again when the answer tells it to, or is free."""
 
     def __init__(self, token: str, size: int, moments: "itertools.count[int]") -> None:
-        fixes = ",".join(
-            f'{{"timestamp":1767{DIGITS.decode()}.{number * 10 % 1000:03d},"latitude":{45.8 + number * 0.000123:.6f},'
-            f'"longitude":{15.98 + number * 0.000231:.6f},"accuracy":{4 + number % 7}.5,"speed":{number % 20}.25,'
-            f'"heading":{number * 3 + 1}.5}}'
-            for number in range(size)
-        )
-        body = f'{{"positions":[{fixes}]}}'
+        body = template(size)
         head = f"POST /driver/v1/positions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self.request = (head + body).encode()
@@ -64,7 +48,7 @@ class Phone(asyncio.Protocol):
         self.transport = transport
 
     def send(self) -> None:
-        self.transport.write(self.request.replace(DIGITS, b"%06d" % next(self.moments)))
+        self.transport.write(self.request.replace(MOMENT, b"%d" % (FIRST_S + next(self.moments))))
 
     def send_due(self, due: float, free: "deque[Phone]") -> None:
         """Send what was due at a moment of ``time.perf_counter``; when it is answered the phone is ``free`` again."""
@@ -165,36 +149,8 @@ async def _connect(port: int, tokens: list[str], size: int, moments: "itertools.
     loop = asyncio.get_running_loop()
     gc.collect()
     return [
-        (await loop.create_connection(lambda token=token: Phone(token, size, moments), "127.0.0.1", port))[1]
-        for token in tokens
+        (await loop.create_connection(partial(Phone, token, size, moments), "127.0.0.1", port))[1] for token in tokens
     ]
-
-
-def prepare(folder: Path, drivers: int) -> list[str]:
-    """A data folder with an account, whose key is ``KEY``, and as many drivers with phones; the phones' tokens."""
-    database = Database.open(folder)
-    account = Account("a" * 32, "Benchmark", Settings())
-    conn = database.engine.writer
-    now_ms = FIRST_S * 1000
-    ids = [driver_id(number) for number in range(drivers)]
-    tokens = tokens_of(drivers)
-    with conn.begin():
-        people.add_account(conn, account, now_ms)
-        people.add_key(conn, Office("b" * 32, account, Role.TENANT), "Office", digest(KEY), now_ms)
-        fleet.add_drivers(conn, account.id, [Driver(id, f"Driver {number}") for number, id in enumerate(ids)])
-        for id, token in zip(ids, tokens, strict=True):
-            device = Device(id, account, id)
-            people.add_device(conn, device, digest(token), platform="", model="", app_version="", now_ms=now_ms)
-    database.close()
-    return tokens
-
-
-def tokens_of(drivers: int) -> list[str]:
-    return [f"token-of-phone-{number:06d}-which-is-as-long" for number in range(drivers)]
-
-
-def driver_id(number: int) -> str:
-    return f"{number:032x}"
 
 
 class Options(NamedTuple):
@@ -218,47 +174,3 @@ def parser(about: str | None) -> argparse.ArgumentParser:
     made.add_argument("--connections", type=int, default=128, help="phones that send")
     made.add_argument("--sizes", default="100,10,1", help="positions in a batch")
     return made
-
-
-class Served(NamedTuple):
-    port: int
-    pid: int
-
-
-@contextmanager
-def serving(folder: Path, **environment: str) -> Iterator[Served]:
-    """Codriver on a data folder, killed at the end as by a power cut."""
-    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(folder)]
-    with process(command, **environment) as served:
-        yield served
-
-
-@contextmanager
-def process(command: list[str], **environment: str) -> Iterator[Served]:
-    """A server that tells in its first line where it serves."""
-    path = os.pathsep.join(filter(None, sys.path))
-    started = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path, **environment},
-    )
-    try:
-        assert started.stdout is not None
-        line = started.stdout.readline()
-        if "serves on" not in line:
-            raise SystemExit(f"the server did not start: {line}")
-        yield Served(int(line.rsplit(":", 1)[1]), started.pid)
-    finally:
-        started.kill()
-        started.wait()
-
-
-def processor_s(pid: int) -> float:
-    """What a process has used of the processor, in user and system mode. Linux; elsewhere 0."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -4,43 +4,36 @@ import asyncio
 import math
 import random
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-
-import psycopg
+from typing import Any
 
 from backend.domain.positions import Position
 from backend.service import compaction
 from backend.store import fleet
 from backend.store.database import Database
 from backend.store.journal import Journal
-from benchmarks._phones import FIRST_S, driver_id, prepare
-from tests.postgresql import Cluster
-from tests.serving import ROOT
+from backend.store.transfer import transfer
+from benchmarks._servers import FIRST_S, driver_id, prepare
+from tests import postgresql
 
+DRIVERS = 20
 CHUNKS = (
     "select coalesce(sum(pg_total_relation_size(inhrelid)), 0) from pg_inherits where inhparent = 'chunks'::regclass"
 )
 
 
 async def squeezing(folder: Path) -> None:
-    prepare(folder, 20)
+    prepare(folder, DRIVERS)
     await squeeze("SQLite", folder, lambda: pages(folder))
-    cluster = Cluster()
-    cluster.start()
-    try:
-        url = cluster.empty()
-        command = [sys.executable, "-m", "backend.cli", "migrate", "--to", url, "--data", str(folder)]
-        prepare(folder.with_name("other"), 20)
-        command[-1] = str(folder.with_name("other"))
-        await asyncio.to_thread(subprocess.run, command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        await squeeze("PostgreSQL", url, lambda: live_bytes(url))
-    finally:
-        cluster.remove()
+    other = folder.with_name("other")
+    prepare(other, DRIVERS)
+    with postgresql.running() as server:
+        url = server.empty()
+        await asyncio.to_thread(transfer, other, url, lambda line: None)
+        await squeeze("PostgreSQL", url, lambda: live_bytes(server, postgresql.name_of(url)))
 
 
 def pages(folder: Path) -> float:
@@ -49,11 +42,10 @@ def pages(folder: Path) -> float:
     return float((sizes[0] - sizes[1]) * sizes[2])
 
 
-def live_bytes(url: str) -> float:
+def live_bytes(server: postgresql.Cluster, name: str) -> float:
     """Of the tables of positions with their indexes, when what was deleted is gone."""
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("vacuum full chunks")
-        return float(conn.execute(CHUNKS).fetchone()[0])  # type: ignore[index]
+    server.execute("vacuum full chunks", name)
+    return float(server.ask(CHUNKS, name))
 
 
 def drive(rng: random.Random) -> list[Position]:
@@ -71,22 +63,23 @@ def drive(rng: random.Random) -> list[Position]:
     return fixes
 
 
-async def squeeze(where: str, place: Path | str, size: Callable[[], float], drivers: int = 20) -> None:
+async def squeeze(where: str, place: Path | str, size: Callable[[], float]) -> None:
+    """Store, squeeze and print what it took; ``size`` tells how many bytes all positions take."""
     database = await asyncio.to_thread(Database.open, place)
     journal = Journal(database)
     rng, empty, stored = random.Random(1), size(), 0
-    for number in range(drivers):
+    for number in range(DRIVERS):
         fixes = drive(rng)
         await asyncio.gather(*(journal.append(driver_id(number), [fix]) for fix in fixes))
         stored += len(fixes)
     before = size() - empty
-    desk = SimpleNamespace(database=database, journal=journal)
+    desk: Any = SimpleNamespace(database=database, journal=journal)
     compaction.REST = 0.0
     began, used_s = time.monotonic(), time.process_time()
-    merged = await compaction.compact(desk, 0, (FIRST_S + 86_400) * 1000)  # type: ignore[arg-type]
+    merged = await compaction.compact(desk, 0, (FIRST_S + 86_400) * 1000)
     took_s, used_s = time.monotonic() - began, time.process_time() - used_s
     began = time.monotonic()
-    await compaction.compact(desk, 0, (FIRST_S + 86_400) * 1000)  # type: ignore[arg-type]
+    await compaction.compact(desk, 0, (FIRST_S + 86_400) * 1000)
     looked_s = time.monotonic() - began
     await journal.close()
     after = size() - empty

@@ -10,7 +10,6 @@ PostgreSQL share the machine's cores: with two of them, a second process has no 
 import asyncio
 import itertools
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,13 +17,10 @@ from pathlib import Path
 
 import uvloop
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from backend.store.transfer import transfer  # noqa: E402
-from benchmarks._phones import Options, Served, load, parser, prepare, process, processor_s, serving  # noqa: E402
-from tests import redis_server  # noqa: E402
-from tests.postgresql import children, cluster  # noqa: E402
+from backend.store.transfer import transfer
+from benchmarks._phones import Options, load, parser
+from benchmarks._servers import Served, prepare, process, processor_s, serve, serving
+from tests import postgresql, redis_server
 
 
 def main() -> None:
@@ -40,7 +36,7 @@ def set_ups(drivers: int) -> Iterator[tuple[list[str], dict[str, Served]]]:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
         data = folder / "data"
         tokens = prepare(data, drivers)
-        database = ending.enter_context(contextmanager(cluster)("autovacuum=on", "shared_buffers=256MB"))
+        database = ending.enter_context(postgresql.running("autovacuum=on", "shared_buffers=256MB"))
         redis = ending.enter_context(redis_server.running())
         servers = {}
         for name, workers in (("PostgreSQL", 1), ("PostgreSQL, two processes", 2)):
@@ -48,8 +44,7 @@ def set_ups(drivers: int) -> Iterator[tuple[list[str], dict[str, Served]]]:
             transfer(data, url, lambda *_: None)
             environment = {"CODRIVER_DATABASE_URL": url, "CODRIVER_REDIS_URL": redis.url if workers > 1 else ""}
             environment["CODRIVER_LOG_LEVEL"] = "CRITICAL"  # at the end all is killed at once
-            command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--workers", str(workers)]
-            command += ["--data", str(folder / name)]
+            command = [*serve(folder / name), "--workers", str(workers)]
             servers[name] = ending.enter_context(process(command, **environment))
         servers = {"SQLite": ending.enter_context(serving(data)), **servers}
         yield tokens, servers
@@ -75,7 +70,7 @@ async def measure(options: Options, tokens: list[str], servers: dict[str, Served
 
 def _used_s(served: Served) -> float:
     """By the server's processes; not by PostgreSQL's."""
-    return sum(processor_s(pid) for pid in (served.pid, *children(served.pid)))
+    return sum(processor_s(pid) for pid in (served.pid, *postgresql.children(served.pid)))
 
 
 if __name__ == "__main__":

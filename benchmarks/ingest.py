@@ -24,7 +24,6 @@ from typing import Any
 
 import msgspec
 import uvloop
-from _phones import Options, Served, arrive, load, parser, percentile, prepare, process, processor_s, serving
 from litestar import Litestar, Request, Response, post
 from sqlalchemy import func, select
 
@@ -32,6 +31,8 @@ from backend import server
 from backend.api.intake import PositionBatch
 from backend.store.database import Database
 from backend.store.tables import chunks
+from benchmarks._phones import Options, arrive, load, parser, percentile
+from benchmarks._servers import Served, prepare, process, processor_s, serving
 
 AIMS = {100: 0.6, 10: 0.5, 1: 0.45}
 AIM_P99_MS = 50.0

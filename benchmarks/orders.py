@@ -17,15 +17,13 @@ import http.client
 import itertools
 import json
 import logging
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,7 @@ from backend.store.database import Connection, Database
 from backend.store.journal import Journal
 from backend.store.orders import Record
 from backend.store.routes import RouteRecord
+from benchmarks._servers import processor_s, serving
 
 FIRST = date(2026, 3, 1)
 DAYS, A_DAY, BULK = 35, 200, 500
@@ -66,7 +65,10 @@ def main() -> None:
             began = time.monotonic()
             asyncio.run(fill(url or folder, size))
             print(f"filled with {size:,} orders in {time.monotonic() - began:.0f} s")
-        one, other = (servers.enter_context(served(*each)) for each in zip(folders, urls, strict=True))
+        one, other = (
+            Client(*servers.enter_context(serving(folder, CODRIVER_DATABASE_URL=url, CODRIVER_LOG_LEVEL="ERROR")))
+            for folder, url in zip(folders, urls, strict=True)
+        )
         compare(one, other, asked.rounds, *(f"{size:,} orders" for size in sizes))
 
 
@@ -179,10 +181,8 @@ async def fill(where: str | Path, size: int) -> None:
     journal = Journal(database)
     await journal.transact(lambda conn: found(conn, size))
     for first in range(0, size, BATCH):
-        batch = range(first, min(size, first + BATCH))
-        await journal.transact(
-            lambda conn, batch=batch: orders.insert_orders(conn, ACCOUNT.id, (record(n, size) for n in batch))
-        )
+        made = [record(number, size) for number in range(first, min(size, first + BATCH))]
+        await journal.transact(partial(orders.insert_orders, account_id=ACCOUNT.id, records=made))
     await journal.close()
     database.close()
 
@@ -243,39 +243,6 @@ def route(size: int, day: int, driver: int) -> RouteRecord:
 
 def _id(kind: str, number: int | str) -> str:
     return f"{kind}{number:0>31}"
-
-
-def processor_s(pid: int) -> float:
-    """What a process has used of the processor, in user and system mode. Linux; elsewhere 0."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def served(folder: Path, url: str) -> Iterator[Client]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "CODRIVER_DATABASE_URL": url}
-    command = [
-        sys.executable,
-        "-m",
-        "backend.cli",
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        str(folder),
-        "--log-level",
-        "ERROR",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment)
-    try:
-        assert process.stdout is not None
-        yield Client(int(process.stdout.readline().rsplit(":", 1)[1]), process.pid)
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":

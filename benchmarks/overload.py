@@ -15,7 +15,6 @@ others send now and then all the while, from a process of its own that goes firs
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,8 +22,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from _offering import SLICE_S
-from _phones import prepare, serving
+from benchmarks._offering import SLICE_S
+from benchmarks._servers import prepare, resident_kb, serving
 
 Told = dict[str, Any]
 STEADY_PHONES = 128
@@ -65,11 +64,11 @@ class Under:
         rate = takes["statuses"]["200"] / takes["seconds"]
         half = self.offer_beside(size, sockets, rate / 2, STEADY_S)
         nearly = self.offer_beside(size, sockets, rate * NEARLY, STEADY_S)
-        before_mb = memory_mb(self.pid)
+        before_mb = resident_kb(self.pid) / 1024
         with Memory(self.pid) as memory:
             over = self.offer_beside(size, sockets, rate * times, seconds)
         after = self.offer_beside(size, sockets, rate / 2, STEADY_S)
-        mb = [before_mb, *memory.seen_mb, memory_mb(self.pid)]
+        mb = [before_mb, *memory.seen_mb, resident_kb(self.pid) / 1024]
         what = f"{'websockets, ' if sockets else ''}batches of {size}"
         tell(what, size, rate, {"half": half, "nearly all": nearly, "over": over, "after": after}, mb)
 
@@ -166,11 +165,7 @@ class Memory:
 
     def _watch(self) -> None:
         while not self.over.wait(0.25):
-            self.seen_mb.append(memory_mb(self.pid))
-
-
-def memory_mb(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+            self.seen_mb.append(resident_kb(self.pid) / 1024)
 
 
 if __name__ == "__main__":

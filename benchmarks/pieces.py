@@ -21,30 +21,26 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from backend.domain.accounts import Account, Settings
+from backend.domain.drivers import Driver
+from backend.domain.orders import Location, Order
+from backend.domain.plans import PlanRequest
+from backend.domain.positions import Position
+from backend.server.gate import Gate
+from backend.service import selection
+from backend.store import fleet, orders, people
+from backend.store.database import Connection, Database
+from backend.store.journal import Journal
+from backend.store.orders import Record
+from backend.store.transfer import transfer
+from tests import postgresql
 
-from backend.domain.accounts import Account, Settings  # noqa: E402
-from backend.domain.drivers import Driver  # noqa: E402
-from backend.domain.orders import Location, Order  # noqa: E402
-from backend.domain.plans import PlanRequest  # noqa: E402
-from backend.domain.positions import Position  # noqa: E402
-from backend.server.gate import Gate  # noqa: E402
-from backend.service import selection  # noqa: E402
-from backend.store import fleet, orders, people  # noqa: E402
-from backend.store.database import Connection, Database  # noqa: E402
-from backend.store.journal import Journal  # noqa: E402
-from backend.store.orders import Record  # noqa: E402
-from backend.store.transfer import transfer  # noqa: E402
-from tests.postgresql import cluster  # noqa: E402
-
-DAY = str(date(2026, 3, 2))
-AT_S = 1_772_438_400
+DAY = "2026-03-02"
+AT_S = 1_772_438_400  # its morning
 PATH = b"/driver/v1/positions"
 TIMES = 20_000
 COLLECTOR = """
@@ -80,7 +76,7 @@ def main() -> None:
 
 
 async def refusal() -> None:
-    full = SimpleNamespace(under_way=0, full=lambda most: True, turned_away=lambda: None)
+    full: Any = SimpleNamespace(under_way=0, full=lambda most: True, turned_away=lambda: None)
     gate = Gate(full, {PATH: 1})
     body = b"x" * 13_000
     request = b"POST %b HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
@@ -190,9 +186,9 @@ async def move(folder: Path, count: int) -> None:
         await asyncio.gather(*(journal.append(f"d{n % drivers}", drive(n // drivers * 10)) for n in chosen))
     await journal.close()
     database.close()
-    for server in cluster():
-        began = time.perf_counter()
-        await asyncio.to_thread(transfer, folder, server.empty(), lambda line: None)
+    with postgresql.running() as server:
+        url, began = server.empty(), time.perf_counter()
+        await asyncio.to_thread(transfer, folder, url, lambda line: None)
         print(f"a move of {count:,} positions in {batches:,} chunks: {time.perf_counter() - began:.1f} s")
 
 

@@ -15,7 +15,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyvrp
@@ -89,7 +89,7 @@ def timed(work: Callable[[], T]) -> tuple[T, str]:
     return result, f"{time.monotonic() - began:.1f} s ({time.process_time() - used:.1f} s of a processor)"
 
 
-def plain(problem: Problem, seed: int) -> tuple[int, int]:
+def plain(problem: Problem, seed: int) -> tuple[float, int]:
     """PyVRP's cost, and how many orders it left out. Only the time of its search counts, not that of its model."""
     matrix, prizes = travel(problem), penalties(problem, travel(problem))
     nodes = [*range(len(problem.stops)), matrix.starts[0]]
@@ -105,8 +105,8 @@ def plain(problem: Problem, seed: int) -> tuple[int, int]:
         )
         for i, stop in enumerate(problem.stops)
     ]
-    time_s = np.array(matrix.travel_s)[np.ix_(nodes, nodes)]
-    vans, ways = [], []
+    time_s: Any = np.array(matrix.travel_s)[np.ix_(nodes, nodes)]
+    vans, ways = list[pyvrp.VehicleType](), list[Any]()
     for skills in sorted({vehicle.skills for vehicle in problem.vehicles}, key=len):
         alike = [vehicle for vehicle in problem.vehicles if vehicle.skills == skills]
         van = alike[0]

@@ -29,6 +29,7 @@ from backend.store import compaction, tracks
 from backend.store.batches import prepare
 from backend.store.database import Database
 from backend.store.journal import Journal
+from benchmarks._servers import writer
 
 FIRST_S = 1_767_002_400  # a whole hour
 NOW_S = FIRST_S + 1e8
@@ -49,7 +50,7 @@ class Step(NamedTuple):
     way: Way
     other: str
     other_way: Way
-    count: int  # of batches or positions, each time
+    times: int  # it is done for a batch or a position, each time
 
 
 def main() -> None:
@@ -81,7 +82,7 @@ async def show(step: Step, rounds: int) -> None:
     for _ in range(rounds + 1):
         took[0].append(await step.way())
         took[1].append(await step.other_way())
-    ours, other = (statistics.median(each[1:]) / step.count * 1e6 for each in took)  # the first warms up
+    ours, other = (statistics.median(each[1:]) / step.times * 1e6 for each in took)  # the first warms up
     print(f"{step.name:44} {ours:8.2f}   {step.other:44} {other:8.2f}   {other / ours:6.1f} times as much")
 
 
@@ -143,10 +144,17 @@ async def through(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 def asking(handler: Any, body: bytes) -> Way:
     """200 requests, one after the other, as the server hands them to the application."""
-    app = Litestar([handler], openapi_config=None, logging_config=None)
+    application: Any = Litestar([handler], openapi_config=None, logging_config=None)
     headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     asgi = {"version": "3.0", "spec_version": "2.3"}
-    scope = {"type": "http", "asgi": asgi, "http_version": "1.1", "method": "POST", "scheme": "http", "path": "/"}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": asgi,
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/",
+    }
     scope |= {"raw_path": b"/", "root_path": "", "query_string": b"", "headers": headers}
     scope |= {"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2)}
 
@@ -159,7 +167,7 @@ def asking(handler: Any, body: bytes) -> Way:
     async def do() -> float:
         began = time.perf_counter()
         for _ in range(200):
-            await app({**scope, "state": {}}, receive, send)
+            await application({**scope, "state": {}}, receive, send)
         return time.perf_counter() - began
 
     return do
@@ -237,10 +245,10 @@ def of_days(folder: Path) -> list[Step]:
     fixes = drive(0, DAY)
     batches = [fixes[at : at + MINUTE] for at in range(0, DAY, MINUTE)]
     for database in (fresh, old):
-        with database.engine.writer.begin() as transaction:
+        with writer(database).begin() as transaction:
             conn = transaction.connection
             tracks.store(conn, [prepare("ana", each, sift(each, NOW_S).packed) for each in batches], {}, {})
-    with old.engine.writer.begin() as transaction:
+    with writer(old).begin() as transaction:
         conn = transaction.connection
         groups = compaction.ripe(conn, "ana", 0, 1 << 50)
         compaction.replace(conn, [(group, row) for group in groups if (row := compaction.merged(conn, group))])

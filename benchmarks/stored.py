@@ -25,7 +25,6 @@ from math import cos, pi, sin
 from pathlib import Path
 
 import uvloop
-from _phones import FIRST_S, KEY, Served, driver_id, load, percentile, prepare, serving, tokens_of
 from sqlalchemy import Connection
 
 from backend.domain.positions import Position, sift
@@ -35,6 +34,8 @@ from backend.store.batches import Batch, Tail
 from backend.store.batches import prepare as batch_of
 from backend.store.compaction import HOUR_MS
 from backend.store.database import Database
+from benchmarks._phones import load, percentile
+from benchmarks._servers import FIRST_S, KEY, Served, driver_id, prepare, serving, tokens_of, writer
 
 DRIVERS = 200
 HOURS = 12
@@ -72,7 +73,7 @@ def filled(folder: Path, days: int, driving: int = DRIVERS) -> list[str]:
     new = not (folder / "codriver.db").exists()
     tokens = prepare(folder, DRIVERS) if new else tokens_of(DRIVERS)
     database = Database.open(folder)
-    conn = database.engine.writer
+    conn = writer(database)
     if new:
         began = time.monotonic()
         bare, fresh = fill(conn, days, driving)

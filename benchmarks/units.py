@@ -14,37 +14,22 @@ import argparse
 import asyncio
 import itertools
 import json
-import re
 import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import tempfile
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks._phones import (  # noqa: E402
-    ACCEPTED,
-    DIGITS,
-    Phone,
-    Served,
-    prepare,
-    process,
-    processor_s,
-    serving,
-)
-from benchmarks._squeezing import CHUNKS, pages, squeezing  # noqa: E402
-from tests.postgresql import Cluster, children  # noqa: E402
-from tests.redis_server import RedisServer  # noqa: E402
+from backend.store.transfer import transfer
+from benchmarks._phones import ACCEPTED, MOMENT, Phone
+from benchmarks._servers import Served, metric, prepare, processor_s, resident_kb, serving
+from benchmarks._squeezing import CHUNKS, pages, squeezing
+from tests import postgresql, redis_server
 
 PATIENCE_S = 30.0
 HANDSHAKE = (
@@ -52,6 +37,7 @@ HANDSHAKE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer %b\r\n\r\n"
 )
 LOG = "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
+MOMENTS = itertools.count()
 
 
 class Socket(Phone):
@@ -81,7 +67,7 @@ class Doing(Phone):
 
     def __init__(self, token: str, size: int, moments: "itertools.count[int]") -> None:
         super().__init__(token, size, moments)
-        action = b'{"id":"00000000-0000-4000-8000-000000%b","action":"on_duty","timestamp":1767%b}' % (DIGITS, DIGITS)
+        action = b'{"id":"00000000-0000-4000-8000-00%b","action":"on_duty","timestamp":%b}' % (MOMENT, MOMENT)
         body = b'{"actions":[%b]}' % action
         head = b"POST /driver/v1/actions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %b\r\n" % token.encode()
         self.request = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
@@ -108,18 +94,22 @@ class Gauge(NamedTuple):
     form: str
 
 
+async def connected(port: int, kind: type[Phone], token: str, size: int, tls: ssl.SSLContext | None) -> Phone:
+    """A phone that may send."""
+    made, name = partial(kind, token, size, MOMENTS), "localhost" if tls else None
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(PATIENCE_S):
+        _, phone = await loop.create_connection(made, "127.0.0.1", port, ssl=tls, server_hostname=name)
+        if isinstance(phone, Socket):
+            await phone.opened
+    return phone
+
+
 async def load(
     port: int, kind: type[Phone], tokens: list[str], size: int, seconds: float, tls: ssl.SSLContext | None
 ) -> int:
     """How many positions were acknowledged until the last answer."""
-    loop = asyncio.get_running_loop()
-    phones = []
-    for token in tokens:
-        make = lambda token=token: kind(token, size, MOMENTS)  # noqa: E731
-        name = "localhost" if tls else None
-        phones.append((await loop.create_connection(make, "127.0.0.1", port, ssl=tls, server_hostname=name))[1])
-    async with asyncio.timeout(PATIENCE_S):
-        await asyncio.gather(*(phone.opened for phone in phones if isinstance(phone, Socket)))
+    phones = [await connected(port, kind, token, size, tls) for token in tokens]
     for phone in phones:
         phone.send()
     await asyncio.sleep(seconds)
@@ -130,9 +120,6 @@ async def load(
     for phone in phones:
         phone.transport.close()
     return sum(phone.accepted for phone in phones)
-
-
-MOMENTS = itertools.count()
 
 
 async def measure(
@@ -151,20 +138,12 @@ async def measure(
         print(f"{where}, {way}, batches of {size:>3}: {done / options.seconds:>8,.0f} a second; each {told}")
 
 
-def processor(name: str, *pids: int) -> Gauge:
-    return Gauge(name, lambda: sum(map(processor_s, pids)) * 1e6, "{:.1f} µs")
+def processor(name: str, pid: int) -> Gauge:
+    return Gauge(name, lambda: processor_s(pid) * 1e6, "{:.1f} µs")
 
 
 def commits(port: int) -> Gauge:
-    def read() -> float:
-        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-        return float(re.search(r"^codriver_commit_seconds_count (\S+)", text, re.M)[1])  # type: ignore[index]
-
-    return Gauge("commits", read, "{:.4f}")
-
-
-def resident_kb(pid: int) -> int:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])  # type: ignore[index]
+    return Gauge("commits", lambda: metric(port, "codriver_commit_seconds_count"), "{:.4f}")
 
 
 @contextmanager
@@ -206,16 +185,9 @@ def unchecked() -> ssl.SSLContext:
 
 async def idle(port: int, tokens: list[str], counted: dict[str, int], tls: ssl.SSLContext | None) -> None:
     """Websockets of phones that say nothing."""
-    loop = asyncio.get_running_loop()
 
-    async def opened(some: list[str]) -> list[Socket]:
-        made = []
-        for token in some:
-            name = "localhost" if tls else None
-            make = lambda token=token: Socket(token, 1, MOMENTS)  # noqa: E731
-            made.append((await loop.create_connection(make, "127.0.0.1", port, ssl=tls, server_hostname=name))[1])
-            await asyncio.wait_for(made[-1].opened, PATIENCE_S)
-        return made
+    async def opened(some: list[str]) -> list[Phone]:
+        return [await connected(port, Socket, token, 1, tls) for token in some]
 
     first = await opened(tokens[:50])  # what is made once is not counted
     before = {name: resident_kb(pid) for name, pid in counted.items()}
@@ -242,34 +214,28 @@ async def on_sqlite(folder: Path, tokens: list[str], options: Any) -> None:
 
 
 async def on_postgresql(folder: Path, tokens: list[str], options: Any) -> None:
-    cluster, redis = Cluster(), RedisServer()
-    cluster.start()
     with ExitStack() as stack:
-        stack.callback(cluster.remove)
-        redis.start()
-        stack.callback(lambda: (redis.process.kill(), redis.process.wait()))  # type: ignore[union-attr]
-        url = cluster.empty()
-        command = [sys.executable, "-m", "backend.cli"]
-        moving = [*command, "migrate", "--to", url, "--data", str(folder)]
-        await asyncio.to_thread(subprocess.run, moving, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        database = stack.enter_context(postgresql.running())
+        redis = stack.enter_context(redis_server.running())
+        assert redis.process is not None
+        url = database.empty()
+        await asyncio.to_thread(transfer, folder, url, lambda line: None)
         environment = {"CODRIVER_DATABASE_URL": url, "CODRIVER_REDIS_URL": redis.url}
-        command += ["serve", "--port", "0", "--data", str(folder)]
-        served = stack.enter_context(process(command, **environment))
-        other = stack.enter_context(process(command, **environment))
-        conn = stack.enter_context(psycopg.connect(url, autocommit=True))
+        served, other = (stack.enter_context(serving(folder, **environment)) for _ in range(2))
+
+        def of_postgresql() -> float:
+            return sum(map(processor_s, postgresql.children(database.pid))) * 1e6
 
         def asked(query: str) -> Callable[[], float]:
-            return lambda: float(conn.execute(query).fetchone()[0])  # type: ignore[arg-type, index]
+            return lambda: float(database.ask(query, postgresql.name_of(url)))
 
         def into_redis() -> float:
-            told = redis.command("INFO stats").decode()
-            return float(re.search(r"total_net_input_bytes:(\d+)", told)[1])  # type: ignore[index]
+            return float(redis.command("INFO stats").decode().partition("total_net_input_bytes:")[2].split()[0])
 
-        head = int((cluster.folder / "data" / "postmaster.pid").read_text().split()[0])
         gauges = [
             processor("processor", served.pid),
-            Gauge("of PostgreSQL", lambda: sum(map(processor_s, children(head))) * 1e6, "{:.1f} µs"),
-            processor("of Redis", redis.process.pid),  # type: ignore[union-attr]
+            Gauge("of PostgreSQL", of_postgresql, "{:.1f} µs"),
+            processor("of Redis", redis.process.pid),
             processor("of a process that only hears of it", other.pid),
             commits(served.port),
             Gauge("log", asked(LOG), "{:.0f} bytes"),

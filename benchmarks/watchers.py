@@ -16,9 +16,10 @@ import argparse
 import asyncio
 
 import uvloop
-from watching import boxes, delay, frames, memory, slow, storm
-from watching.served import served
-from watching.sockets import many_files
+
+from benchmarks.watching import boxes, delay, frames, memory, slow, storm
+from benchmarks.watching.served import served
+from benchmarks.watching.sockets import many_files
 
 PARTS = ("frames", "delay", "boxes", "memory", "slow", "storm")
 

@@ -57,10 +57,14 @@ class Cluster:
 
     def kill(self) -> None:
         """All of its processes at once, like a machine that loses its power."""
-        leader = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        for pid in (leader, *children(leader)):
+        for pid in (self.pid, *children(self.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that starts all others."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def runs(self) -> bool:
         try:
@@ -144,6 +148,10 @@ def cluster(*settings: str, place: Path | None = None) -> Iterator[Cluster]:
         yield made
     finally:
         made.remove()
+
+
+running = contextlib.contextmanager(cluster)
+"""The same for a ``with``."""
 
 
 def children(pid: int) -> list[int]:

@@ -17,8 +17,8 @@ from backend.live.hub import Hub
 from backend.live.parcels import Parcel
 from backend.live.phones import Message
 from backend.live.watchers import Wish
-from watching import phones
-from watching.processes import boxes
+from benchmarks.watching import phones
+from benchmarks.watching.processes import boxes
 
 TURNS = 10  # in which the fleet moves once: not all phones send in the same moment
 

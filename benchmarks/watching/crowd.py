@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from watching.sockets import Client, connect, many_files
+from benchmarks.watching.sockets import Client, connect, many_files
 
 SENT = re.compile(rb'"timestamp":([0-9.]+)')
 THOROUGH = 20  # of a group

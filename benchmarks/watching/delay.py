@@ -8,8 +8,9 @@ most every 500 ms, so that half a second of it is the pace asked for.
 
 import time
 
-from watching.processes import boxes, process, quantile, quantiles
-from watching.served import Served
+from benchmarks._servers import processor_s
+from benchmarks.watching.processes import boxes, process, quantile, quantiles
+from benchmarks.watching.served import Served
 
 ENOUGH_MS = 1000
 
@@ -24,12 +25,12 @@ def delay(served: Served, whole: int, boxed: int, share: float, period_s: float,
         time.sleep(3)
         for each in (drivers, crowd):
             each.say("begin")
-        began, used_s = time.monotonic(), served.processor_s()
+        began, used_s = time.monotonic(), processor_s(served.pid)
         time.sleep(seconds)
         for each in (drivers, crowd):
             each.say("end")
         sent, told = drivers.hear(), crowd.hear()
-        wall_s, used_s = time.monotonic() - began, served.processor_s() - used_s
+        wall_s, used_s = time.monotonic() - began, processor_s(served.pid) - used_s
     moving = len(served.tokens)
     print(f"{moving} drivers, a fix each every {period_s} s; {whole} watchers of all, {boxed} of {share:.0%} in a box")
     print(

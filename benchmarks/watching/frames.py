@@ -16,8 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-from watching.served import Served, processor_s
-from watching.sockets import Client, connect
+from benchmarks._servers import processor_s
+from benchmarks.watching.served import Served
+from benchmarks.watching.sockets import Client, connect
 
 PROGRAM = Path(__file__).resolve().parents[1] / "watchers.py"
 HZ = 10
@@ -63,11 +64,11 @@ async def frames(served: Served, count: int, seconds: float) -> None:
 
 async def _traffic(served: Served, seconds: float) -> tuple[float, float]:
     """Moves the fleet at the pace of the frames; processor seconds and wall seconds."""
-    began, spent = time.monotonic(), served.processor_s()
+    began, spent = time.monotonic(), processor_s(served.pid)
     while (now := time.monotonic()) - began < seconds:
         await asyncio.to_thread(_move, served)
         await asyncio.sleep(max(0.0, 1 / HZ - (time.monotonic() - now)))
-    return served.processor_s() - spent, time.monotonic() - began
+    return processor_s(served.pid) - spent, time.monotonic() - began
 
 
 def _move(served: Served) -> None:

@@ -2,8 +2,9 @@
 
 import time
 
-from watching.processes import process
-from watching.served import Served, resident_kb
+from benchmarks._servers import resident_kb
+from benchmarks.watching.processes import process
+from benchmarks.watching.served import Served
 
 ENOUGH_KB = 64
 FIRST = 100  # sockets before those that are counted: what is made once is not theirs
@@ -34,6 +35,6 @@ def _share(kb: float) -> str:
     return f"{kb / ENOUGH_KB:.2f} of {ENOUGH_KB} KB"
 
 
-def _settled(served: Served) -> int:
+def _settled(served: Served) -> float:
     time.sleep(2)
-    return resident_kb(served.process.pid)
+    return resident_kb(served.pid)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from watching.sockets import Client, connect, many_files, masked
+from benchmarks.watching.sockets import Client, connect, many_files, masked
 
 TURN_S = 0.01
 WEST, SOUTH, EAST, NORTH = 15.8, 45.7, 16.2, 45.9  # the town

@@ -6,22 +6,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from watching import phones
-from watching.served import environment
-
-HERE = Path(__file__).resolve().parent
+from benchmarks._servers import importing
+from benchmarks.watching import phones
 
 
 class Process:
     """A crowd or a fleet in a process of its own."""
 
     def __init__(self, program: str, **asked: Any) -> None:
-        command = [sys.executable, "-m", f"watching.{program}"]
+        command = [sys.executable, "-m", f"benchmarks.watching.{program}"]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent, env=environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=importing()
         )
         self.say(json.dumps(asked))
 

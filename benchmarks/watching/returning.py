@@ -10,10 +10,11 @@ import re
 import sys
 import time
 from collections import Counter
+from typing import Any
 
 import uvloop
 
-from watching.sockets import Client, many_files, open_one
+from benchmarks.watching.sockets import Client, many_files, open_one
 
 HINT = re.compile(rb'"retryInMs":(\d+)')
 AGAIN_S = 0.2
@@ -48,7 +49,8 @@ class Crowd:
                 client = await open_one(self._port, lambda: Client("/live", self._key, heard), 60)
                 client.say(self._wish)
                 here = asyncio.ensure_future(told.wait())
-                await asyncio.wait({client.closed, here}, return_when=asyncio.FIRST_COMPLETED)
+                ends: set[asyncio.Future[Any]] = {client.closed, here}
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 here.cancel()
             except (OSError, TimeoutError) as error:
                 self.in_vain[type(error).__name__] += 1

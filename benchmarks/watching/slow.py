@@ -2,8 +2,9 @@
 
 import time
 
-from watching.processes import Process, process, quantile, quantiles
-from watching.served import Served, resident_kb
+from benchmarks._servers import metric, resident_kb
+from benchmarks.watching.processes import Process, process, quantile, quantiles
+from benchmarks.watching.served import Served
 
 SLOW_BYTES_S = 10_000
 ENOUGH = 1.2  # of the others' p99 without them
@@ -22,14 +23,14 @@ def slow(served: Served, fast: int, stuck: int, period_s: float, seconds: float)
     ):
         time.sleep(3)
         before = _delays_ms(crowd, seconds)
-        kb = resident_kb(served.process.pid)
+        kb = resident_kb(served.pid)
         with process("crowd", port=served.port, key=served.key, groups=dawdlers) as others:
             others.say("begin")
             after = _delays_ms(crowd, seconds)
-            more_kb = resident_kb(served.process.pid) - kb
+            more_kb = resident_kb(served.pid) - kb
             time.sleep(max(0.0, 30 - seconds))
             others.say("end")
-            told, dropped = others.hear(), served.metric("codriver_watchers_dropped")
+            told, dropped = others.hear(), metric(served.port, "codriver_watchers_dropped")
     ratio = quantile(after, 0.99) / quantile(before, 0.99)
     print(f"{fast} watchers who read, from phone to watcher: {quantiles(before)}")
     print(f"  beside {stuck} who read nothing and {stuck} who read {SLOW_BYTES_S // 1000} KB/s: {quantiles(after)}")

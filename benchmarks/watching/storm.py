@@ -2,8 +2,9 @@
 
 import time
 
-from watching.processes import process, quantiles
-from watching.served import Served
+from benchmarks._servers import processor_s
+from benchmarks.watching.processes import process, quantiles
+from benchmarks.watching.served import Served
 
 ENOUGH_S = 30
 
@@ -23,7 +24,7 @@ def storm(served: Served, count: int) -> None:
             told = crowd.hear()
             took_ms = [(at - up_at) * 1000 for at in told["at"] if at > up_at]
             print(f"{count} watchers of {len(served.names)} drivers, after {name}:")
-            last_s, each_us = max(took_ms) / 1000, served.processor_s() / count * 1e6
+            last_s, each_us = max(took_ms) / 1000, processor_s(served.pid) / count * 1e6
             print(
                 f"  back with a snapshot after {quantiles(took_ms)}; all after {last_s / ENOUGH_S:.2f} of {ENOUGH_S} s"
             )

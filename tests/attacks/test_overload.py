@@ -14,41 +14,25 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from backend.domain.accounts import Account, Device, Settings
-from backend.domain.drivers import Driver
-from backend.service.identity import digest
-from backend.store import fleet, people
 from backend.store.database import Database
 from backend.store.tables import chunks
+from benchmarks._servers import prepare, tokens_of
 from tests.attacks.wires import Vitals, allow_many_files
 from tests.faults import Machine
 from tests.serving import ROOT, Server, bearer
 
 PHONES, SIZE = 600, 10
-TOKENS = [f"token-of-phone-{number:06d}-which-is-as-long" for number in range(PHONES)]
+TOKENS = tokens_of(PHONES)
 
 
 @pytest.fixture
 def loaded(tmp_path: Path) -> Iterator[Server]:
     """A server that knows so many phones."""
     allow_many_files()
-    know_phones(tmp_path / "data")
+    prepare(tmp_path / "data", PHONES)
     running = Server(tmp_path / "data").start()
     yield running
     running.kill()
-
-
-def know_phones(data: Path) -> None:
-    database = Database.open(data)
-    account = Account("a" * 32, "Many", Settings())
-    with database.engine.writer.begin():
-        conn = database.engine.writer
-        people.add_account(conn, account, 0)
-        fleet.add_drivers(conn, account.id, [Driver(f"{number:032x}", "Driver") for number in range(PHONES)])
-        for number, token in enumerate(TOKENS):
-            device = Device(f"{number:032x}", account, f"{number:032x}")
-            people.add_device(conn, device, digest(token), platform="", model="", app_version="", now_ms=0)
-    database.close()
 
 
 def figure(server: Server, name: str) -> int:
@@ -92,7 +76,7 @@ def test_a_disk_of_two_seconds_a_sync_takes_what_it_can_and_nothing_acknowledged
     """All others are told to come back, however many there are."""
     allow_many_files()
     data = tmp_path / "data"
-    know_phones(data)
+    prepare(data, PHONES)
     machine = Machine(data, tmp_path / "machine")
     server = Server(data, environment=machine.environment, program="tests.attacks.crowded").start()
     try:

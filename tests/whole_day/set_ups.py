@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests import redis_server
+from tests import postgresql, redis_server
 from tests.balancing import Balancer
-from tests.postgresql import Cluster, cluster
+from tests.postgresql import Cluster
 from tests.redis_server import RedisServer
 from tests.serving import Company, Server, eventually
 
@@ -90,9 +90,7 @@ def two_machines(folder: Path) -> Iterator[SetUp]:
 
 def _shared(ending: ExitStack) -> tuple[Cluster, RedisServer, dict[str, str]]:
     """A PostgreSQL and a Redis that may be killed, and how servers are told of them."""
-    made = cluster()
-    database = next(made)
-    ending.callback(made.close)
+    database = ending.enter_context(postgresql.running())
     redis = ending.enter_context(redis_server.running())
     return database, redis, {"CODRIVER_DATABASE_URL": database.fresh(), "CODRIVER_REDIS_URL": redis.url}
 
