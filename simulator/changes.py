@@ -90,14 +90,14 @@ class Changes:
                 self.holders = None
                 self.moved.update(change.moved)
                 self.concerned.update(change.concerned)
-                self.replan(change.planned)
+                self._plan(change.planned)
 
     def rerouted(self, before: Route | None, after: Route) -> None:
         """A driver saw another route than before."""
         self.concerned |= holders([after, *([before] if before else [])]).keys()
-        self.replan(planned(after))
+        self._plan(planned(after))
 
-    def replan(self, planned: Mapping[str, str]) -> None:
+    def _plan(self, planned: Mapping[str, str]) -> None:
         """Orders are planned for these times."""
         for order, moment in planned.items():
             if moment:

@@ -90,11 +90,8 @@ def _holds(cancel: Cancel, ending: Ending | None) -> bool | None:
     """Whether an order is cancelled in the end; None where nobody can know. The server gives a cancellation its own
     time, but later than all that it has heard of the order by then.
     """
-    if cancel.since is None or ending is None:
+    if cancel.since is None or ending is None or ending.stamp_ms < cancel.since * 1000:
         return cancel.answered or None
-    if ending.stamp_ms < cancel.since * 1000:
-        return cancel.answered or None
-    until = cancel.until if cancel.answered else None
-    if until is not None and ending.stamp_ms > until * 1000 and ending.at > until:
+    if cancel.until is not None and ending.stamp_ms > cancel.until * 1000 and ending.at > cancel.until:
         return False
     return None

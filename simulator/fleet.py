@@ -22,7 +22,7 @@ from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
 from simulator.crew import log_in
 from simulator.gallery import Gallery
-from simulator.handset import handsets
+from simulator.handset import clock_of, devices
 from simulator.histogram import Measures
 from simulator.journeys import journeys
 from simulator.office import Office, ended, settle
@@ -227,7 +227,7 @@ async def _refusals(truth: Truth, account: Account, refused: Counter[str]) -> li
 def _ahead(diary: Diary) -> bool:
     """Whether a driver has a device whose clock is so far ahead that a server refuses what it stamps."""
     who, scenario = Who(diary.phone.key, diary.run.date, diary.run.seed), read(diary.run.scenario)
-    return max(handset.offset for handset in handsets(who, scenario, 0.0)) > REFUSED_AHEAD_S
+    return max(clock_of(who, scenario, device) for device in devices(who, scenario)) > REFUSED_AHEAD_S
 
 
 def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, firsts: dict[Diary, Step]) -> SimClock:

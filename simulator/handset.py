@@ -93,9 +93,14 @@ class Handset:
 
 
 def handsets(who: Who, scenario: Scenario, on: float) -> list[Handset]:
-    """What takes fixes in a driver's van: the phone, and where there is a second device that takes them too, that."""
+    """What takes fixes in a driver's van."""
+    return [Handset(who, scenario, on, device) for device in devices(who, scenario)]
+
+
+def devices(who: Who, scenario: Scenario) -> range:
+    """The numbers of what takes fixes in a driver's van: 0 is the phone, 1 the second device if that does so too."""
     both = has_second(who, scenario) and who.rng("both").random() < scenario.devices.both
-    return [Handset(who, scenario, on, device) for device in range(1 + both)]
+    return range(1 + both)
 
 
 def has_second(who: Who, scenario: Scenario) -> bool:

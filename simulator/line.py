@@ -66,12 +66,12 @@ class Line:
         """One request and its answer. ``address`` is a path, or a whole address of the same server. Raises OSError
         (TimeoutError too) where no answer comes that can be read.
         """
-        if not address.startswith("/"):
-            parts = urlsplit(address)
-            address = f"{parts.path}{'?' if parts.query else ''}{parts.query}"
+        if address.startswith("/"):
+            path = self._prefix + address
         else:
-            address = self._prefix + address
-        lines = [f"{method} {address} HTTP/1.1\r\nhost: {self._named}"]
+            parts = urlsplit(address)
+            path = f"{parts.path}{'?' if parts.query else ''}{parts.query}"
+        lines = [f"{method} {path} HTTP/1.1\r\nhost: {self._named}"]
         lines += [f"{name.lower()}: {value}" for name, value in headers.items()]
         if content or method in ("POST", "PATCH", "PUT"):
             lines.append(f"content-length: {len(content)}")
