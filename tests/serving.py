@@ -189,6 +189,13 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
+def codriver(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A command of ours that has ended, with all it said."""
+    command = [sys.executable, "-m", "backend.cli", *map(str, arguments)]
+    settings = {**os.environ, **environment}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False, env=settings)
+
+
 def _forward(stream: Any, lines: "queue.Queue[str]") -> None:
     for line in stream:
         lines.put(line.strip())

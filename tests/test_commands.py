@@ -1,8 +1,6 @@
 """The commands of the operator, and what they say of mistakes."""
 
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,16 +12,9 @@ from backend.app import open_desk
 from backend.domain.errors import Refusal
 from backend.service.desk import Clock
 from backend.settings import Settings
-from tests.serving import ROOT, Server
+from tests.serving import Server, codriver
 
 
-def codriver(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "backend.cli", *map(str, arguments)]
-    settings = {**os.environ, **environment}
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, env=settings)
-
-
-@pytest.mark.timeout(120)
 def test_a_second_server_on_a_data_folder_leaves_the_first_one_as_it_was(tmp_path: Path) -> None:
     data = tmp_path / "data"
     first = Server(data).start()
@@ -88,12 +79,3 @@ def test_a_secret_that_a_process_of_the_same_number_left_half_made_is_in_nobodys
     made = Settings(data_dir=tmp_path).secret()
     assert len(made) == 64 and Settings(data_dir=tmp_path).secret() == made
     assert sorted(path.name for path in tmp_path.iterdir()) == ["secret", f"secret.{os.getpid()}"]
-
-
-def test_who_opens_the_bare_address_is_sent_to_the_map(tmp_path: Path) -> None:
-    server = Server(tmp_path / "data").start()
-    try:
-        answer = httpx.get(server.url, timeout=20)
-        assert (answer.status_code, answer.headers["location"]) == (302, "/map")
-    finally:
-        server.stop()

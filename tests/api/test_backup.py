@@ -1,7 +1,5 @@
 """Copies of everything, made while the server is used, and brought back."""
 
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -15,12 +13,7 @@ from backend.domain.errors import Refusal
 from backend.store.backup import back_up, restore
 from tests.api.files import hand_in, noise
 from tests.disks import small_disk
-from tests.serving import ROOT, Company, Server, bearer, eventually
-
-
-def codriver(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "backend.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+from tests.serving import Company, Server, bearer, codriver, eventually
 
 
 def test_a_backup_of_a_server_in_use_holds_all_that_was_acknowledged_before_it(

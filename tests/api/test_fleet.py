@@ -1,14 +1,12 @@
 """The fleet document, and drivers, vehicles and locations one by one."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.serving import ROOT, Company, Server
+from tests.serving import Company, Server, codriver
 
 FLEET = {
     "skills": [{"code": "SK001", "name": "Fridge"}],
@@ -194,20 +192,16 @@ def test_a_fleet_file_is_imported_while_the_server_serves(server: Server, compan
     file = tmp_path / "fleet.json"
     file.write_text('{"drivers": [{"externalId": "F1", "name": "From a file"}]}')
     server.account("Imported")
-    command = [sys.executable, "-m", "backend.cli", "fleet", "import", str(file), "--account", "Imported"]
-    run = subprocess.run(
-        [*command, "--data", str(server.data)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
-    )
+    run = codriver("fleet", "import", file, "--account", "Imported", "--data", server.data)
     assert run.returncode == 0, run.stderr
     assert "drivers: 1 created" in run.stdout
 
 
 def test_an_account_is_created_on_the_command_line_with_a_key_that_works(server: Server) -> None:
-    command = [sys.executable, "-m", "backend.cli", "account", "create", "By Hand", "--data", str(server.data)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    run = codriver("account", "create", "By Hand", "--data", server.data)
     assert run.returncode == 0, run.stderr
     key = run.stdout.strip()
     assert httpx.get(f"{server.url}/api/settings", params={"key": key}).status_code == 200
-    twice = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    twice = codriver("account", "create", "By Hand", "--data", server.data)
     assert twice.returncode == 1
     assert "ERR_ACCOUNT_EXISTS" in twice.stderr

@@ -1,13 +1,11 @@
 """What operators ask: up, ready, and how it is doing."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx
 
-from tests.serving import ROOT, Company, Server
+from tests.serving import Company, Server, codriver
 
 
 def figure(server: Server, name: str) -> float:
@@ -47,6 +45,5 @@ def test_refusals_of_every_dialect_are_counted(server: Server, company: Company)
 
 def test_what_it_cannot_start_for_is_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "codriver.db").write_text("no database")
-    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(tmp_path)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    ended = codriver("serve", "--port", 0, "--data", tmp_path)
     assert ended.returncode == 3 and "ERR_STORAGE_DAMAGED" in ended.stderr and "Traceback" not in ended.stderr

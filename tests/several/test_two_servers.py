@@ -1,9 +1,6 @@
 """What is done at one of two servers holds at the other."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -18,7 +15,7 @@ from tests.api.test_driver_socket import ask, closed, hear, line
 from tests.api.test_uploads import begin, far, go_on
 from tests.api.watching import drive, fix, watching
 from tests.optimoroute.halfway import Wire
-from tests.serving import ROOT, Company, Phone, eventually
+from tests.serving import Company, Phone, codriver, eventually
 from tests.several.conftest import Several
 
 HEALED_S = 40.0
@@ -173,10 +170,7 @@ def test_an_upload_goes_on_at_the_other_server_also_while_this_one_still_waits(
 
 def test_the_operators_commands_work_beside_the_servers(several: Several) -> None:
     here = several.here
-    command = [sys.executable, "-m", "backend.cli", "account", "create", "Beside", "--data", str(here.data)]
-    made = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **here.environment}, capture_output=True, text=True, timeout=100
-    )
+    made = codriver("account", "create", "Beside", "--data", here.data, **here.environment)
     assert made.returncode == 0, made.stderr
     answer = httpx.get(f"{several.there.url}/api/settings", headers={"X-API-Key": made.stdout.strip()})
     assert answer.status_code == 200

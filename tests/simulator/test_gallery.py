@@ -131,8 +131,9 @@ def faithful(truth: Truth) -> Present:
 async def looked_at(present: Present, truth: Truth, within_s: float) -> list[str]:
     async with present.running() as url:
         gallery = Gallery(url, "key", 1)
+        office: Any = Office()
         try:
-            assert await gallery.start(Office(), truth) == []  # type: ignore[arg-type]
+            assert await gallery.start(office, truth) == []
             for message in messages(truth):
                 gallery.noticed("D1", message)
             present.go.set()

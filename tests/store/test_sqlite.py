@@ -19,9 +19,9 @@ from backend.store.migrations import migrate
 from backend.store.sqlite import engine as engine_module
 from backend.store.sqlite import writer as sqlite_writer
 from tests.disks import ballast, small_disk
+from tests.serving import codriver
 from tests.store.builders import drive
 
-ROOT = Path(__file__).parents[2]
 only_sqlite = pytest.mark.parametrize("engine", ["sqlite"])
 
 
@@ -127,8 +127,7 @@ def test_a_server_that_cannot_use_its_database_says_so_in_a_line_and_ends(tmp_pa
         if fault == "LOCKED":
             other.execute("PRAGMA locking_mode=EXCLUSIVE")
             other.execute("BEGIN IMMEDIATE")
-        command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(tmp_path)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+        ended = codriver("serve", "--port", 0, "--data", tmp_path)
     assert ended.returncode != 0 and f"ERR_STORAGE_{fault}" in ended.stderr and str(path) in ended.stderr, ended.stderr
     assert "Traceback" not in ended.stderr and "Codriver serves" not in ended.stdout
     assert path.read_bytes() == before
@@ -136,8 +135,7 @@ def test_a_server_that_cannot_use_its_database_says_so_in_a_line_and_ends(tmp_pa
 
 def test_a_folder_that_cannot_be_made_or_has_no_room_is_told_in_a_line(tmp_path: Path) -> None:
     def served(data: Path) -> str:
-        command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(data)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+        ended = codriver("serve", "--port", 0, "--data", data)
         assert ended.returncode != 0 and "Traceback" not in ended.stderr, ended.stderr
         return ended.stderr
 

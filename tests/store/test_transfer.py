@@ -17,7 +17,7 @@ from backend.store.journal import Journal
 from backend.store.tables import chunks, facts, metadata, skills
 from tests.postgresql import Cluster
 from tests.service import builders
-from tests.serving import ROOT
+from tests.serving import ROOT, codriver
 from tests.store.builders import drive, fix
 
 EVER = (0, 1 << 60)
@@ -25,8 +25,7 @@ DRIVERS = ("ana", "ivo")
 
 
 def migrate(folder: Path, url: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "backend.cli", "migrate", "--data", str(folder), "--to", url]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    return codriver("migrate", "--data", folder, "--to", url)
 
 
 async def fill(folder: Path, chance: random.Random) -> None:

@@ -51,6 +51,11 @@ def client():
         yield client
 
 
+def test_who_opens_the_bare_address_is_sent_to_the_map(client):
+    answer = client.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/map")
+
+
 def test_the_map_page_names_its_hashed_files_and_may_load_nothing_else(static, client):
     answer = client.get("/map")
     assert answer.status_code == 200
