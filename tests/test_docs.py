@@ -19,3 +19,8 @@ def test_every_test_that_the_page_on_reliability_names_exists() -> None:
             assert any(test.startswith(name[:-1]) for test in tests), name
         else:
             assert name in tests, name
+
+
+def test_the_page_on_the_simulator_names_every_module() -> None:
+    page = (ROOT / "docs/simulator.md").read_text()
+    assert not [path.stem for path in (ROOT / "simulator").glob("[a-z]*.py") if f"`{path.stem}`" not in page]
