@@ -22,7 +22,7 @@ from backend.domain.errors import Refusal
 from backend.service import fleet, identity
 from backend.service.desk import Clock, Desk
 from backend.settings import Settings
-from backend.store import backup
+from backend.store import backup, disk
 from backend.store.transfer import transfer
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def _only_a_folder(settings: Settings) -> None:
 def make_folder(settings: Settings) -> None:
     """Create the data folder where it does not exist. Refuses with ``ERR_STORAGE`` where that is not possible."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        disk.make_folder(settings.data_dir)
     except OSError as error:
         text = f"The data folder {settings.data_dir} cannot be created: {error.strerror}."
         raise Refusal("ERR_STORAGE", text, "--data") from error

@@ -128,6 +128,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                     os.fsync(file.fileno())
                 with contextlib.suppress(FileExistsError):  # another process was quicker: then its key counts
                     os.link(draft, path)
+                folder = os.open(self.data_dir, os.O_RDONLY)
+                try:
+                    os.fsync(folder)  # of its name: links that were sent must not become invalid by a power cut
+                finally:
+                    os.close(folder)
             finally:
                 draft.unlink(missing_ok=True)
             return path.read_bytes()

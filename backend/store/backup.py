@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from backend.domain.errors import Refusal
-from backend.store.disk import sync
+from backend.store.disk import make_folder, sync
 from backend.store.sqlite.engine import FILE, Sqlite
 
 MEDIA, SECRET = "media", "secret"
@@ -69,7 +69,8 @@ def _unfinished(to: Path) -> Iterator[Path]:
         raise Refusal("ERR_BACKUP_EXISTS", f"{to} is there already, and not empty.", str(to))
     shutil.rmtree(new, ignore_errors=True)
     try:
-        new.mkdir(parents=True, mode=0o700)
+        make_folder(new.parent)
+        new.mkdir(mode=0o700)
         yield new
         if there:
             for path in sorted(new.iterdir(), key=lambda path: path.name == FILE):

@@ -26,7 +26,7 @@ import obstore.exceptions
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from backend.domain.errors import Refusal
-from backend.store.disk import sync
+from backend.store.disk import make_folder, sync
 from backend.store.examiner import Examiner
 from backend.store.threads import Threads
 
@@ -69,7 +69,8 @@ class Media:
     @classmethod
     async def open(cls, where: str | Path, uploads: Path | None = None, alone: bool = False) -> "Media":
         """``where`` is a folder, or the URL of a cloud's bucket (``s3://…``); ``uploads`` a folder on the local disk.
-        Refuses a URL that is none, or lacks what its cloud asks for, with ``ERR_SETTING_INVALID``.
+        Refuses a URL that is none, or lacks what its cloud asks for, with ``ERR_SETTING_INVALID``, and a folder that
+        cannot be made with ``ERR_STORAGE``.
 
         What was left unfinished too long ago is swept. ``alone``: no other process receives files in that folder, so
         that whatever cannot be taken up again is swept at once.
@@ -80,9 +81,8 @@ class Media:
     def _open(cls, where: str | Path, uploads: Path | None, alone: bool) -> "Media":
         folder = Path(where).absolute() if isinstance(where, Path) or "://" not in where else None
         uploads = (uploads or (folder or Path.cwd()) / "uploads").absolute()
-        uploads.mkdir(parents=True, exist_ok=True)
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+        for each in filter(None, (folder, uploads)):
+            _make(each)
         media = cls(_bucket(str(where)) if folder is None else LocalStore(folder), folder, uploads)
         media.sweep(lost_after_s=-math.inf if alone else LOST_S)
         return media
@@ -121,10 +121,10 @@ class Media:
     async def extend(self, part: Part, pieces: AsyncIterable[bytes], most_bytes: int) -> int:
         """Write what comes at the end of a part and on the disk; tells the part's new size.
 
-        What had come before a failure stays in the part, except where the disk itself failed: then all that came in
-        this call is taken back. Refusals: ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all, those of ``on_disk``.
+        What had come before a failure stays in the part, but where an fsync fails the part is empty. Refusals:
+        ``ERR_TOO_LARGE`` beyond ``most_bytes`` in all, those of ``on_disk``.
         """
-        size = sure = await self.on_disk(lambda: part.size)
+        size = await self.on_disk(lambda: part.size)
         waiting = bytearray()
         writing: asyncio.Future[None] | None = None
         try:
@@ -138,15 +138,15 @@ class Media:
                     writing = asyncio.ensure_future(self.on_disk(_write, part.path, whole))
                     await asyncio.shield(writing)
         finally:
-            await asyncio.shield(self._write_last(writing, part.path, bytes(waiting), sure))
+            await asyncio.shield(self._write_last(writing, part.path, bytes(waiting)))
         return size
 
-    async def _write_last(self, writing: "asyncio.Future[None] | None", path: Path, piece: bytes, sure: int) -> None:
+    async def _write_last(self, writing: "asyncio.Future[None] | None", path: Path, piece: bytes) -> None:
         """Who was cancelled leaves a thread behind that still writes; who goes on with the part must not come before
         it."""
         if writing is not None:
             await asyncio.wait({writing})
-        await self.on_disk(_write, path, piece, sure)
+        await self.on_disk(_write, path, piece, True)
 
     async def inspect(self, part: Part) -> str:
         """The media type that its content shows. Refuses with ``ERR_FILE_INVALID`` what is none that is accepted."""
@@ -208,6 +208,13 @@ class Media:
         return swept
 
 
+def _make(folder: Path) -> None:
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise Refusal("ERR_STORAGE", f"The folder {folder} cannot be made: {error.strerror}.") from error
+
+
 def _bucket(url: str) -> ObjectStore:
     try:
         return from_url(url, retry_config=_RETRY)
@@ -251,23 +258,29 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(path: Path, piece: bytes, sure: int | None = None) -> None:
-    """Write at the end of a file; with ``sure``, how much of it was on the disk before, all of it to the disk.
-
-    After an fsync that failed the system takes for written what is not, and a second one would find nothing to do: so
-    what is not sure is cut off, to be sent again.
-    """
+def _write(path: Path, piece: bytes, last: bool = False) -> None:
+    """Write at the end of a file; with ``last``, all of it to the disk."""
     if piece and shutil.disk_usage(path.parent).free < len(piece) + SPARE_BYTES:
         raise OSError(errno.ENOSPC, "kept for positions")
     with open(os.open(path, os.O_WRONLY | os.O_APPEND), "ab") as file:  # not made anew where it was swept
         file.write(piece)
-        if sure is not None:
+        if last:
             file.flush()
-            try:
-                os.fsync(file.fileno())
-            except OSError:
-                os.ftruncate(file.fileno(), sure)
-                raise
+            _secure(file.fileno())
+
+
+def _secure(part: int) -> None:
+    """All of a part to the disk, or it is empty, to be sent again.
+
+    After an fsync that failed the system takes for written what is not, and a second one would find nothing to do. That
+    may be more than what came last: a process that was killed leaves what it had not synced.
+    """
+    try:
+        os.fsync(part)
+    except OSError:
+        if os.fstat(part).st_nlink == 1:  # what is kept has a name more, and was synced before it got that
+            os.ftruncate(part, 0)
+        raise
 
 
 @contextlib.contextmanager
@@ -286,7 +299,8 @@ def _storing() -> Iterator[None]:
 def _settle(part: Path, target: Path) -> None:
     """Give a whole file its name: its content is on the disk before it has the name, and the name before we return."""
     target.parent.mkdir(exist_ok=True)
-    sync(part)
+    with part.open("r+b") as file:
+        _secure(file.fileno())
     try:
         os.link(part, target)
     except FileExistsError:

@@ -148,7 +148,7 @@ def chunk_digest(part: Part, first: int, algorithm: str) -> bytes:
 def cut(part: Part, size: int) -> None:
     """Take back what came beyond ``size``."""
     with part.path.open("r+b") as file:
-        file.truncate(size)
+        file.truncate(min(size, part.size))
         os.fsync(file.fileno())
 
 

@@ -126,11 +126,11 @@ async def test_who_gives_way_leaves_nothing_that_is_still_to_be_written(
     content = os.urandom(900_000)
     begun, may_write, write = threading.Event(), threading.Event(), media_module._write
 
-    def slowly(path: Path, piece: bytes, sure: int | None = None) -> None:
+    def slowly(path: Path, piece: bytes, last: bool = False) -> None:
         if piece:
             begun.set()
             assert may_write.wait(10)
-        write(path, piece, sure)
+        write(path, piece, last)
 
     async def stalling() -> AsyncIterator[bytes]:
         yield content[:400_000]
@@ -149,6 +149,30 @@ async def test_who_gives_way_leaves_nothing_that_is_still_to_be_written(
     assert part.size == 400_000
     await media.extend(part, in_pieces(content[part.size :]), LIMIT)
     assert await whole(media, await media.keep(part)) == content
+
+
+@pytest.mark.parametrize("when", ["as it is sent", "as it is kept"])
+async def test_of_a_file_whose_fsync_failed_nothing_counts_as_sent(
+    media: Media, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came earlier neither: a process that was killed may have left it in memory alone, and a second fsync would
+    find nothing to do."""
+    content = os.urandom(100_000)
+    part = await arrived(media, content[:60_000] if when == "as it is sent" else content)
+
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as disk, pytest.raises(Refusal, match="ERR_STORAGE"):
+        disk.setattr(os, "fsync", fails)
+        await (media.extend(part, in_pieces(content[60_000:]), LIMIT) if when == "as it is sent" else media.keep(part))
+    assert part.size == 0
+    await media.extend(part, in_pieces(content), LIMIT)
+    kept = await media.keep(part)
+    with monkeypatch.context() as disk, pytest.raises(Refusal, match="ERR_STORAGE"):
+        disk.setattr(os, "fsync", fails)
+        await media.keep(part)
+    assert await whole(media, kept) == content, "what is stored is not touched"
 
 
 async def test_what_was_abandoned_is_swept_at_start(tmp_path: Path) -> None:

@@ -72,3 +72,5 @@ def test_a_piece_is_taken_back_to_the_byte(tmp_path):
     assert uploads.chunk_digest(part, 5, "sha1") == hashlib.sha1(b"56789").digest()
     uploads.cut(part, 4)
     assert part.path.read_bytes() == b"0123"
+    uploads.cut(part, 8)
+    assert part.path.read_bytes() == b"0123", "what the disk has lost does not come back as zeros"
