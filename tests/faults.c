@@ -132,8 +132,8 @@ static ssize_t put(int fd, const void *data, size_t length, off_t at) {
     int torn = number && orders->torn && orders->die_at && number >= orders->die_at;
     size_t some = torn ? (length + 1) / 2 : length;
     ssize_t written = at < 0 ? syscall(SYS_write, fd, data, some) : syscall(SYS_pwrite64, fd, data, some, at);
-    if (torn) die();
     if (written > 0) note(WRITE, path, at < 0 ? lseek(fd, 0, SEEK_CUR) - written : at, data, written);
+    if (torn) die();
     done(number);
     return written;
 }

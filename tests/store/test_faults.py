@@ -21,11 +21,12 @@ from backend.store.database import FILE, Database
 from backend.store.media import Media
 from backend.store.migrations import migrate
 from tests.faults import FOREVER, Machine
-from tests.store.power import Disk, read_log
+from tests.store.power import Disk, Kind, read_log
 from tests.store.under_faults import DRIVERS, stored
 
 ROOT = Path(__file__).parents[2]
 ROOM_BYTES = 32 << 20
+LOG = f"{FILE}-wal"
 FEW = 3
 """``--kills`` of a short run."""
 
@@ -50,8 +51,11 @@ class Lives:
         self._said = folder / "said"
         assert self._line() == "ready"
 
-    def one(self, name: str, seed: int, pattern: Path | None = None, **orders: int) -> tuple[Path, int]:
-        """Where it was lived, and how it ended: 0, 1 where it failed, -9. ``pattern``: the folder to begin with."""
+    def one(
+        self, name: str, seed: int, pattern: Path | None = None, life: str = "live", only: str = "", **orders: int
+    ) -> tuple[Path, int]:
+        """Where it was lived, and how it ended: 0, 1 where it failed, -9. ``pattern``: the folder to begin with;
+        ``life``: one of ``under_faults``."""
         for earlier in self.folder.iterdir():
             shutil.rmtree(earlier)
         place = self.folder / name
@@ -60,14 +64,14 @@ class Lives:
         else:
             shutil.copytree(pattern, place)
         self.log.write_bytes(b"")
-        return place, self.again(place, seed, **orders)
+        return place, self.again(place, seed, life, only, **orders)
 
-    def again(self, place: Path, seed: int, **orders: int) -> int:
+    def again(self, place: Path, seed: int, life: str = "live", only: str = "", **orders: int) -> int:
         """One more life where there was one."""
         os.truncate(self._said, 0)
-        self.machine.orders(spared="/told", **orders)
+        self.machine.orders(only=only, spared="/told", **orders)
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{place} {seed}\n")
+        self._process.stdin.write(f"{life} {place} {seed}\n")
         self._process.stdin.flush()
         return int(self._line())
 
@@ -274,3 +278,77 @@ async def test_when_the_power_is_cut_the_disk_holds_all_that_was_acknowledged(
                 cuts += 1
     print(f"{cuts} cuts of the power, {matching} of them with an index of the log that is left")
     assert matching or not long
+
+
+@pytest.mark.parametrize(
+    ("first", "how"),
+    [
+        (0, {}),
+        (1, {"fail_sync": 1, "fail_syncs": 1}),
+        (1, {"fail_write": 1, "fail_writes": 1}),
+        (1, {"fail_write": 1, "fail_writes": 1, "error": errno.ENOSPC}),
+        (-9, {"die_at": 1, "torn": 1}),
+        (-9, {"die_sync": 1}),
+    ],
+    ids=["works", "fails to sync", "fails to write", "is full", "loses its process amid it", "loses it after it"],
+)
+async def test_a_log_that_was_in_memory_alone_is_on_the_disk_before_any_of_it_is_moved(
+    lives: Lives,
+    first: int,
+    how: dict[str, int],
+    seed: int,
+    rng: random.Random,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    """The last fsync of a life failed, so that the commit which it was for can be read, and a power cut would take it.
+
+    The next start finds it, on a disk that at first still has its troubles with the log. Whenever the power is cut amid
+    that start, the worst is that the database has got all that was written to it so far, and the log only what is sure.
+    """
+    lives.one("whole", seed, life="grow", only=LOG)
+    last = lives.machine.count("syncs")
+    place, ended = lives.one("memory", seed, life="grow", only=LOG, fail_sync=last)
+    assert ended == 1 and "disk I/O error" in lives.said(), lives.said()
+    before = len(list(read_log(lives.log)))
+    ended = lives.again(place, seed, "start", LOG, **how)
+    assert ended == first and (ended != 1 or "Refusal: ERR_STORAGE" in lives.said()), lives.said()
+    assert lives.again(place, seed, "start") == 0, lives.said()
+    every = 5 if how and request.config.option.kills <= FEW else 1
+    disk, moved = Disk(place, rng, takes=0.0), False
+    for number, record in enumerate(read_log(lives.log)):
+        disk.apply(record)
+        if number < before:
+            continue
+        if number == before:
+            assert not disk.keeps(LOG), "a start finds what is not on the disk"
+        if number % every == 0:
+            left = tmp_path / f"{number}"
+            disk.cut(left, {FILE: 1.0})
+            await all_is_there(left, disk.said("told"))
+        if (record.kind, record.path) == (Kind.WRITE, f"{place / FILE}") and not moved:
+            moved = True
+            assert disk.keeps(LOG)
+    assert moved
+
+
+async def test_where_the_names_in_the_folder_were_not_synced_nothing_is_acknowledged(
+    lives: Lives, seed: int, rng: random.Random, tmp_path: Path
+) -> None:
+    """SQLite makes its log's name sure itself, and does not tell where that fails."""
+    place, ended = lives.one("names", seed, life="grow")
+    assert ended == 0, lives.said()
+    syncs = [record.path for record in read_log(lives.log) if record.kind == Kind.SYNC]
+    numbers = [number for number, path in enumerate(syncs, 1) if path == str(place)]
+    assert len(numbers) >= 3, "of the new database, of its log, and of the log by SQLite"
+    heard = 0
+    for number in numbers:
+        place, ended = lives.one("names", seed, life="grow", fail_sync=number, fail_syncs=1)
+        heard += ended == 1
+        disk = Disk(place, rng, takes=0.0)
+        for record in read_log(lives.log):
+            disk.apply(record)
+        left = tmp_path / f"{number}"
+        disk.cut(left, {})
+        await all_is_there(left, disk.said("told"))
+    assert heard >= 2

@@ -1,6 +1,6 @@
-"""A short life of a store, told step by step to a file, in a process that may end or have a failing disk at any step.
+"""Short lives of a store, told step by step to a file, in a process that may end or have a failing disk at any step.
 
-Started once, it lives a life in a child of its own for each line that it reads: its imports take longer than a life.
+Started once, it lives one in a child of its own for each line that it reads: its imports take longer than a life.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ STEPS = 8
 TRIES = 60
 INDEX_BYTES = 136  # the head of SQLite's index of its log, which it never syncs
 NOON_MS = int(NOON * 1000)
+_open: list[Database] = []
 
 
 async def live(folder: Path, seed: int) -> None:
@@ -39,11 +40,7 @@ async def live(folder: Path, seed: int) -> None:
     """
     rng = random.Random(seed)
     sqlite_writer.LOG_GROWTH_BYTES = 60_000
-    book = os.open(folder / "told", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    def tell(line: str) -> None:
-        os.write(book, f"{line}\n".encode())
-
+    tell = teller(folder)
     database = Database.open(folder)
     journal = Journal(database)
     media = await Media.open(folder / "media", folder / "uploads")
@@ -67,6 +64,38 @@ async def live(folder: Path, seed: int) -> None:
     await journal.close()
     database.close()
     tell("closed")
+
+
+async def grow(folder: Path, seed: int) -> None:
+    """Three commits, and then it ends as by a kill. The second begins the log anew, before the rest of an older one;
+    the third changes many pages that the log holds in no other state."""
+    tell = teller(folder)
+    database = opened(folder)
+    for commit, many in enumerate([900, 1, 300]):
+        codes = [f"{number:03}.{commit}" for number in range(many)]
+        with database.engine.writer.begin() as transaction:
+            for code in codes:
+                add(code, transaction.connection)
+        for code in codes:
+            tell(f"change {code}")
+        if commit == 0:
+            database.engine.writer.connection.driver_connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+async def start(folder: Path, seed: int) -> None:
+    """It opens, no more."""
+    opened(folder)
+
+
+def opened(folder: Path) -> Database:
+    """A database that is never closed, which would move its log."""
+    _open.append(Database.open(folder))
+    return _open[-1]
+
+
+def teller(folder: Path) -> Callable[[str], None]:
+    book = os.open(folder / "told", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    return lambda line: os.write(book, f"{line}\n".encode())
 
 
 async def stubborn(tell: Callable[[str], None], work: Callable[[], Awaitable[Any]]) -> Any:
@@ -140,15 +169,16 @@ def stored(database: Database) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Each line: a folder and a seed. Answers the number with which the life ended: 0, 1 after a failure, -9."""
+    """Each line: what life, a folder and a seed. Answers the number with which it ended: 0, 1 after a failure, -9."""
     os.write(1, b"ready\n")
     for line in sys.stdin:
-        folder, seed = line.rsplit(maxsplit=1)
+        life, rest = line.split(maxsplit=1)
+        folder, seed = rest.rsplit(maxsplit=1)
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                asyncio.run(live(Path(folder), int(seed)))
+                asyncio.run(LIVES[life](Path(folder), int(seed)))
                 code = 0
             except BaseException:
                 traceback.print_exc()
@@ -156,6 +186,9 @@ def main() -> None:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
         os.write(1, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+LIVES = {"live": live, "grow": grow, "start": start}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from backend.domain.errors import Refusal
-from backend.store.disk import sync, write_again
+from backend.store.disk import make_folder, sync, write_again
 from backend.store.migrations import migrate
 from backend.store.sqlite import statistics, wal
 from backend.store.sqlite.errors import refusal_of
@@ -62,7 +62,6 @@ class Sqlite:
         process has it, ``ERR_STORAGE_DAMAGED`` where it is not sound, ``ERR_STORAGE_NEWER`` where it is of a version to
         come.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path)
         log_bytes, moments = _size(path.with_name(path.name + "-wal")), [time.monotonic()]
         try:
@@ -82,6 +81,7 @@ class Sqlite:
             raise
         try:
             _settle(opened.writer)
+            sync(path.parent)  # SQLite does it for the log's name, but does not tell where it fails
             migrate(opened.writer)
             statistics.tell(opened.writer)
         except BaseException as error:
@@ -182,8 +182,10 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 
 
 def _lock(path: Path) -> int:
-    """Hold the lock file beside the database until the process ends, however it ends."""
+    """Hold the lock file beside the database until the process ends, however it ends; a folder that is not there is
+    made."""
     try:
+        make_folder(path.parent)
         descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Refusal("ERR_STORAGE", f"{path.parent} cannot be written to: {error.strerror}.") from error
@@ -249,14 +251,11 @@ def _settle(writer: Connection) -> None:
 
 def _keep_log(path: Path) -> None:
     """Make sure that the log which is read is on the disk, before anything of it is moved into the file: where its last
-    fsync failed, a power cut amid that would leave half of it in the file, and no log to complete it from."""
-    try:
+    fsync failed, a power cut amid that would leave half of it in the file, and no log to complete it from.
+
+    Where that fails nothing may be done, on a full disk neither: a commit behind what is not there would go with it."""
+    with contextlib.suppress(FileNotFoundError):
         write_again(path.with_name(path.name + "-wal"))
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        if error.errno != errno.ENOSPC:  # with a full disk what is stored can still be read
-            raise
 
 
 def _read_log(path: Path) -> None:
@@ -282,6 +281,7 @@ def _inspect(path: Path) -> None:
         raise damaged("is not a database" if start else "is empty")
     driver = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=2)
     try:
+        driver.execute("PRAGMA fullfsync=ON")  # as it ends it moves the log into the file
         driver.execute("PRAGMA wal_autocheckpoint=0")
         deadline = time.monotonic() + LOOK_FOR_DAMAGE_S
         names = {row[0] for row in driver.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
