@@ -45,11 +45,20 @@ def back_up(data: Path, to: Path) -> Copied:
 
 
 def restore(backup: Path, data: Path) -> Copied:
-    """Copy a backup to a data folder that has no database yet, after it was checked. Refusals as of ``back_up``."""
+    """Copy a backup to a data folder that has no database yet, after it was checked.
+
+    Refusals as of ``back_up``, and ``ERR_BACKUP_SERVED`` for one with a log: only the database would be copied.
+    """
     if not (backup / FILE).exists():
         raise Refusal("ERR_BACKUP_NOTHING", f"There is no backup in {backup}.", "BACKUP")
-    _check(backup)
+    log_file = backup / f"{FILE}-wal"
+    if log_file.exists() and log_file.stat().st_size:
+        how = "make a backup of it with codriver backup, and restore that"
+        raise Refusal(
+            "ERR_BACKUP_SERVED", f"{log_file} holds what {FILE} does not, as it was served from: {how}.", "BACKUP"
+        )
     with _unfinished(data) as new:
+        _check(backup)
         shutil.copyfile(backup / FILE, new / FILE)
         _copy_files(backup, new)
         return _finished(new)
@@ -124,11 +133,15 @@ def _finished(new: Path) -> Copied:
 
 def _check(folder: Path) -> int:
     """Whether the database is sound and every photo that it names is there, byte for byte; how many."""
-    with closing(sqlite3.connect(f"{(folder / FILE).absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as copy:
-        verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise Refusal("ERR_STORAGE_DAMAGED", f"{folder / FILE} is damaged ({verdict}).")
-        named = [row[0] for row in copy.execute("SELECT DISTINCT sha256 FROM attachments")]
+    address = f"{(folder / FILE).absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as copy:
+            verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            named = [row[0] for row in copy.execute("SELECT DISTINCT sha256 FROM attachments")]
+    except sqlite3.DatabaseError as error:
+        raise Refusal("ERR_STORAGE_DAMAGED", f"{folder / FILE} cannot be read as ours: {error}.") from error
+    if verdict != "ok":
+        raise Refusal("ERR_STORAGE_DAMAGED", f"{folder / FILE} is damaged ({verdict}).")
     if not (folder / MEDIA).is_dir():
         return 0  # they lie elsewhere, in a cloud's bucket
     for sha256 in named:

@@ -1,8 +1,10 @@
 """Copies of everything, made while the server is used, and brought back."""
 
+import sqlite3
 import threading
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from backend.domain.errors import Refusal
 from backend.store.backup import back_up, restore
+from backend.store.database import FILE
 from tests.api.files import hand_in, noise
 from tests.disks import small_disk
 from tests.serving import Company, Server, bearer, codriver, eventually
@@ -95,3 +98,23 @@ def test_a_copy_that_cannot_be_written_is_told_in_a_line_and_leaves_nothing(serv
     told = codriver("backup", tmp_path / "file" / "copy", "--data", server.data)
     assert told.returncode == 1 and told.stderr.startswith("Error: ERR_BACKUP_FAILED"), told.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_no_backup_is_told_in_a_line_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    torn, foreign, served = (tmp_path / name for name in ("torn", "foreign", "served"))
+    for folder in (torn, foreign, served):
+        folder.mkdir()
+        with closing(sqlite3.connect(folder / FILE)) as database, database:
+            database.execute("CREATE TABLE other (name TEXT)")
+            database.executemany("INSERT INTO other VALUES (?)", [("x" * 500,)] * 100)
+    with (torn / FILE).open("r+b") as file:
+        file.seek(4096)
+        file.write(bytes(8192))
+    (served / f"{FILE}-wal").write_bytes(b"what came since")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / FILE).write_text("no database at all")
+    expected = {"torn": "DAMAGED", "foreign": "DAMAGED", "text": "DAMAGED", "served": "ERR_BACKUP_SERVED"}
+    for name, code in expected.items():
+        with pytest.raises(Refusal, match=code):
+            restore(tmp_path / name, tmp_path / "data")
+        assert not (tmp_path / "data").exists()
