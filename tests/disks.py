@@ -27,7 +27,7 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run([*as_root, "umount", "--lazy", str(folder)], timeout=20, check=True)
+        subprocess.run([*as_root, "umount", "--lazy", str(folder)], timeout=100, check=True)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,10 @@
 """A real PgBouncer in front of a test's PostgreSQL, on a socket in the same folder, as the same user."""
 
+import contextlib
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -54,8 +56,12 @@ def pooled(cluster: Cluster, mode: str) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def _wait(socket: Path, log: Path) -> None:
+def _wait(place: Path, log: Path) -> None:
+    """Until it takes connections: its socket is there a moment before."""
     deadline = time.monotonic() + START_S
-    while not socket.exists():
+    while True:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(place))
+            return
         assert time.monotonic() < deadline, log.read_text() if log.exists() else "PgBouncer does not start"
         time.sleep(0.02)

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from backend.store.database import Database
+from tests.serving import eventually
 
 OWNER = "codriver"
 FAST = ("fsync=off", "full_page_writes=off")
@@ -72,6 +73,14 @@ class Cluster:
         except psycopg.OperationalError:
             return False
 
+    def lives(self) -> bool:
+        """Whether its process is there, which may not take connections just now."""
+        try:
+            leader = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+            return Path(f"/proc/{leader}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except (OSError, IndexError):  # or it is just being written
+            return False
+
     def promote(self) -> None:
         """From now on it is the one that writes."""
         self._run("pg_ctl", "promote", "-D", str(self.folder / "data"), "-w", "-t", "60")
@@ -86,7 +95,9 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, name: str) -> str:
-        return f"postgresql://{OWNER}@/{name}?host={self.folder}"
+        """With more patience for a machine that is busy with other tests than a client has by itself: a server that is
+        down is known at once in any case."""
+        return f"postgresql://{OWNER}@/{name}?host={self.folder}&connect_timeout=60"
 
     def empty(self) -> str:
         """The URL of a new database with nothing in it."""
@@ -97,10 +108,22 @@ class Cluster:
         if not self._has("pattern"):
             self.execute('CREATE DATABASE "pattern"')
             Database.open(self.url("pattern")).close()
+            # A copy can be made when nobody is connected; the server notices some time after us that we are not.
+            left = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'pattern'"
+            eventually(lambda: self.ask(left) == 0, within_s=60, what="the end of all connections")
         return self._database("pattern")
 
     def drop(self, url: str) -> None:
-        self.execute(f'DROP DATABASE "{name_of(url)}" WITH (FORCE)')
+        """Whoever is connected to it is cut off, and waited for."""
+
+        def dropped() -> bool:
+            try:
+                self.execute(f'DROP DATABASE "{name_of(url)}" WITH (FORCE)')
+            except psycopg.errors.ObjectInUse:  # the server waits for them for five seconds itself
+                return False
+            return True
+
+        eventually(dropped, within_s=60, what="the end of all connections")
 
     def execute(self, statement: str, name: str = "postgres") -> None:
         with psycopg.connect(self.url(name), autocommit=True) as connection:

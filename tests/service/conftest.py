@@ -7,6 +7,7 @@ import pytest
 
 from backend.store.database import Database
 from backend.store.journal import Journal
+from tests.patience import patient as patient
 
 
 @dataclass

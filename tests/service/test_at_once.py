@@ -68,7 +68,7 @@ class Told:
 
     def all(self) -> set[str]:
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         return self._words
 
     def _listen(self, process: "subprocess.Popen[str]") -> None:
@@ -104,10 +104,10 @@ async def at_once(database: Database, place: str, rng: random.Random) -> tuple[s
     found: queue.Queue[list[str]] = queue.Queue()
     reader = threading.Thread(target=read_along, args=(database, device.account.id, ended, found), daemon=True)
     reader.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     assert [process.wait(max(0.0, deadline - time.monotonic())) for process in processes] == [0] * PROCESSES
     ended.set()
-    read = found.get(timeout=30)
+    read = found.get(timeout=60)
     before = database.read_now(standing)
     await journal.transact(lambda conn: refold(conn, device.account, ids))
     right = database.read_now(standing) == before
@@ -137,13 +137,13 @@ async def overlapping(database: Database, place: str) -> tuple[list[str], list[s
     def tell_slowly(conn: Connection) -> None:
         tell(conn, 1)
         told.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     def read_on(after: int) -> list[facts.Arrived]:
         return database.read_now(lambda conn: facts.since(conn, device.account.id, after, 10)).facts
 
     slow = asyncio.create_task(first.transact(tell_slowly))
-    await asyncio.to_thread(told.wait, 10)
+    await asyncio.to_thread(told.wait, 60)
     quick = asyncio.create_task(second.transact(lambda conn: tell(conn, 2)))
     waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     async with asyncio.timeout(60):

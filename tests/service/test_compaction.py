@@ -8,7 +8,7 @@ from tests.serving import Server, eventually
 
 
 def chunks(data: Path) -> list[tuple[int, bytes]]:
-    with sqlite3.connect(f"file:{data}/codriver.db?mode=ro", uri=True) as database:
+    with sqlite3.connect(f"file:{data}/codriver.db?mode=ro", uri=True, timeout=60) as database:
         return database.execute("SELECT count, substr(body, 1, 1) FROM chunks ORDER BY first_ms").fetchall()
 
 

@@ -1,7 +1,9 @@
 """Plannings as jobs: what may begin, what goes on while one begins, and how each ends."""
 
 import asyncio
+import itertools
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,7 +83,8 @@ async def test_a_planning_whose_end_could_not_be_stored_is_not_under_way_for_eve
         patched.setattr(desk.journal, "transact", full)
         await desk.planner.find()
     monkeypatch.setattr(leases, "BEAT_S", 0.02)
-    monkeypatch.setattr(leases, "SILENT_S", 0.5)
+    looks = itertools.count(step=leases.SILENT_S / 5)
+    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: next(looks)))
     watching = asyncio.create_task(leases.keep_watch(desk))
     async with asyncio.timeout(60):
         while (await plans.status(desk, office, job_id)).status != "E":

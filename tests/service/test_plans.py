@@ -1,10 +1,12 @@
 """Plans between their start and their saving: what the planner found, and what changed in the meantime."""
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from backend.domain.accounts import Office
 from backend.domain.drafts import DriverName, OrderDraft, OrderName
@@ -14,6 +16,7 @@ from backend.domain.plans import CannotPlan, PlanRequest
 from backend.service import days, listing, orders, plans, removal, selection, shifts
 from backend.store import fleet, jobs
 from backend.store.postgresql import connect
+from backend.store.postgresql import engine as postgresql_engine
 from tests.service.conftest import Store
 from tests.service.planned import DAY, DAY_S, give, opened, plan, statuses, stops, word
 
@@ -107,10 +110,13 @@ async def test_an_order_that_was_finished_meanwhile_keeps_its_place(company) -> 
 async def test_a_day_whose_orders_take_long_to_be_read_is_planned(company, monkeypatch: pytest.MonkeyPatch) -> None:
     desk, office, _ = company
     await give(desk, office)
-    monkeypatch.setattr(connect, "READ_S", 0.5)
+    now_s = 1_000.0
+    for module in (connect, postgresql_engine):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now_s, time=time.time, sleep=time.sleep))
 
     def slowly(conn: Connection, *given: Any) -> selection.Ground:
-        conn.execute(text("SELECT pg_sleep(1)"))
+        nonlocal now_s
+        now_s += connect.READ_S * 1.5
         return survey(conn, *given)
 
     survey = selection.survey

@@ -255,7 +255,11 @@ said = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(history=st.lists(said, min_size=1, max_size=25), chance=st.randoms(use_true_random=False))
 def test_any_history_in_any_order_of_arrival_comes_to_what_a_plain_model_says(database, history, chance):
     """One database for all histories; each has an account of its own in it."""

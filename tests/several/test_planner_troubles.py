@@ -15,13 +15,21 @@ def planners(company: Company) -> list[int]:
     """The processes in which its server plans."""
     assert company.server.process is not None
     found = children(company.server.process.pid)
-    return [pid for pid in found if b"backend.planning.jobprocess" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in found if "backend.planning.jobprocess" in _of(pid, "cmdline")]
 
 
 def zombies(company: Company) -> list[int]:
     assert company.server.process is not None
     found = children(company.server.process.pid)
-    return [pid for pid in found if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"]
+    return [pid for pid in found if _of(pid, "stat").rpartition(")")[2].split()[:1] == ["Z"]]
+
+
+def _of(pid: int, what: str) -> str:
+    """Nothing of one that has ended since."""
+    try:
+        return Path(f"/proc/{pid}/{what}").read_text()
+    except OSError:
+        return ""
 
 
 def planned(company: Company) -> list[list[str]]:

@@ -57,7 +57,10 @@ async def test_what_is_taken_back_here_is_good_nowhere(companies: tuple[Company,
 async def test_a_phone_that_comes_back_elsewhere_has_one_line(companies: tuple[Company, Company]) -> None:
     here, there = companies
     phone = here.driver()
-    async with line(phone) as older:
+    async with watching(there) as map_, line(phone) as older:
+        await map_.subscribe()
+        await ask(older, type="positions", id="m1", positions=[fix(1)])
+        await map_.until(lambda: map_.moves(phone.driver_id))  # by then the other server knows of this line too
         await asyncio.sleep(0.5)  # of two that come within the time that a letter takes nobody can tell the order
         async with line(elsewhere(phone, there)) as newer:
             assert await closed(older) == 4409
@@ -82,7 +85,7 @@ def test_settings_that_are_changed_here_hold_there(companies: tuple[Company, Com
 
 def test_a_plan_is_seen_and_stopped_from_the_other_server(companies: tuple[Company, Company]) -> None:
     here, there = companies
-    here.client.patch("/api/settings", json={"planningSeconds": 30})
+    here.client.patch("/api/settings", json={"planningSeconds": 60})
     here.driver("Ana", externalId="D1", workTime={"from": "08:00", "to": "17:00"})
     place = {"locationName": "x", "latitude": 45.8, "longitude": 16.0}
     orders = [
@@ -149,9 +152,11 @@ def test_an_upload_goes_on_at_the_other_server_also_while_this_one_still_waits(
     url = begin(phone, len(file)).headers["location"]
     path = url.removeprefix(here.server.url)
 
+    ended = threading.Event()
+
     def trickle():
         yield file[:20_000]
-        time.sleep(8)
+        ended.wait(60)
         yield file[20_000:]
 
     answers: list[int] = []
@@ -159,10 +164,17 @@ def test_an_upload_goes_on_at_the_other_server_also_while_this_one_still_waits(
     waiting.start()
     other = elsewhere(phone, there)
     lock = here.server.data / "uploads" / f"{path.rpartition('/')[2]}.lock"
-    eventually(lock.exists, within_s=7, what="the beginning of the upload")
-    came = int(far(other, path).headers["upload-offset"])
+    eventually(lock.exists, what="the beginning of the upload")
+
+    def taken_over() -> httpx.Response | None:
+        """A phone that is told that the other request goes on comes again."""
+        answer = far(other, path)
+        return answer if answer.status_code != 423 else None
+
+    came = int(eventually(taken_over, within_s=60).headers["upload-offset"])
     done = go_on(other, path, came, file[came:])
     assert done.status_code == 204, done.text
+    ended.set()
     waiting.join(60)
     assert answers != [204]
     assert int(far(phone, url).headers["upload-offset"]) == len(file)

@@ -19,6 +19,8 @@ from backend.store.database import Database
 from backend.store.journal import Journal
 from backend.store.postgresql import chunks as postgresql_chunks
 from backend.store.postgresql import engine as engine_module
+from backend.store.postgresql import partitions as postgresql_partitions
+from backend.store.postgresql import session
 from backend.store.postgresql.partitions import WEEK_MS, name_of, week_of
 from backend.store.tables import chunks, position_ids, skills, tails
 from tests.postgresql import Cluster
@@ -62,7 +64,7 @@ def test_processes_that_start_at_once_on_nothing_store_each_position_once(
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        out, _ = process.communicate(timeout=100)
+        out, _ = process.communicate(timeout=200)
         assert process.returncode == 0
         answers.append([int(word) for word in out.split()])
     database = Database.open(url)
@@ -84,9 +86,10 @@ def test_processes_that_start_at_once_on_nothing_store_each_position_once(
 
 @pytest.mark.parametrize("when", ["before the commit", "after the commit"])
 async def test_a_line_that_breaks_at_a_commit_loses_and_doubles_nothing(
-    postgresql: Cluster, place: str, when: When
+    postgresql: Cluster, place: str, when: When, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the commit arrived or not: the caller gets its answer, and what was done was done once."""
+    monkeypatch.setattr(session, "PATIENCE_S", 100.0)
     line = Severing(postgresql.folder)
     database = Database.open(place.replace(str(postgresql.folder), str(line.folder)))
     journal = Journal(database)
@@ -129,7 +132,7 @@ async def test_chunks_are_not_exchanged_while_somebody_looks_for_repeats_in_them
 
     monkeypatch.setattr(postgresql_chunks, "bodies", bodies)
     again = asyncio.create_task(journal.append("ana", drive(0, 100)))
-    await asyncio.to_thread(looking.wait, 10)
+    await asyncio.to_thread(looking.wait, 60)
     exchanging = asyncio.create_task(journal.transact(lambda conn: compaction.replace(conn, made)))
     exchanging.add_done_callback(lambda _: exchanged.set())
     async with asyncio.timeout(60):
@@ -186,7 +189,10 @@ def test_every_text_is_compared_by_its_bytes(database: Database) -> None:
     assert database.read_now(lambda conn: conn.execute(other).all()) == []
 
 
-async def test_readers_go_on_while_partitions_come_and_go(journal: Journal, database: Database) -> None:
+async def test_readers_go_on_while_partitions_come_and_go(
+    journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_partitions, "PATIENCE_MS", 100_000)  # a reader may get no processor
     week = week_of(NOON_MS)
     ended = asyncio.Event()
 

@@ -54,7 +54,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three folders as a kill left them, named for how much of the log was in the database by then."""
     folder = tmp_path_factory.mktemp("left")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run([sys.executable, "-c", PROGRAM], cwd=folder, env=environment, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], cwd=folder, env=environment, timeout=150, check=False)
     assert ended.returncode == -signal.SIGKILL
     return folder
 
@@ -191,7 +191,7 @@ def test_an_index_of_any_earlier_moment_as_a_power_cut_may_leave_it_raises_no_al
 def test_a_file_is_written_over_itself_as_it_is(tmp_path: Path):
     content = os.urandom((1 << 20) + 4321)
     (tmp_path / "log").write_bytes(content)
-    before = (tmp_path / "log").stat().st_mtime_ns
+    os.utime(tmp_path / "log", (1, 1))  # the clock of files may stand still for the few milliseconds that this takes
     disk.write_again(tmp_path / "log")
     assert (tmp_path / "log").read_bytes() == content
-    assert (tmp_path / "log").stat().st_mtime_ns > before, "it was written, not only synced"
+    assert (tmp_path / "log").stat().st_mtime > 1, "it was written, not only synced"
