@@ -11,6 +11,8 @@ import pytest
 import websockets.asyncio.client
 import websockets.sync.client
 from httpx import _config
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.postgresql import FAST, Cluster, cluster
 from tests.serving import Company, Server
@@ -21,6 +23,11 @@ for _name in ("connect", "read", "write", "pool"):
     setattr(_config.DEFAULT_TIMEOUT_CONFIG, _name, 60.0)
 for _connect in (websockets.sync.client.connect, websockets.asyncio.client.connect.__init__):
     _connect.__kwdefaults__ |= {"open_timeout": 60.0, "ping_timeout": 60.0}
+# Nor does a rule break where an example took longer than the fifth of a second that Hypothesis gives it.
+hypothesis_settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+hypothesis_settings.load_profile("busy machine")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Reference data that is not part of the repository. A test that needs it is skipped where it is absent."""
 LONGEST = ("whole_day", "browser")

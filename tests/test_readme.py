@@ -3,14 +3,13 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.serving import ROOT, held_port
 
 
 def blocks(heading: str) -> list[str]:
@@ -24,9 +23,8 @@ def blocks(heading: str) -> list[str]:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 def test_the_first_session_goes_from_an_account_to_a_delivered_order(tmp_path: Path) -> None:
     """Every block, in one shell. The port is another, since 8000 may be taken."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    held = held_port()
+    port = held.getsockname()[1]
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "codriver").write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m backend.cli "$@"\n')
@@ -36,7 +34,7 @@ def test_the_first_session_goes_from_an_account_to_a_delivered_order(tmp_path: P
     environment = {**os.environ, "PATH": f"{commands}:{os.environ['PATH']}"}
     script = script.replace('export PATH="$PWD/.venv/bin:$PATH"\n', "").replace("8000", str(port))
     run = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150, check=False
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=220, check=False
     )
     told = run.stdout + run.stderr
     assert run.returncode == 0, told
