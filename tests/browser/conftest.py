@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.days import MapWindow, Sent, send_day
+from tests.browser.days import PATIENCE_MS, MapWindow, Sent, send_day
 from tests.serving import Company, eventually
 
 FLAGS = [
@@ -22,7 +22,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE_MS = 15_000
 expect.set_options(timeout=PATIENCE_MS)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -33,7 +32,7 @@ def chromium() -> Iterator[Browser]:
     if found is None:
         pytest.skip("there is no Chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS, timeout=2 * PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -60,7 +59,7 @@ def open_map(page: Page) -> Callable[..., MapWindow]:
         query = f"?date={date}" if date else ""
         page.goto(f"{company.server.url}/map{query}#key={key or company.key}")
         window = MapWindow(page)
-        eventually(window.ready, within_s=60, what="a live map")
+        eventually(window.ready, within_s=120, what="a live map")
         return window
 
     return open_

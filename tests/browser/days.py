@@ -11,6 +11,7 @@ from playwright.sync_api import Error, Page
 
 from tests.serving import Company, Phone, bearer, eventually
 
+PATIENCE_MS = 60_000
 DEPOT = {"latitude": 45.80, "longitude": 15.97, "address": "Depot"}
 
 
@@ -98,7 +99,7 @@ def viewer_key(company: Company) -> str:
         f"{company.server.url}/api/keys",
         json={"role": "viewer", "name": "screen"},
         headers=bearer(company.key),
-        timeout=20,
+        timeout=40,
     )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["key"])
@@ -133,17 +134,19 @@ class MapWindow:
         found: float | None = self.driver().get("longitude")
         return found
 
-    def record(self) -> None:
-        """From now on note where the van is drawn, fifty times a second."""
-        self.page.evaluate(
-            """() => {
-              window.seen = [];
-              setInterval(() => window.seen.push(window.codriver.drivers()[0].longitude), 20);
-            }"""
-        )
+    def hold_clock(self) -> None:
+        """From now on the page's animations go by a clock that stands still, and is moved by ``pass_ms`` alone."""
+        self.page.evaluate("() => { window.held = performance.now(); performance.now = () => window.held; }")
 
-    def recorded(self) -> list[float]:
-        found: list[float] = self.page.evaluate("() => window.seen")
+    def pass_ms(self, ms: int) -> list[float]:
+        """Where the van is drawn twenty times a second while so many milliseconds pass on the held clock."""
+        found: list[float] = self.page.evaluate(
+            """(ms) => Array.from({ length: ms / 50 }, () => {
+              window.held += 50;
+              return window.codriver.drivers()[0].longitude;
+            })""",
+            ms,
+        )
         return found
 
     def drawn(self) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.days import Sent, send_day
+from tests.browser.days import PATIENCE_MS, Sent, send_day
 from tests.serving import Company, Server
 
 
@@ -49,6 +49,7 @@ def test_the_page_of_the_next_order_shows_no_driver_before_its_turn(day: Sent, p
 def test_it_reads_without_javascript(day: Sent, chromium: Browser) -> None:
     day.act("success", day.stops[0], note="with the neighbour")
     context = chromium.new_context(java_script_enabled=False)
+    context.set_default_timeout(PATIENCE_MS)
     try:
         page = context.new_page()
         page.goto(day.tracking_url(day.stops[0]))
@@ -71,6 +72,7 @@ def test_hostile_names_are_text(company: Company, chromium: Browser, script: boo
     day = send_day(company, name=hostile, place=hostile)
     day.act("success", day.stops[0], note=hostile)
     context = chromium.new_context(java_script_enabled=script)
+    context.set_default_timeout(PATIENCE_MS)
     try:
         page = context.new_page()
         page.goto(day.tracking_url(day.stops[0]))
