@@ -165,7 +165,7 @@ class Watch:
         self.server_clock: tuple[float, float] | None = None
         self.trouble: str | None = None
 
-    async def start(self, within_s: float = 10.0) -> bool:
+    async def start(self, within_s: float = 30.0) -> bool:
         """Subscribe; True once the first snapshot is here, False where none came in time (``trouble`` says why)."""
         self._task = asyncio.create_task(self._run())
         try:

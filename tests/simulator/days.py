@@ -1,5 +1,8 @@
 """Routes and days for the simulator's tests."""
 
+import asyncio
+
+from simulator.clock import SimClock
 from simulator.day import day
 from simulator.scenario import Scenario, read
 from simulator.steps import Step, Who
@@ -20,6 +23,22 @@ QUIET = read(
     habits = {forgotten_start = 0, early_success = 0, late_start = 0, breaks_per_day = 0}
     """
 )
+
+
+class StepClock(SimClock):
+    """Shows the latest time that anybody has waited for, so that a day does not run ahead of a process that stands
+    still, nor leave out what was to happen meanwhile.
+    """
+
+    def begin(self) -> None:
+        self._reached = self.start
+
+    def now(self) -> float:
+        return self._reached
+
+    async def until(self, t: float) -> None:
+        await asyncio.sleep(max(0.0, (t - self._reached) / self.speed))
+        self._reached = max(self._reached, t)
 
 
 def route(stops: int = 8) -> Route:

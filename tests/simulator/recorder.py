@@ -33,7 +33,7 @@ class Recorder:
         server = uvicorn.Server(uvicorn.Config(self._app, port=0, ws="websockets-sansio", **quiet))
         serving = asyncio.create_task(server.serve())
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while not server.started:
                     await asyncio.sleep(0.01)
             self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"

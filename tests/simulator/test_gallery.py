@@ -128,7 +128,8 @@ def faithful(truth: Truth) -> Present:
     return Present(live, frames)
 
 
-async def looked_at(present: Present, truth: Truth, within_s: float) -> list[str]:
+async def looked_at(present: Present, truth: Truth, faulty: bool = False) -> list[str]:
+    """What is found. Of what is ``faulty``, something may never come: it is not waited for once all was heard."""
     async with present.running() as url:
         gallery = Gallery(url, "key", 1)
         office: Any = Office()
@@ -137,26 +138,35 @@ async def looked_at(present: Present, truth: Truth, within_s: float) -> list[str
             for message in messages(truth):
                 gallery.noticed("D1", message)
             present.go.set()
-            return await gallery.differences(truth, every_event=True, within_s=within_s)
+            if faulty:
+                await heard(gallery, 2 * (1 + len(present.live)) + len(present.page))
+            return await gallery.differences(truth, every_event=True, within_s=0.1 if faulty else 60)
         finally:
             await gallery.stop()
 
 
+async def heard(gallery: Gallery, frames: int) -> None:
+    """Two maps and a page have heard so many frames."""
+    async with asyncio.timeout(60):
+        while gallery.told()["frames"] < frames:
+            await asyncio.sleep(0.01)
+
+
 async def test_faithful_maps_and_pages_are_clean(truth: Truth):
-    assert await looked_at(faithful(truth), truth, within_s=60) == []
+    assert await looked_at(faithful(truth), truth) == []
 
 
 async def test_a_map_whose_line_broke_names_the_last_event_it_has_and_misses_none(truth: Truth):
     present = faithful(truth)
     present.cut = next(n for n, frame in enumerate(present.live) if frame["type"] == "event") + 1
-    assert await looked_at(present, truth, within_s=60) == []
+    assert await looked_at(present, truth) == []
     assert {asked.get("after") for asked in present.asked} == {None, 1}
 
 
 async def test_a_map_whose_line_broke_before_the_first_event_asks_for_all_of_them(truth: Truth):
     present = faithful(truth)
     present.cut = 0
-    assert await looked_at(present, truth, within_s=60) == []
+    assert await looked_at(present, truth) == []
     assert {asked.get("after") for asked in present.asked} == {None, 0}
 
 
@@ -210,7 +220,7 @@ def doubled_event(present: Present) -> None:
 async def test_a_fault_of_the_map_is_named_by_each_watcher(truth: Truth, fault: Callable[[Present], None], named: str):
     present = faithful(truth)
     fault(present)
-    found = await looked_at(present, truth, within_s=2)
+    found = await looked_at(present, truth, faulty=True)
     assert any(named in each for each in found), found
     assert any(each.startswith("map 1 ") for each in found) and len(found) >= 2, found
 
@@ -237,7 +247,7 @@ async def test_a_fault_of_a_page_is_named(truth: Truth, frame: int, change: Fram
     present.page[frame] = {**present.page[frame], **change}
     if named == "went back to an open status":
         present.page.insert(3, {**present.page[1]})
-    found = await looked_at(present, truth, within_s=2)
+    found = await looked_at(present, truth, faulty=True)
     assert any(named in each and f"the page of order {ORDER}" in each for each in found), found
 
 
@@ -250,11 +260,11 @@ async def test_the_watcher_measures_from_sending_to_the_map():
         assert watch.server_clock == (LEAVES, 40.0)
         assert present.asked[0]["drivers"] == "all" and present.asked[0]["events"] is True
         watch.noticed("D1", Positions(1, (fix,)))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
         present.go.set()
         assert await watch.behind({"D1": fix.at_ms}, within_s=60) == []
         await watch.stop()
-    assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 20
+    assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 45
 
 
 def test_what_a_page_did_not_wait_for_was_sent_all_the_same():
@@ -290,8 +300,8 @@ async def test_a_page_whose_order_went_to_another_driver_may_show_where_that_one
     van = {"latitude": last.latitude, "longitude": last.longitude, "timestamp": last.timestamp}
     present.page[2] = {**present.page[2], "driver": van}
     named = f"the page of order {ORDER} got a position that nobody sent, 1 times"
-    assert named in await looked_at(present, truth, within_s=2)
+    assert named in await looked_at(present, truth, faulty=True)
     truth.change(Replanned((ORDER,), (), {}))
-    assert named not in await looked_at(present, truth, within_s=2)
+    assert named not in await looked_at(present, truth, faulty=True)
     present.page[2]["driver"]["latitude"] += 0.001
-    assert named in await looked_at(present, truth, within_s=2)
+    assert named in await looked_at(present, truth, faulty=True)

@@ -28,7 +28,7 @@ class Peer:
         server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
         line = Line(f"http://localhost:{server.sockets[0].getsockname()[1]}/under", most=most)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 yield line
         finally:
             await line.aclose()

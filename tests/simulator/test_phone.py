@@ -13,7 +13,7 @@ from simulator.transport import Answered, Http, Turned, Unreachable, phone_clien
 from simulator.truth import Diary, Run, Truth
 from simulator.truth import Phone as Paired
 from simulator.wire import Action, Actions, Attachment, Message, Positions, encode
-from tests.simulator.days import DATE, LEAVES, QUIET, WHO, route
+from tests.simulator.days import DATE, LEAVES, QUIET, WHO, StepClock, route
 from tests.simulator.standin import StandIn
 
 RUN = Run("http://127.0.0.1", DATE, 7, "http", "", None, 4)
@@ -34,7 +34,7 @@ def begun(path: Path | None = None) -> tuple[Truth, Diary]:
 async def drive(standin: StandIn, truth: Truth, diary: Diary, speed: float = 40_000.0) -> Phone:
     transport = Http(lambda: phone_client(standin.url), "token")
     phone = Phone(diary, truth, transport, SimClock(LEAVES - 600, speed), WHO.rng("phone"))
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(120):
         await phone.live(day(route(4), WHO, HOSTILE))
     return phone
 
@@ -57,10 +57,10 @@ async def test_a_day_that_is_stopped_delivers_what_was_done_and_nothing_else(see
     async with StandIn(seed, mischief=0.2).running() as standin:
         truth, diary = begun()
         transport = Http(lambda: phone_client(standin.url), "token")
-        clock = SimClock(LEAVES - 600, 3000.0)
+        clock = StepClock(LEAVES - 600, 3000.0)
         phone = Phone(diary, truth, transport, clock, WHO.rng("phone"))
         living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while len(standin.positions) < 20:
                 await asyncio.sleep(0.01)
             phone.stop()
@@ -76,10 +76,10 @@ async def test_after_the_simulator_was_killed_the_state_file_says_what_is_left(s
     async with StandIn(seed, mischief=0.3).running() as standin:
         truth, diary = begun(path)
         transport = Http(lambda: phone_client(standin.url), "token")
-        clock = SimClock(LEAVES - 600, 3000.0)
+        clock = StepClock(LEAVES - 600, 3000.0)
         phone = Phone(diary, truth, transport, clock, WHO.rng("phone"))
         living = asyncio.create_task(phone.live(day(route(4), WHO, HOSTILE)))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while len(standin.positions) < 30:
                 await asyncio.sleep(0.01)
         living.cancel()
@@ -139,7 +139,7 @@ class Refusing:
 async def test_a_phone_whose_token_is_revoked_ends(answers: list[Answered | Exception]):
     truth, diary = begun()
     phone = Phone(diary, truth, Refusing(answers), SimClock(LEAVES, 50_000.0), WHO.rng("phone"))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await phone.live(day(route(4), WHO, HOSTILE))
     assert phone.turned == "ERR_TOKEN"
 
@@ -148,7 +148,7 @@ async def test_what_is_refused_is_not_sent_again_and_not_counted_as_acknowledged
     truth, diary = begun()
     refusing = Refusing([{0: "ERR_TIMESTAMP_FUTURE"}])
     phone = Phone(diary, truth, refusing, SimClock(LEAVES, 50_000.0), WHO.rng("phone"))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await phone.live(day(route(2), WHO, QUIET))
     done = [step.message for step in day(route(2), WHO, QUIET) if isinstance(step, Send)]
     assert len(refusing.seen) == len(set(refusing.seen)) == len(done)
@@ -175,8 +175,8 @@ async def lived(*steps: Step) -> tuple[list[str], Phone]:
     """What a phone does to its line in a day of these steps, an hour a second."""
     truth, diary = begun()
     line = Line()
-    phone = Phone(diary, truth, line, SimClock(LEAVES, 3600.0), WHO.rng("phone"))
-    async with asyncio.timeout(20):
+    phone = Phone(diary, truth, line, StepClock(LEAVES, 3600.0), WHO.rng("phone"))
+    async with asyncio.timeout(120):
         await phone.live(iter(steps))
     return line.log[:-1], phone  # at home it hangs up too
 
@@ -216,7 +216,7 @@ async def test_a_shorter_restart_does_not_bring_back_an_app_that_is_away_for_lon
     line, clock = Line(), SimClock(LEAVES, 3600.0)
     phone = Phone(diary, truth, line, clock, WHO.rng("phone"))
     living = asyncio.create_task(phone.live(iter([Wait(LEAVES), *away, Wait(LEAVES + 7200)])))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while "message 0" not in line.log:
             await asyncio.sleep(0.005)
         assert clock.now() >= LEAVES + 1800
@@ -246,8 +246,8 @@ class Busy(Line):
 async def test_where_a_server_is_busy_a_phone_asks_with_one_message_at_a_time_and_sends_all_in_the_end():
     truth, diary = begun()
     busy = Busy(refusals=8)
-    phone = Phone(diary, truth, busy, SimClock(LEAVES, 3600.0), WHO.rng("phone"))
-    async with asyncio.timeout(20):
+    phone = Phone(diary, truth, busy, StepClock(LEAVES, 3600.0), WHO.rng("phone"))
+    async with asyncio.timeout(120):
         await phone.live(iter([Wait(LEAVES), *(told(n) for n in range(6)), Wait(LEAVES + 60)]))
     assert sorted(each for each in busy.log if "message" in each) == [f"message {n}" for n in range(6)]
     assert phone.measures.retries == 8 == busy.log.count("refused")

@@ -64,7 +64,7 @@ def test_a_browser_without_a_network_draws_all_of_it(driven: list[Journey], tmp_
     file.write_text(page(document(Verdict(), ok=True, **RUN), driven), encoding="utf-8")
     command = [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--proxy-server=127.0.0.1:9"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--window-size=500,900"]
-    told = subprocess.run([*command, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=90)
+    told = subprocess.run([*command, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=200)
     drawn = told.stdout.rpartition("</style>")[2]
     assert drawn.count('class="main-svg"') >= 8 and drawn.count("js-plotly-plot") >= 4, told.stderr
     assert re.search(r"<text[^>]*>[0-9.]+ km</text>", drawn), "the map has a scale"

@@ -51,7 +51,7 @@ async def sent(folder: Path, scenario: str, transport: str, speed: int, processe
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            async with asyncio.timeout(80):
+            async with asyncio.timeout(200):
                 out, trouble = await running.communicate()
         finally:
             if running.returncode is None:

@@ -89,7 +89,7 @@ async def test_everything_arrives_over_a_socket_that_hangs_up_and_answers_out_of
     async with sockets.running() as url:
         socket = Socket(lambda: phone_client(url), url, "token", packed)
         phone = Phone(diary, truth, socket, SimClock(LEAVES - 600, 40_000.0), WHO.rng("phone"))
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(120):
             await phone.live(day(route(4), WHO, SCENARIO))
     done = [step.message for step in day(route(4), WHO, SCENARIO) if isinstance(step, Send)]
     assert phone.turned is None and all(diary.is_acknowledged(message.n) for message in done)
