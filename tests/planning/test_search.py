@@ -158,11 +158,11 @@ def test_the_budget_grows_with_the_orders_and_gives_way_to_what_is_asked() -> No
 @pytest.mark.parametrize("after_s", [0.3, 2])
 def test_a_stop_returns_the_best_plan_so_far_at_once(after_s: float) -> None:
     asked = town(random.Random(1), 300, 25, seconds=60)
-    began = time.monotonic()
-    plan = solve(asked, lambda: time.monotonic() - began > after_s, lambda percent: None)
-    took_s = time.monotonic() - began - after_s
-    print(f"stopped {took_s:.2f} s after it was asked to")
-    assert took_s < 20  # of the sixty; less than one on a machine that is not busy with other things
+    began = time.process_time()
+    plan = solve(asked, lambda: time.process_time() - began > after_s, lambda percent: None)
+    took_s = time.process_time() - began - after_s
+    print(f"stopped {took_s:.2f} s of the processor after it was asked to")
+    assert took_s < 5  # of the sixty
     assert violations(asked, plan) == []
 
 

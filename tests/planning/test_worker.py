@@ -21,7 +21,7 @@ from backend.planning.worker import Job, Planner
 from backend.server.logs import request_id
 from tests.planning.builders import problem, stop, town, vehicle
 
-DEADLINE_S = 40.0
+DEADLINE_S = 120.0
 SMALL = problem(stop("A", 1), stop("B", 2), vehicle())
 
 
@@ -97,13 +97,17 @@ async def test_a_plan_that_cannot_be_saved_is_an_error(planner: Planner) -> None
 
 
 async def test_progress_rises(planner: Planner) -> None:
-    seen = []
-    job = planner.submit(town(random.Random(1), 60, 5, seconds=1.5), lambda ended: None)
-    async with asyncio.timeout(DEADLINE_S):
-        while job.status in "NR":
-            seen.append(job.percent)
-            await asyncio.sleep(0.01)
-    assert seen == sorted(seen) and len(set(seen)) > 5 and seen[-1] < 100
+    seen: list[int] = []
+    job = planner.submit(town(random.Random(1), 60, 5, seconds=20), lambda ended: None)
+
+    def look() -> bool:
+        seen.append(job.percent)
+        return len(set(seen)) > 5
+
+    await until(look)
+    assert planner.stop(job)
+    await until(lambda: job.status == "C")
+    assert seen == sorted(seen) and seen[-1] < 100
 
 
 async def test_jobs_beyond_the_limit_wait_in_order(planner: Planner) -> None:
@@ -114,7 +118,10 @@ async def test_jobs_beyond_the_limit_wait_in_order(planner: Planner) -> None:
     assert order == [job.number for job in jobs]
 
 
-async def test_a_stop_ends_a_running_job_with_the_best_plan_so_far(planner: Planner) -> None:
+async def test_a_stop_ends_a_running_job_with_the_best_plan_so_far(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "STOP_S", DEADLINE_S)  # a busy machine takes longer
     asked = town(random.Random(2), 100, 8, seconds=120)
     told: list[Job] = []
     job = planner.submit(asked, told.append)
@@ -173,13 +180,14 @@ def test_a_job_may_be_asked_to_stop_at_every_moment_of_its_end() -> None:
         runner.run(story())
 
 
-async def test_a_process_that_hangs_is_killed(planner: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "GRACE_S", 0.5)
+async def test_a_process_that_hangs_is_killed(planner: Planner) -> None:
     before = children()
-    job = planner.submit(town(random.Random(5), 30, 3, seconds=1), lambda ended: None)
+    job = planner.submit(town(random.Random(5), 30, 3, seconds=60), lambda ended: None)
     await until(lambda: job.percent > 0)
     (process,) = children() - before
     os.kill(process, signal.SIGSTOP)
+    (run,) = planner._running
+    run._allow(0.5)  # it has had its time
     await until(lambda: job.status == "E")
     assert job.reason == "Planning took longer than it may and was ended."
     assert children() == before
