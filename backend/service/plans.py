@@ -28,7 +28,7 @@ LONGEST_DAYS = 35
 _TRIES = 3  # to begin with orders that nobody changes meanwhile, until all others have to wait
 _DRAFTS = Threads("drafts", 2)
 """They compute, while phones wait for the interpreter: no more than lets a small plan pass a large one."""
-_STOP_S = 12.0  # the planner ends a job that was asked to stop within ten seconds, by force if need be
+_STOP_S = 20.0  # the planner ends a job that was asked to stop within ten seconds, and it is saved
 DRIVER_CHANGED = ("DRIVER_CHANGED", "The driver it was planned for has been changed in the meantime.")
 NOT_CHOSEN = ("NOT_CHOSEN", "It was not among the orders to be planned.")
 

@@ -31,7 +31,7 @@ def undescribed(server_url: str, verb: str, path: str, answer: object, status: i
 
 @lru_cache(maxsize=1)
 def _document(server_url: str) -> dict[str, Any]:
-    document: dict[str, Any] = httpx.get(f"{server_url}/schema/openapi.json", timeout=20).json()
+    document: dict[str, Any] = httpx.get(f"{server_url}/schema/openapi.json", timeout=40).json()
     return document
 
 

@@ -97,7 +97,7 @@ class Rush:
 def page_after(company: Company, tag: str) -> dict[str, Any]:
     """Each by a connection of its own: a client is not for several threads."""
     url = f"{company.server.url}/v1/get_events"
-    answer = httpx.get(url, params={"key": company.key, "after_tag": tag}, timeout=30, verify=False, trust_env=False)
+    answer = httpx.get(url, params={"key": company.key, "after_tag": tag}, timeout=60, verify=False, trust_env=False)
     page: dict[str, Any] = answer.json()
     assert page["success"], page
     return page

@@ -19,7 +19,7 @@ def test_a_public_client_goes_through_a_whole_day_with_every_method_it_has(compa
         cwd=CLIENT,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=220,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr + company.server.tail()

@@ -151,7 +151,7 @@ def test_five_clients_at_once_are_told_one_story(server: Server, seed: int) -> N
     for job in jobs:
         eventually(
             lambda job=job: company.v1("get_planning_status", planningId=job)["status"] not in ("N", "R"),
-            within_s=60,
+            within_s=120,
             what="the end of a planning",
         )
     _one_story(company)

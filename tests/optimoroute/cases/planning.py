@@ -5,7 +5,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.optimoroute.scenes import DAY, fleet, order, orders, planned, routes, settings, twins
-from tests.optimoroute.table import MORE, OK, Case, Name, Play, Stage, Step, get, office, plan, post, refused
+from tests.optimoroute.table import (
+    MORE,
+    OK,
+    PLANNED_S,
+    Case,
+    Name,
+    Play,
+    Stage,
+    Step,
+    get,
+    office,
+    plan,
+    post,
+    refused,
+)
+from tests.serving import eventually
 
 REQUEST, ERRORS = "start_planning/request/", "start_planning/errors/"
 INVALID, MISSING = refused("ERR_INVALID_PARAM_FORMAT"), refused("ERR_MISSING_MAND_FIELD")
@@ -29,6 +44,18 @@ def status(word: str, percent: Any = int, job: str = "job") -> Step:
 
 def stop(job: str = "job", answer: dict[Any, Any] | None = None) -> Step:
     return post("stop_planning", {"planningId": Name(job)}, answer or {"success": True})
+
+
+def under_way(job: str = "job") -> Play:
+    """The search has begun: a planning that is stopped before, has found nothing."""
+
+    def play(stage: Stage) -> None:
+        def percent() -> int:
+            return int(stage.company.v1("get_planning_status", planningId=stage.names[job])["percentageComplete"])
+
+        eventually(percent, within_s=PLANNED_S, what="a search")
+
+    return play
 
 
 def each_has(*numbers: int) -> Play:
@@ -126,6 +153,7 @@ CASES = [
             },
         ),
         start(running("other day"), date=TUESDAY),
+        under_way(),
         # The document's own example has a blank in front of the name.
         post("stop_planning", {" planningId": Name("job")}, {"success": True}),
         status("C"),
