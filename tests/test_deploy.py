@@ -196,4 +196,4 @@ def test_the_wheel_serves_where_nothing_else_of_the_project_is(wheel: Path, tmp_
         assert linked or not (ROOT / "backend/web/static/manifest.json").exists()
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
