@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 TICK_S = 0.05
 """How often a search looks up: a stop is noticed and progress told at this pace."""
-LATE_S = 30.0
+LATE_S = 10.0
 """How much longer by the clock it takes at most, where it does not get the processor."""
 
 

@@ -57,7 +57,7 @@ def plan(company: Company, date: str = DAY) -> None:
         assert status["status"] not in ("C", "E"), status
         return bool(status["status"] == "F")
 
-    eventually(done, within_s=60, what="the plan")
+    eventually(done, within_s=120, what="the plan")
 
 
 def route_of(phone: Phone, date: str = DAY) -> dict[str, Any] | None:

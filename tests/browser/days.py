@@ -64,6 +64,7 @@ def send_day(company: Company, name: str = "Ana", place: str = "Bakery", orders:
     date = datetime.now(UTC).date().isoformat()
     driver = {"externalId": "D1", "name": name, "workTime": {"from": "00:00", "to": "23:59"}, "startLocation": DEPOT}
     assert company.client.put("/api/fleet", json={"drivers": [driver]}).status_code == 200
+    assert company.client.patch("/api/settings", json={"planningSeconds": 0.2}).status_code == 200
     listed = [
         {
             "orderNo": f"A{number}",

@@ -64,7 +64,7 @@ def test_what_comes_by_itself_while_the_server_stalls_counts_from_when_it_was_du
             server.process.send_signal(signal.SIGCONT)
             due = arrived(stats) + RATE * stall_s
             eventually(lambda: arrived(stats) > due, within_s=60, what="what was due meanwhile")
-            load.send_signal(signal.SIGTERM)  # it ends as after its last second
+            load.send_signal(signal.SIGINT)  # it ends as after its last second
             said, _ = load.communicate(timeout=120)
         finally:
             with contextlib.suppress(ProcessLookupError):
