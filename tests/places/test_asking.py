@@ -25,7 +25,7 @@ FOUND = Lookup((Match("40 Ilica, 10000 Zagreb, Croatia", 45.8131, 15.969),))
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The geocoder is a thread of this process: what stops the one stops the other, for longer than the client waits."""
+    """The geocoder is a thread of this process: what stops one stops both, for longer than the client waits."""
     monkeypatch.setattr(asking, "PATIENCE_S", 60.0)
     monkeypatch.setattr(asking, "CONNECT_S", 60.0)
 
