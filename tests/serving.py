@@ -30,10 +30,11 @@ def eventually(find: Callable[[], T], *, within_s: float = 60.0, what: str = "wh
     """The first true answer of ``find``, asked again and again. Fails at the deadline, showing the last answer."""
     deadline = time.monotonic() + within_s
     while True:
+        last = time.monotonic() > deadline  # before it looks: whoever got no processor until then looks once more
         found = find()
         if found:
             return found
-        if time.monotonic() > deadline:
+        if last:
             raise AssertionError(f"{what} did not come within {within_s} s; last seen: {found!r}")
         time.sleep(0.02)
 
