@@ -1,6 +1,5 @@
 """What lies in deploy/ is sound and fits the program: its settings, its times, its files; and a wheel serves alone."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -146,8 +145,6 @@ def test_the_unit_is_sound_and_locked_in(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if importlib.util.find_spec("hatchling") is None:
-        pytest.skip("hatchling is not installed")
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)

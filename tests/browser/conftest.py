@@ -1,7 +1,6 @@
 """The machine's own Chromium, driven through the built pages of a real server."""
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,6 +8,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.days import PATIENCE_MS, MapWindow, Sent, send_day
+from tests.chromium import program
 from tests.serving import Company, eventually
 
 FLAGS = [
@@ -23,14 +23,11 @@ FLAGS = [
     "--disable-sync",
 ]
 expect.set_options(timeout=PATIENCE_MS)
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("there is no Chromium on this machine")
+    found = program()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS, timeout=2 * PATIENCE_MS)
         yield browser

@@ -1,7 +1,6 @@
 """The report as a page: whole, alone, and with nothing of the outside taken for markup."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from simulator.pictures import page
 from simulator.report import document
 from simulator.truth import Truth
 from simulator.verify import Verdict
+from tests.chromium import program
 from tests.simulator.test_report import MEASURED
 from tests.simulator.test_verify import truth
 
 __all__ = ["truth"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 RUN: dict[str, Any] = MEASURED | {
     "histograms": {"acknowledgementMs": {"500": 3}, "mapMs": {}, "latenessMs": {"100": 1}},
     "throughput": {0: 5, 1: 7},
@@ -58,11 +57,10 @@ def test_only_faults_are_marked_as_bad(driven: list[Journey]):
     assert '<td class="bad">1</td>' in page(document(verdict, ok=False, **RUN), driven)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
 def test_a_browser_without_a_network_draws_all_of_it(driven: list[Journey], tmp_path: Path):
     file = tmp_path / "report.html"
     file.write_text(page(document(Verdict(), ok=True, **RUN), driven), encoding="utf-8")
-    command = [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--proxy-server=127.0.0.1:9"]
+    command = [program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--proxy-server=127.0.0.1:9"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", "--window-size=500,900"]
     told = subprocess.run([*command, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=200)
     drawn = told.stdout.rpartition("</style>")[2]
