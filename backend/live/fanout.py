@@ -95,7 +95,7 @@ class JoinedHub(Hub):
     def __init__(self, url: str, mark: str, place: str = "") -> None:
         super().__init__()
         self._url = url
-        self._redis = client(url)
+        self._redis = client(url, PATIENCE_S)
         self._channel = f"{prefix(self._redis)}:live"
         self._mark = mark
         self._box = Box(mark, f"{place or os.getpid()}#{secrets.token_hex(6)}")
@@ -294,7 +294,7 @@ class JoinedHub(Hub):
 
     async def _hear_all(self) -> None:
         """Over one connection, until it fails or is silent."""
-        redis = client(self._url)
+        redis = client(self._url, PATIENCE_S)
         ear = redis.pubsub()
         try:
             await ear.subscribe(self._channel)
