@@ -1,4 +1,4 @@
-"""A server with short deadlines that a module's attacks share, and the check that none of them hurt it."""
+"""A server that a module's attacks share, and the check that none of them hurt it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

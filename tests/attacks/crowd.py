@@ -21,7 +21,7 @@ def main() -> None:
         one = socket.socket()
         if int(receive_buffer):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(receive_buffer))
-        one.settimeout(30)
+        one.settimeout(100)
         one.connect(("127.0.0.1", int(port)))
         one.sendall(handshake(path, secret))
         crowd.append(one)

@@ -1,15 +1,19 @@
 """Floods and garbage on each of the three websockets: a typed error or a close code of ours, and nothing lasting."""
 
+import contextlib
 import json
 import os
 import time
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from websockets.frames import Opcode
 
 from tests.attacks.conftest import Doors
-from tests.attacks.wires import Heard, Vitals, frame, pour, text, websocket
+from tests.attacks.pinging import PING_SECONDS
+from tests.attacks.wires import Heard, Vitals, frame, frames, pour, text, websocket
 from tests.serving import Server
 
 ALL = ("driver", "live", "recipient")
@@ -64,10 +68,14 @@ def test_each_message_that_means_nothing_gets_an_error_and_the_socket_stays(
         for garbage in GARBAGE.values():
             one.sendall(garbage)
         one.sendall(text('{"type": "after all", "id": "b"}'))
-        heard = Heard(one, until_silent_s=1.5)
-        errors = [each for each in map(msgspec.json.decode, heard.messages) if each["type"] == "error"]
+        heard = Heard(one, until=lambda messages: len(_errors(messages)) > len(GARBAGE))
+        errors = _errors(heard.messages)
         assert heard.code is None and len(errors) == len(GARBAGE) + 1, heard.messages
         assert all(each["code"].startswith("ERR_") and each["message"] for each in errors)
+
+
+def _errors(messages: list[bytes]) -> list[dict[str, Any]]:
+    return [each for each in map(msgspec.json.decode, messages) if each["type"] == "error"]
 
 
 def test_what_breaks_the_protocol_is_closed_with_the_code_for_it(server: Server, door: tuple[str, str]) -> None:
@@ -121,21 +129,21 @@ def test_pongs_that_nobody_asked_for(server: Server, door: tuple[str, str]) -> N
         assert Heard(one).code == 1008
 
 
-def test_a_message_in_pieces_that_never_ends_is_given_up(server: Server, doors: Doors) -> None:
+def test_a_message_in_pieces_that_never_ends_is_given_up(tmp_path: Path) -> None:
     """Its own frames keep it from answering pings."""
-    path, secret = doors.places["driver"]
-    with websocket(server, path, secret) as one:
-        one.sendall(bytes([0x81, 0xFF]) + (60_000).to_bytes(8) + b"\0\0\0\0")
-        pieces, began = 0, time.monotonic()
-        one.settimeout(0.2)
-        while time.monotonic() < began + 60:
-            try:
-                one.sendall(b"x")
-                pieces += 1
-                if b"\x88" in one.recv(4096):
-                    break
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                break
-        assert 5 < pieces < 290, "given up by the deadline of a ping, and not before"
+    server = Server(tmp_path / "data", program="tests.attacks.pinging").start()
+    try:
+        token, began = server.account().driver("Ana").token, time.monotonic()
+        with websocket(server, "/driver/v1/ws", token) as one:
+            one.sendall(bytes([0x81, 0xFF]) + (60_000).to_bytes(8) + b"\0\0\0\0")
+            one.settimeout(0.2)
+            told = b""
+            while Opcode.CLOSE not in [opcode for opcode, _ in frames(told)]:
+                assert time.monotonic() < began + 100, "nothing ends it"
+                with contextlib.suppress(TimeoutError, ConnectionError):
+                    one.sendall(b"x")
+                with contextlib.suppress(TimeoutError):
+                    told += one.recv(4096)
+        assert time.monotonic() - began > 2 * PING_SECONDS, "given up by the deadline of a ping, and not before"
+    finally:
+        server.kill()

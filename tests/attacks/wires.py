@@ -5,7 +5,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.serving import Server, eventually
 
-PATIENCE_S = 40.0
+PATIENCE_S = 100.0
 
 
 class Vitals:
@@ -44,9 +44,9 @@ class Vitals:
     def check(self, grown_mb: float = 40.0) -> None:
         """It lives, says so, holds nothing of what came, and called none of it a bug."""
         assert self.process.poll() is None, self.server.tail()
-        assert httpx.get(f"{self.server.url}/healthz", timeout=40).status_code == 200
-        assert httpx.get(f"{self.server.url}/readyz", timeout=40).status_code == 200
-        eventually(self.is_rid_of_all, within_s=60, what=f"no more than {self.sockets} open sockets")
+        assert httpx.get(f"{self.server.url}/healthz", timeout=PATIENCE_S).status_code == 200
+        assert httpx.get(f"{self.server.url}/readyz", timeout=PATIENCE_S).status_code == 200
+        eventually(self.is_rid_of_all, within_s=PATIENCE_S, what=f"no more than {self.sockets} open sockets")
         assert self.measure_mb() <= self.resident_mb + grown_mb, (self.resident_mb, self.measure_mb())
         told = self.server.log.read_text(errors="replace")
         for word in ("bug in", "Traceback", "Fatal error", "could not be served", "Exception in"):
@@ -111,25 +111,24 @@ def pour(one: socket.socket, pieces: Iterable[bytes]) -> None:
 class Heard:
     """What a websocket was told: messages, and the code it was closed with; 1006 where it was just cut off."""
 
-    def __init__(self, one: socket.socket, until_silent_s: float | None = None) -> None:
-        """Until the server ends; or, where that is given, until nothing came for so long."""
+    def __init__(self, one: socket.socket, until: Callable[[list[bytes]], bool] = lambda messages: False) -> None:
+        """Until the server ends, or the messages are those that are waited for."""
         self.messages: list[bytes] = []
         self.code: int | None = None
         self._data = b""
-        one.settimeout(until_silent_s or PATIENCE_S)
-        deadline = time.monotonic() + 3 * PATIENCE_S
-        try:
+        one.settimeout(PATIENCE_S)
+        deadline = time.monotonic() + 2 * PATIENCE_S
+        with contextlib.suppress(ConnectionError):
             while piece := one.recv(1 << 20):
                 self._data += piece
                 assert time.monotonic() < deadline
-            self.code = self._read() or 1006
-        except TimeoutError:
-            assert until_silent_s, "the server neither ended the connection nor said anything"
-            self.code = self._read()
-        except ConnectionError:
-            self.code = self._read() or 1006
+                self.code = self._read()
+                if until(self.messages):
+                    return
+        self.code = self._read() or 1006
 
     def _read(self) -> int | None:
+        self.messages = []
         for opcode, content in frames(self._data):
             if opcode == Opcode.CLOSE:
                 return int.from_bytes(content[:2]) or 1005
