@@ -131,7 +131,7 @@ class Server:
         secret = self.environment.get("CODRIVER_SECRET_KEY")
         token = operator_token(secret.encode() if secret else (self.data / "secret").read_bytes())
         name = name or f"Company {uuid.uuid4().hex[:8]}"
-        answer = httpx.post(f"{self.url}/operator/accounts", json={"name": name}, headers=bearer(token), timeout=40)
+        answer = httpx.post(f"{self.url}/operator/accounts", json={"name": name}, headers=bearer(token), timeout=100)
         assert answer.status_code == 201, answer.text
         return Company(self, answer.json()["key"])
 
@@ -154,7 +154,7 @@ class Company:
         """One more phone of a driver."""
         code = self.client.post(f"/api/drivers/{driver_id}/pairing").json()["code"]
         device = {"platform": "android", "model": "test", "appVersion": "1"}
-        answer = httpx.post(f"{self.server.url}/driver/v1/pair", json={"code": code, "device": device}, timeout=40)
+        answer = httpx.post(f"{self.server.url}/driver/v1/pair", json={"code": code, "device": device}, timeout=100)
         assert answer.status_code == 200, answer.text
         return Phone(self.server, driver_id, answer.json()["token"])
 
@@ -162,9 +162,9 @@ class Company:
         """A call of the OptimoRoute-compatible API: POST with a body, else GET."""
         params = {"key": self.key, **query}
         answer = (
-            self.client.get(f"/v1/{method}", params=params, timeout=40)
+            self.client.get(f"/v1/{method}", params=params, timeout=100)
             if body is None
-            else self.client.post(f"/v1/{method}", params={"key": self.key}, json=body, timeout=40)
+            else self.client.post(f"/v1/{method}", params={"key": self.key}, json=body, timeout=100)
         )
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
@@ -183,7 +183,7 @@ class Phone:
 
 def plain_client(server: Server, secret: str) -> httpx.Client:
     """HTTP to a server on this machine, with a key or a token."""
-    return httpx.Client(base_url=server.url, headers=bearer(secret), timeout=40, trust_env=False, verify=False)
+    return httpx.Client(base_url=server.url, headers=bearer(secret), timeout=100, trust_env=False, verify=False)
 
 
 def bearer(secret: str) -> dict[str, str]:

@@ -17,12 +17,12 @@ from tests.api.watching import watching
 from tests.optimoroute.described import misfits
 from tests.serving import Company, Server
 
-WAIT_S = 60
+WAIT_S = 100
 
 
 @pytest.fixture(scope="module")
 def document(server: Server) -> dict[str, Any]:
-    told: dict[str, Any] = httpx.get(f"{server.url}/schema/asyncapi.json", timeout=20).json()
+    told: dict[str, Any] = httpx.get(f"{server.url}/schema/asyncapi.json", timeout=60).json()
     return told
 
 

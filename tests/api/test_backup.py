@@ -36,14 +36,14 @@ def test_a_backup_of_a_server_in_use_holds_all_that_was_acknowledged_before_it(
 
     driving = threading.Thread(target=drive, daemon=True)
     driving.start()
-    eventually(lambda: len(sent) >= 100, within_s=60, what="some positions")
+    eventually(lambda: len(sent) >= 100, within_s=100, what="some positions")
     before = list(sent)
     made = codriver("backup", tmp_path / "copy", "--data", server.data)
     assert made.returncode == 0, made.stderr
     with pytest.raises(Refusal, match="ERR_BACKUP_EXISTS"):
         back_up(server.data, tmp_path / "copy")
     ended.set()
-    driving.join(20)
+    driving.join(100)
     restored = codriver("restore", tmp_path / "copy", "--data", tmp_path / "data")
     assert restored.returncode == 0, restored.stderr
     other = Server(tmp_path / "data").start()

@@ -79,7 +79,7 @@ def test_a_bug_behind_a_frame_is_told_in_a_frame_and_the_socket_goes_on(
         with connect(f"{server.ws_url}{path}", additional_headers=headers, proxy=None) as socket:
             for number in range(2):
                 socket.send(json.dumps({**frame, "id": str(number)}))
-                told = json.loads(socket.recv(timeout=40))
+                told = json.loads(socket.recv(timeout=60))
                 assert (told["type"], told["id"], told["code"]) == ("error", str(number), "ERR_INTERNAL")
                 assert SAID not in json.dumps(told)
         traced(server, headers["X-Request-Id"])

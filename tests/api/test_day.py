@@ -30,7 +30,9 @@ def planned(company: Company, orders: int = 3) -> dict[str, Any]:
     ]
     assert company.v1("create_or_update_orders", {"orders": listed})["success"]
     job = company.v1("start_planning", {"date": DATE})["planningId"]
-    eventually(lambda: company.v1("get_planning_status", planningId=job)["status"] == "F", within_s=40, what="the plan")
+    eventually(
+        lambda: company.v1("get_planning_status", planningId=job)["status"] == "F", within_s=120, what="the plan"
+    )
     sent = company.client.post(f"/api/plans/{DATE}/send").json()
     assert (sent["routes"], sent["orders"]) == (1, orders)
     route: dict[str, Any] = company.client.get("/api/routes", params={"date": DATE}).json()["items"][0]
@@ -94,7 +96,7 @@ def test_an_order_that_found_no_place_says_why(company: Company) -> None:
     before = company.client.get(f"/api/plans/{DATE}").json()["unscheduled"]
     assert [(each["orderNo"], each["code"]) for each in before] == [("FAR", "NOT_PLANNED")]
     job = company.v1("start_planning", {"date": DATE})["planningId"]
-    eventually(lambda: company.v1("get_planning_status", planningId=job)["status"] == "F", within_s=40)
+    eventually(lambda: company.v1("get_planning_status", planningId=job)["status"] == "F", within_s=120)
     after = company.client.get(f"/api/plans/{DATE}").json()["unscheduled"]
     assert [each["orderNo"] for each in after] == ["FAR"]
     assert after[0]["code"] != "NOT_PLANNED"

@@ -161,7 +161,7 @@ def test_fields_that_nobody_knows_and_strange_texts_are_no_harm(company: Company
 
 def test_a_client_that_is_cut_off_mid_body_stores_nothing(server: Server, company: Company, phone: Phone):
     body = json.dumps({"positions": [fix(NOON_S)]}).encode()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=40) as one:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as one:
         head = f"POST /driver/v1/positions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {phone.token}\r\n"
         one.sendall(head.encode() + f"Content-Length: {len(body) + 10}\r\n\r\n".encode() + body)
     assert positions(phone, [fix(NOON_S + 1)]).status_code == 200

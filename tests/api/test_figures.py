@@ -124,8 +124,8 @@ def test_a_frame_that_is_refused_is_counted_by_its_code(server: Server, company:
     secret = company.key if path == "/live" else company.driver("Ana").token
     with connect(f"{server.ws_url}{path}", additional_headers=bearer(secret), proxy=None) as socket:
         socket.send("nonsense")
-        code = json.loads(socket.recv(timeout=40))["code"]
+        code = json.loads(socket.recv(timeout=60))["code"]
         before = figure(server, f'codriver_refusals_total{{code="{code}"}}')
         socket.send("nonsense")
-        assert json.loads(socket.recv(timeout=40))["code"] == code
+        assert json.loads(socket.recv(timeout=60))["code"] == code
     assert figure(server, f'codriver_refusals_total{{code="{code}"}}') == before + 1

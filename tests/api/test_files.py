@@ -80,16 +80,16 @@ def test_a_cloud_that_breaks_off_cuts_the_download_off_and_is_told_in_a_line(tmp
             company = server.account()
             _, order_id, content = delivered(company, noise((1500, 1200)))
             url = link_of(company, order_id)
-            assert httpx.get(url, timeout=40).content == content
+            assert httpx.get(url, timeout=60).content == content
             bucket.broken = True
-            with httpx.stream("GET", url, timeout=40) as answer:
+            with httpx.stream("GET", url, timeout=60) as answer:
                 assert answer.status_code == 200
                 with pytest.raises(httpx.RemoteProtocolError):
                     answer.read()
             line = "broke off amid GET /files/{link}: ERR_UNAVAILABLE"
             eventually(lambda: line in server.tail(), what="a line on it")
             bucket.broken = False
-            assert httpx.get(url, timeout=40).content == content
+            assert httpx.get(url, timeout=60).content == content
             assert "Traceback" not in server.tail() and "ERROR" not in server.tail(), server.tail()
         finally:
             server.kill()

@@ -1,6 +1,7 @@
 """The live map over a real server."""
 
 import asyncio
+import contextlib
 import json
 import time
 import uuid
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.api.test_day import DATE, planned
 from tests.api.watching import drive, fix, watching
@@ -33,6 +35,7 @@ async def test_a_snapshot_and_what_follows_are_what_the_phones_sent(company: Com
     drive(ana, fix(900), fix(600, 45.81, 16.01, speed=3.5, heading=90.0, accuracy=5.0))
     act(ana, "on_duty")
     async with watching(company) as watcher:
+        asked_at = time.time()
         snapshot = await watcher.subscribe(drivers="all", maxHz=10)
         shown = {each["driverId"]: each for each in snapshot["drivers"]}
         assert shown.keys() == {ana.driver_id, bob.driver_id}
@@ -40,7 +43,7 @@ async def test_a_snapshot_and_what_follows_are_what_the_phones_sent(company: Com
         assert (seen["externalId"], seen["serial"], seen["name"], seen["onDuty"]) == ("DRV1", "001", "Ana", True)
         assert (seen["position"]["latitude"], seen["position"]["speed"]) == (45.81, 3.5)
         assert shown[bob.driver_id]["position"] is None and shown[bob.driver_id]["onDuty"] is False
-        assert abs(snapshot["now"] - time.time()) < 20 and "clockSpeed" not in snapshot
+        assert asked_at - 5 < snapshot["now"] < time.time() + 5 and "clockSpeed" not in snapshot
 
         drive(ana, fix(300, 45.82, 16.02, speed=4.0, heading=80.0))
         await watcher.until(lambda: watcher.moves(ana.driver_id))
@@ -58,7 +61,7 @@ async def test_a_position_is_on_the_map_at_once(company: Company) -> None:
     async with watching(company) as watcher:
         await watcher.subscribe()
         drive(ana, fix(1))
-        await watcher.until(lambda: watcher.moves(ana.driver_id), within_s=20)
+        await watcher.until(lambda: watcher.moves(ana.driver_id))
 
 
 async def test_after_a_restart_the_map_shows_what_is_stored(tmp_path: Any) -> None:
@@ -145,10 +148,10 @@ async def test_each_subscription_of_a_socket_has_its_own_filter_and_pace(company
         for step in range(20, 0, -1):
             await asyncio.to_thread(drive, ana, fix(step))
             await asyncio.to_thread(drive, bob, fix(step))
-        await watcher.until(lambda: watcher.moves(bob.driver_id, "both"))
+        await watcher.until(lambda: watcher.moves(bob.driver_id, "both") and watcher.moves(ana.driver_id, "one"))
         await watcher.send(type="unsubscribe", id="both")
         elapsed = time.monotonic() - began
-        assert 1 <= len(watcher.of("positions", "one")) <= elapsed + 1
+        assert len(watcher.of("positions", "one")) <= elapsed + 1
         assert len(watcher.of("positions", "both")) <= elapsed * 10 + 1
         assert watcher.moves(bob.driver_id, "one") == []
 
@@ -259,7 +262,8 @@ async def test_invalid_utf_8_and_a_frame_too_large_close_with_their_codes(compan
         await watcher.connection.send(b"\xff\xfe", text=True)
         assert await watcher.code() == 1007
     async with watching(company) as watcher:
-        await watcher.connection.send("x" * 70_000)
+        with contextlib.suppress(ConnectionClosed):  # before all was sent
+            await watcher.connection.send("x" * 70_000)
         assert await watcher.code() == 1009
 
 
@@ -278,8 +282,9 @@ async def test_more_subscriptions_than_allowed_are_refused_one_by_one(company: C
 async def test_a_flood_is_sent_away_and_the_others_do_not_notice(company: Company) -> None:
     async with watching(company) as calm, watching(company) as flood:
         await calm.subscribe()
-        for _ in range(200):
-            await flood.send(type="unsubscribe", id="x")
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(10_000):
+                await flood.send(type="unsubscribe", id="x")
         assert await flood.code() == 4429
         await calm.subscribe("b")
 
@@ -305,7 +310,7 @@ async def test_a_clock_that_runs_fast_is_told(tmp_path: Any) -> None:
         async with watching(server.account()) as watcher:
             snapshot = await watcher.subscribe()
             assert snapshot["clockSpeed"] == 10
-            assert 0 <= snapshot["now"] - 1772438400 < 600
+            assert 0 <= snapshot["now"] - 1772438400 < 3600
     finally:
         server.kill()
 

@@ -45,7 +45,7 @@ class Day:
         drive(self.phone, fix(0, latitude, longitude) | {"timestamp": self.clock, "heading": 90.0})
 
     def seen(self, stop: int) -> dict[str, Any]:
-        answer = httpx.get(f"{self.company.server.url}/t/{self.code(stop)}.json", timeout=20)
+        answer = httpx.get(f"{self.company.server.url}/t/{self.code(stop)}.json", timeout=60)
         assert answer.status_code == 200, answer.text
         self.nothing_of_others(answer.text, stop)
         return answer.json()
@@ -159,7 +159,7 @@ async def test_a_photo_that_follows_later_joins_the_proof_without_telling_where_
         await watcher.until(lambda: "proof" in watcher.of("state")[-1])
     (image,) = day.seen(0)["proof"]["images"]
     assert image["type"] == "image/jpeg"
-    shown = httpx.get(image["url"], timeout=20)
+    shown = httpx.get(image["url"], timeout=60)
     assert shown.status_code == 200 and not Image.open(io.BytesIO(shown.content)).getexif().get_ifd(0x8825)
 
 

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.serving import Company, Phone
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 
 
 class Watching:

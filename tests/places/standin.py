@@ -55,7 +55,7 @@ class StandIn:
                     standin.asked.append((time.monotonic(), parts.path, query, dict(self.headers)))
                     standin._at_once += 1
                     standin.most_at_once = max(standin.most_at_once, standin._at_once)
-                standin.speaking.wait(20)
+                standin.speaking.wait(100)
                 with standin._lock:  # before it answers: who has the answer may ask again at once
                     standin._at_once -= 1
                 try:
