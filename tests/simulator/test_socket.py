@@ -58,7 +58,7 @@ class Sockets:
             self.binary += isinstance(data, bytes)
             frame = msgspec.msgpack.decode(data) if isinstance(data, bytes) else json.loads(data)
             answer = {"type": "ack", "id": frame["id"], **self.store(frame)}
-            if self.rng.random() < self.hang_up:
+            if self.rng.random() < self.hang_up or (self.hang_up and self.connections == 1 and len(self.fixes) > 20):
                 socket.transport.abort()
                 return
             held.append(msgspec.msgpack.encode(answer) if packed else json.dumps(answer))
