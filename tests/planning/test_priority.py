@@ -78,7 +78,7 @@ def test_towns_are_served_sooner_by_priority_for_little_more_way(rng: random.Ran
         gained_s.append(sum(sooner_s.values()))
         print(f"{gained_s[-1] / len(urgent):.0f} s sooner each, for {costs[1] - costs[0]} s of {costs[0]}")
         assert costs[1] < 1.1 * costs[0]
-        # where the way gets shorter, some may come a little later: together it is worth it by what their hours are worth
+        # where the way gets shorter, some may come a little later: together it is worth it
         worth = sum(WEIGHTS[each.priority] * sooner_s.get(each.key, 0) for each in asked.stops if each.priority > 1)
         assert worth >= UNIT * (costs[1] - costs[0])
     assert sum(gained_s) > 0
