@@ -71,7 +71,7 @@ async def grow(folder: Path, seed: int) -> None:
     the third changes many pages that the log holds in no other state."""
     tell = teller(folder)
     database = opened(folder)
-    for commit, many in enumerate([900, 1, 300]):
+    for commit, many in enumerate([500, 1, 200]):
         codes = [f"{number:03}.{commit}" for number in range(many)]
         with database.engine.writer.begin() as transaction:
             for code in codes:
