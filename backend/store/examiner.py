@@ -23,7 +23,8 @@ class Examiner:
         self._turn = asyncio.Lock()
 
     async def examine(self, path: Path) -> str:
-        """The file's media type. Refuses with ``ERR_FILE_INVALID`` whatever is not a sound file of an accepted type."""
+        """The file's media type. Refuses with ``ERR_FILE_INVALID`` whatever is not a sound file of an accepted type,
+        and with ``ERR_OVERLOADED`` where the machine is too busy to tell."""
         async with self._turn:
             answer = await self._ask(path)
         if answer.startswith("!"):
@@ -56,8 +57,11 @@ class Examiner:
                 answer = (await process.stdout.readline()).decode().strip()
             done = bool(answer)
             return answer or "!the file could not be decoded"
-        except (TimeoutError, ConnectionError):
-            return "!the file takes too long to decode"
+        except ConnectionError:
+            return "!the file could not be decoded"
+        except TimeoutError as error:  # though it had not used up its time of the processor: others have that
+            text = "The server takes too long to look at the file; try again in a moment."
+            raise Refusal("ERR_OVERLOADED", text) from error
         finally:
             if not done:  # also where the caller gave up: the answer to come would be taken for the next file's
                 await asyncio.shield(self._end())

@@ -149,7 +149,8 @@ class Media:
         await self.on_disk(_write, path, piece, True)
 
     async def inspect(self, part: Part) -> str:
-        """The media type that its content shows. Refuses with ``ERR_FILE_INVALID`` what is none that is accepted."""
+        """The media type that its content shows. Refuses with ``ERR_FILE_INVALID`` what is none that is accepted;
+        ``ERR_OVERLOADED`` where the machine is too busy to look."""
         return await self._examiner.examine(part.path)
 
     async def sha256(self, part: Part) -> str:
