@@ -62,7 +62,7 @@ def two_processes(folder: Path) -> Iterator[SetUp]:
         server.start()
 
         def worker() -> None:
-            victim = server.workers()[0]
+            victim, *_ = eventually(server.workers, within_s=60)
             os.kill(victim, signal.SIGKILL)
             eventually(lambda: victim not in server.workers() and len(server.workers()) == 2, within_s=60)
 

@@ -9,7 +9,7 @@ from simulator.fleet import simulate
 from simulator.options import Options
 from simulator.report import table
 from tests.serving import Server
-from tests.whole_day.liar import Liar, free_port
+from tests.whole_day.liar import Liar, listening
 
 DATE = "2026-03-02"
 SCENARIO = """
@@ -25,12 +25,12 @@ devices = {dying = 0}
 async def run(tmp_path, seed: int, *lies: str) -> tuple[dict[str, Any], dict[str, int], str]:
     """The report of a day through a server that tells these lies, how often it told each, and the table's text."""
     server = Server(tmp_path / "data")
-    port = free_port()
-    server.environment["CODRIVER_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+    listener = listening()
+    server.environment["CODRIVER_PUBLIC_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.start()
     try:
         company = server.account()
-        liar = Liar(server.url, port, *lies)
+        liar = Liar(server.url, listener, *lies)
         async with liar.lying():
             options = Options(
                 url=liar.url,
