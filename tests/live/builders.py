@@ -150,7 +150,7 @@ def at(seconds: float, latitude: float = 45.0, longitude: float = 16.0) -> Posit
     return Position(timestamp=NOON + seconds, latitude=latitude, longitude=longitude)
 
 
-async def until(condition: Callable[[], object], deadline_s: float = 40.0) -> None:
+async def until(condition: Callable[[], object], deadline_s: float = 100.0) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
     while not condition():

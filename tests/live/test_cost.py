@@ -16,7 +16,7 @@ from tests.live.builders import Shelf, Socket, at, opened
 from tests.live.builders import until as until_soon
 
 ACCOUNT = "acme"
-PATIENCE_S = 40.0
+PATIENCE_S = 100.0
 NAMES = [f"d{number}" for number in range(40)]
 
 
