@@ -27,7 +27,7 @@ from simulator.trouble import without_signal
 from simulator.wire import Position, Positions, Route
 
 DATE = "2026-03-02"
-DRIVERS, STOPS = 120, 13
+DRIVERS, STOPS = 240, 13
 SHARES = (0.25, 0.5, 0.75, 0.95, 0.99)
 ALIKE = 0.15
 """The difference up to which a percentile counts as alike."""
