@@ -13,11 +13,18 @@ from simulator.wire import Attachment
 PIECE_BYTES = 16 * 1024
 TRIES = 6
 GONE = frozenset({404, 410})
-ASTRAY = frozenset({409, 423, 460})
-"""The piece did not fit: another offset, another request under way, a checksum that does not agree."""
+REUSED = 409
+ASTRAY = frozenset({REUSED, 423, 460})
+"""The piece did not fit: another offset (or another file has its id), another request under way, a checksum that does
+not agree."""
 
 Send = Callable[..., Awaitable[Any]]
 """``send(method, path, content=, headers=)``: one request of the phone; raises where nobody answers."""
+
+
+class Unsettled(Exception):
+    """It came to nothing as often as a phone tries at once, which says nothing of the file: of two machines, say, each
+    may have been asked for what the other one holds."""
 
 
 class Uploads:
@@ -27,14 +34,17 @@ class Uploads:
         self._places: dict[str, str] = {}
 
     async def hand_in(self, send: Send, file: Attachment, data: bytes, media_type: str) -> Answer:
-        """Bring a file to its end; the last answer, which is a success once the server holds all of it."""
+        """Bring a file to its end; the last answer, which is a success once the server holds all of it. Raises
+        ``Unsettled`` where it is to be tried again later."""
         for _ in range(TRIES):
             answer = await self._go_on(send, file, data, media_type)
             if file.id not in self._places or answer.status_code not in GONE | ASTRAY:
-                break
+                return answer
             if answer.status_code in GONE:
                 del self._places[file.id]
-        return answer
+        if answer.status_code == REUSED:
+            return answer
+        raise Unsettled(f"HTTP {answer.status_code} to an upload, {TRIES} times")
 
     async def _go_on(self, send: Send, file: Attachment, data: bytes, media_type: str) -> Answer:
         place = self._places.get(file.id)

@@ -16,7 +16,7 @@ import msgspec
 
 from simulator.drawing import draw
 from simulator.line import Answer, Line
-from simulator.resumable import Uploads
+from simulator.resumable import Unsettled, Uploads
 from simulator.wire import (
     Actions,
     ActionsAnswer,
@@ -141,7 +141,10 @@ class Http:
         data = await asyncio.to_thread(draw, file.drawing)
         kind = "image/png" if file.kind == "signature" else "image/jpeg"
         if file.resumable:
-            return await self._uploads.hand_in(self._send, file, data, kind)
+            try:
+                return await self._uploads.hand_in(self._send, file, data, kind)
+            except Unsettled as error:
+                raise Unreachable(str(error)) from error
         headers = {"Content-Type": f"multipart/form-data; boundary={file.id}"}
         return await self._send("POST", "/driver/v1/attachments", content=form(file, data, kind), headers=headers)
 

@@ -5,7 +5,7 @@ import random
 import httpx
 
 from simulator.drawing import draw
-from simulator.resumable import PIECE_BYTES
+from simulator.resumable import PIECE_BYTES, TRIES
 from simulator.transport import Http, Unreachable
 from simulator.wire import Attachment
 
@@ -13,9 +13,9 @@ FILE = Attachment(0, "419e328b-e9ce-5554-8b4d-eaaee1f34e25", "image", "image/1/x
 
 
 class Tus:
-    """A stand-in that cuts connections, before or after it has stored a piece, and may forget an upload once."""
+    """A stand-in that cuts connections, before or after it has stored a piece, and forgets some uploads."""
 
-    def __init__(self, seed: int, cut: float = 0.0, forget: bool = False) -> None:
+    def __init__(self, seed: int, cut: float = 0.0, forget: int = 0) -> None:
         self.rng, self.cut, self.forget = random.Random(seed), cut, forget
         self.made: dict[str, bytearray] = {}
         self.metadata: dict[str, str] = {}
@@ -40,7 +40,7 @@ class Tus:
             self.metadata = {name: base64.b64decode(value).decode() for name, value in pairs}
             return httpx.Response(201, headers={"Location": place})
         if self.forget and self.made[path]:
-            self.forget = False
+            self.forget -= 1
             return httpx.Response(404)
         held = self.made[path]
         if request.method == "PATCH":
@@ -80,9 +80,15 @@ async def test_a_cut_upload_goes_on_where_it_was(seed: int):
 
 
 async def test_an_upload_that_the_server_forgot_is_begun_anew():
-    tus = Tus(3, forget=True)
+    tus = Tus(3, forget=1)
     assert await bring(tus) == 1
     assert len(tus.made) == 2 and bytes(tus.made["/driver/v1/uploads/1"]) == draw(FILE.drawing)
+
+
+async def test_an_upload_that_the_server_forgets_time_and_again_is_tried_again_later():
+    tus = Tus(3, forget=TRIES + 1)
+    assert await bring(tus) == 2
+    assert len(tus.made) == TRIES + 2 and bytes(list(tus.made.values())[-1]) == draw(FILE.drawing)
 
 
 async def test_an_id_that_is_taken_is_refused_for_good():
