@@ -48,6 +48,14 @@ class Answer(Struct, frozen=True):
         return json.loads(self.content)
 
 
+def code_of(answer: Any) -> str:
+    """The code of a refusal; its status where the answer (of this client or another one) says none."""
+    try:
+        return str(answer.json()["code"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}"
+
+
 class Line:
     """The connections of one phone to one server (``http://…`` or ``https://…``, then with ``trust``), at the same time
     no more than ``most``.

@@ -7,16 +7,16 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from simulator.line import Answer
+from simulator.line import Answer, code_of
 from simulator.wire import Attachment
 
 PIECE_BYTES = 16 * 1024
 TRIES = 6
 GONE = frozenset({404, 410})
-REUSED = 409
-ASTRAY = frozenset({REUSED, 423, 460})
-"""The piece did not fit: another offset (or another file has its id), another request under way, a checksum that does
-not agree."""
+ASTRAY = frozenset({409, 423, 460})
+"""The piece did not fit: another offset, another request under way, a checksum that does not agree."""
+LAST_WORDS = frozenset({"ERR_ORDER_NOT_FOUND", "ERR_ATTACHMENT_ID_REUSED"})
+"""Codes that refuse the file itself, by statuses that otherwise say that the upload is gone or astray."""
 
 Send = Callable[..., Awaitable[Any]]
 """``send(method, path, content=, headers=)``: one request of the phone; raises where nobody answers."""
@@ -38,12 +38,10 @@ class Uploads:
         ``Unsettled`` where it is to be tried again later."""
         for _ in range(TRIES):
             answer = await self._go_on(send, file, data, media_type)
-            if file.id not in self._places or answer.status_code not in GONE | ASTRAY:
+            if file.id not in self._places or answer.status_code not in GONE | ASTRAY or code_of(answer) in LAST_WORDS:
                 return answer
             if answer.status_code in GONE:
                 del self._places[file.id]
-        if answer.status_code == REUSED:
-            return answer
         raise Unsettled(f"HTTP {answer.status_code} to an upload, {TRIES} times")
 
     async def _go_on(self, send: Send, file: Attachment, data: bytes, media_type: str) -> Answer:

@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from simulator.drawing import draw
-from simulator.line import Answer, Line
+from simulator.line import Answer, Line, code_of
 from simulator.resumable import Unsettled, Uploads
 from simulator.wire import (
     Actions,
@@ -110,15 +110,15 @@ class Http:
                 answer = await self._post("/driver/v1/positions", encode(body(message)))
                 if answer.is_success:
                     return refused_positions(_read(_positions_answer, answer.content))
-                return dict.fromkeys(range(len(message.positions)), _code(answer))
+                return dict.fromkeys(range(len(message.positions)), code_of(answer))
             case Actions():
                 answer = await self._post("/driver/v1/actions", encode(body(message)))
                 if answer.is_success:
                     return refused_actions(_read(_actions_answer, answer.content))
-                return dict.fromkeys(range(len(message.actions)), _code(answer))
+                return dict.fromkeys(range(len(message.actions)), code_of(answer))
             case Attachment():
                 answer = await self._attach(message)
-                return {} if answer.is_success else {0: _code(answer)}
+                return {} if answer.is_success else {0: code_of(answer)}
 
     async def route(self, date: str) -> Route | None:
         """The driver's route of a date; None where it is as it was asked for before, or there is none."""
@@ -160,7 +160,7 @@ class Http:
         if answer.status_code in COME_BACK:
             raise Unreachable(f"HTTP {answer.status_code}", _retry_after(answer))
         if answer.status_code in (401, 403):
-            raise Turned(_code(answer))
+            raise Turned(code_of(answer))
         return answer
 
 
@@ -224,13 +224,6 @@ def _read(decode: Callable[[bytes], T], content: bytes) -> T:
         return decode(content)
     except msgspec.DecodeError as error:
         raise Unreachable(f"an answer that cannot be read: {error}") from error
-
-
-def _code(answer: Answer | httpx.Response) -> str:
-    try:
-        return str(answer.json()["code"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status_code}"
 
 
 def _retry_after(answer: Answer | httpx.Response) -> float:

@@ -50,6 +50,12 @@ def claim(id: str | None, kind: str | None, order_id: str | None, sha256: str | 
     return Claim(id, cast(Kind, kind), order_id, sha256 and sha256.lower())
 
 
+async def see_order(desk: Desk, device: Device, said: Claim) -> None:
+    """Refuses with ``ERR_ORDER_NOT_FOUND`` a file for an order that is not the driver's, and never was: before its bytes
+    come."""
+    await desk.database.read(lambda conn: _see_order(conn, device, said))
+
+
 async def receive(desk: Desk, pieces: AsyncIterable[bytes]) -> Part:
     """Write a file that comes in one go; what is cut off or refused on the way leaves nothing."""
     part = await desk.media.on_disk(desk.media.begin)
@@ -103,9 +109,13 @@ async def _store(desk: Desk, device: Device, part: Part, said: Claim, sha256: st
 
 def _look(conn: Connection, device: Device, said: Claim) -> Attachment | None:
     """What is stored under this id. Refuses an order that is not the driver's, and never was."""
+    _see_order(conn, device, said)
+    return attachments.by_id(conn, device.account.id, said.id)
+
+
+def _see_order(conn: Connection, device: Device, said: Claim) -> None:
     if said.order_id is not None and not _own_order(conn, device, said.order_id):
         raise Refusal("ERR_ORDER_NOT_FOUND", "This driver has no such order.", "orderId")
-    return attachments.by_id(conn, device.account.id, said.id)
 
 
 def _own_order(conn: Connection, device: Device, order_id: str) -> bool:

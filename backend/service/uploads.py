@@ -75,11 +75,13 @@ _swept_s = 0.0
 
 
 async def create(desk: Desk, device: Device, said: Claim, length: int, metadata: str) -> State:
-    """A new, empty upload. Refuses with ``ERR_TOO_LARGE`` what will be too long, and an empty file."""
+    """A new, empty upload. Refuses with ``ERR_TOO_LARGE`` what will be too long, with ``ERR_FILE_INVALID`` an empty file,
+    and with ``ERR_ORDER_NOT_FOUND`` what is for an order of somebody else."""
     if length > desk.settings.max_attachment_bytes:
         raise Refusal("ERR_TOO_LARGE", f"A file may have up to {desk.settings.max_attachment_bytes} bytes.")
     if length == 0:
         raise Refusal("ERR_FILE_INVALID", "An empty file is no proof.", "Upload-Length")
+    await attach.see_order(desk, device, said)
     await _sweep(desk)
     part = await desk.media.on_disk(desk.media.begin)
     upload = Upload(part.name, device.account.id, device.driver_id, said.id, said.kind, said.order_id, length, metadata)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 from tusclient.client import TusClient
 
+from tests.api.days import order_ids, sent_day
 from tests.api.files import MOST_BYTES, Cutting, code, hand_in, noise, picture
 from tests.serving import Company, Phone, Server, bearer, eventually
 
@@ -165,6 +166,13 @@ def test_what_turns_out_to_be_no_picture_is_refused_at_the_end(same_phone: Phone
     url = begin(same_phone, 5).headers["location"]
     assert code(go_on(same_phone, url, 0, b"hello")) == (400, "ERR_FILE_INVALID")
     assert far(same_phone, url).status_code == 404
+
+
+def test_a_file_for_an_order_of_somebody_else_is_refused_before_it_comes(company: Company, phone: Phone):
+    [mine] = order_ids(sent_day(company, phone, 1))
+    metadata = {"Upload-Metadata": meta(str(uuid.uuid4()), orderId=mine)}
+    assert begin(phone, 10, **metadata).status_code == 201
+    assert code(begin(company.driver("Ben"), 10, **metadata)) == (404, "ERR_ORDER_NOT_FOUND")
 
 
 def test_another_drivers_upload_does_not_exist(company: Company, phone: Phone):

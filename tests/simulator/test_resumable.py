@@ -3,6 +3,7 @@ import hashlib
 import random
 
 import httpx
+import pytest
 
 from simulator.drawing import draw
 from simulator.resumable import PIECE_BYTES, TRIES
@@ -91,9 +92,15 @@ async def test_an_upload_that_the_server_forgets_time_and_again_is_tried_again_l
     assert len(tus.made) == TRIES + 2 and bytes(list(tus.made.values())[-1]) == draw(FILE.drawing)
 
 
-async def test_an_id_that_is_taken_is_refused_for_good():
-    async def taken(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(409, json={"code": "ERR_ATTACHMENT_ID_REUSED"})
+@pytest.mark.parametrize(("status", "code"), [(409, "ERR_ATTACHMENT_ID_REUSED"), (404, "ERR_ORDER_NOT_FOUND")])
+@pytest.mark.parametrize("when", ["POST", "PATCH"])
+async def test_a_file_that_is_refused_is_refused_for_good(status: int, code: str, when: str):
+    tus = Tus(3)
 
-    async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(taken)) as client:
-        assert await Http(lambda: client, "token").deliver(FILE) == {0: "ERR_ATTACHMENT_ID_REUSED"}
+    async def refusing(request: httpx.Request) -> httpx.Response:
+        answer = await tus.answer(request)
+        return httpx.Response(status, json={"code": code}) if request.method == when else answer
+
+    async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(refusing)) as client:
+        assert await Http(lambda: client, "token").deliver(FILE) == {0: code}
+    assert len(tus.made) == 1
