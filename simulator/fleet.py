@@ -40,8 +40,10 @@ from simulator.wire import unix
 
 REFUSED_AHEAD_S = 240.0
 """Well before the five minutes at which a server refuses a stamp: a busy machine adds its part."""
-PATIENCE_S = 30.0
-"""How long nothing may be acknowledged once the day is over; what is left then counts as not acknowledged."""
+PATIENCE_S = 120.0
+BROKEN_OFF_PATIENCE_S = 30.0
+"""How long nothing may be acknowledged once the day is over, or was broken off; what is left then counts as not
+acknowledged."""
 SHOWN_EVERY_S = 0.5
 PHONE_CONNECTIONS = 2
 """Of one phone over HTTP: a photo that takes long holds up no position."""
@@ -298,23 +300,35 @@ async def _drive(
     home = asyncio.gather(*lives)
     begun, spent = monotonic(), process_time()
     with progress(console, "driving", "stops", stops) as show:
-        while not (home.done() or ending.is_set() or monotonic() - begun >= (options.seconds or inf)):
+        broken_off = False
+        while not (broken_off or home.done() or all(phone.over for phone in running)):
             await asyncio.wait([home], timeout=SHOWN_EVERY_S)
             show(measures.finished, _where(clock, measures))
+            broken_off = ending.is_set() or monotonic() - begun >= (options.seconds or inf)
         for phone in running:
             phone.stop()
         await asyncio.sleep(0)  # they note how long they were out
         driven = Driven(wall_s=monotonic() - begun, cpu_s=process_time() - spent, out_s=measures.out_s)
-        known = -1
-        while not home.done() and len(measures.acknowledged) > known:
-            known = len(measures.acknowledged)
-            await asyncio.wait([home], timeout=PATIENCE_S)
-            show(measures.finished, _where(clock, measures))
+        await _drain(home, measures, broken_off, ending, lambda: show(measures.finished, _where(clock, measures)))
     driven.whole_cpu_s = process_time() - spent
     for task in lives:
         task.cancel()
     await asyncio.gather(home, return_exceptions=not home.done())
     return driven
+
+
+async def _drain(
+    home: asyncio.Future[Any], measures: Measures, broken_off: bool, ending: asyncio.Event, show: Callable[[], None]
+) -> None:
+    """Wait while outboxes grow emptier, until all are empty."""
+    heard, since = len(measures.acknowledged), monotonic()
+    while not home.done() and monotonic() - since < (
+        BROKEN_OFF_PATIENCE_S if broken_off or ending.is_set() else PATIENCE_S
+    ):
+        await asyncio.wait([home], timeout=SHOWN_EVERY_S)
+        show()
+        if len(measures.acknowledged) > heard:
+            heard, since = len(measures.acknowledged), monotonic()
 
 
 def _where(clock: SimClock, measures: Measures) -> str:

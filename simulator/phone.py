@@ -68,6 +68,11 @@ class Phone:
         """How many messages are not acknowledged yet."""
         return len(self._outbox) + len(self._flying)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more happens on this day."""
+        return self._over
+
     async def live(self, steps: Iterator[Step]) -> None:
         """Run the day; returns once everything that was done is acknowledged, or the server turned this phone away."""
         if self._stopped:
@@ -76,6 +81,9 @@ class Phone:
         self._walking = asyncio.create_task(self._walk(steps))
         try:
             await self._home
+        except asyncio.CancelledError:  # nobody waits any longer
+            await self._take_back()
+            raise
         finally:
             self._walking.cancel()
             await asyncio.gather(self._walking, *self._flying, *filter(None, [self._away]), return_exceptions=True)
@@ -257,18 +265,22 @@ class Phone:
         system's service.
         """
         self._app = False
-        flying, self._flying = self._flying, {}
-        for task in flying:
-            task.cancel()
-        unanswered = [send for send in flying.values() if not self.diary.is_acknowledged(send.message.n)]
-        self._outbox.extendleft(reversed(unanswered))
-        await asyncio.gather(*flying, return_exceptions=True)
+        await self._take_back()
         await self._transport.reset()
         if (back := self._clock.now() + away_s) > self._back:
             self._back = back
             if self._away is not None:
                 self._away.cancel()
             self._away = asyncio.create_task(self._come_back(back))
+
+    async def _take_back(self) -> None:
+        """What is on its way is in the outbox again, where it is not acknowledged."""
+        flying, self._flying = self._flying, {}
+        for task in flying:
+            task.cancel()
+        unanswered = [send for send in flying.values() if not self.diary.is_acknowledged(send.message.n)]
+        self._outbox.extendleft(reversed(unanswered))
+        await asyncio.gather(*flying, return_exceptions=True)
 
     async def _come_back(self, at: float) -> None:
         await self._clock.until(at)

@@ -51,8 +51,8 @@ def claim(id: str | None, kind: str | None, order_id: str | None, sha256: str | 
 
 
 async def see_order(desk: Desk, device: Device, said: Claim) -> None:
-    """Refuses with ``ERR_ORDER_NOT_FOUND`` a file for an order that is not the driver's, and never was: before its bytes
-    come."""
+    """Before a file comes: refuses with ``ERR_ORDER_NOT_FOUND`` one for an order that is not the driver's, and never
+    was."""
     await desk.database.read(lambda conn: _see_order(conn, device, said))
 
 

@@ -75,8 +75,8 @@ _swept_s = 0.0
 
 
 async def create(desk: Desk, device: Device, said: Claim, length: int, metadata: str) -> State:
-    """A new, empty upload. Refuses with ``ERR_TOO_LARGE`` what will be too long, with ``ERR_FILE_INVALID`` an empty file,
-    and with ``ERR_ORDER_NOT_FOUND`` what is for an order of somebody else."""
+    """A new, empty upload. Refuses with ``ERR_TOO_LARGE`` what will be too long, with ``ERR_FILE_INVALID`` an empty
+    file, and with ``ERR_ORDER_NOT_FOUND`` what is for an order of somebody else."""
     if length > desk.settings.max_attachment_bytes:
         raise Refusal("ERR_TOO_LARGE", f"A file may have up to {desk.settings.max_attachment_bytes} bytes.")
     if length == 0:

@@ -36,6 +36,7 @@ class Liar:
         self._ended: set[str] = set()
         self._late: set[asyncio.Task[Any]] = set()
         self._looked_for = asyncio.Event()
+        self._unheard: bytes | None = None
         self.told: dict[str, int] = {}
         self._listener = listener
         self.port = int(listener.getsockname()[1])
@@ -84,6 +85,10 @@ class Liar:
         sent, dropped = self._on_the_way_in(path, headers.get("authorization", ""), body)
         if sent is None:
             return self._pretend(address, kept, body)
+        if path == "/driver/v1/attachments" and "deaf" in self._lies and self._unheard in (None, body):
+            self._unheard = body  # the first file, each time it comes
+            self._tell("deaf")
+            return 503, [(b"content-length", b"0")], b""
         if path == "/v1/get_completion_details" and self._late:  # asked by whoever compares, after all positions
             self._looked_for.set()
             await asyncio.gather(*self._late)

@@ -1,10 +1,13 @@
 """What the verifier is worth: it names each lie of a server that otherwise does everything right."""
 
+import asyncio
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
+from simulator import fleet
 from simulator.fleet import simulate
 from simulator.options import Options
 from simulator.report import table
@@ -72,3 +75,12 @@ async def test_each_lie_is_named_and_nothing_else(tmp_path, seed: int):
 async def test_the_same_way_without_lies_is_clean(tmp_path, seed: int):
     report, told, _ = await run(tmp_path, seed)
     assert report["ok"] and not told, report
+
+
+async def test_a_run_ends_although_the_server_never_takes_a_file(tmp_path, seed: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fleet, "PATIENCE_S", 5.0)
+    async with asyncio.timeout(120):
+        report, told, _ = await run(tmp_path, seed, "deaf")
+    assert told["deaf"] > 1 and not report["ok"]
+    assert any("never acknowledged" in trouble for trouble in report["troubles"]), report["troubles"]
+    assert report["attachments"]["sent"] > report["attachments"]["acknowledged"] > 0
