@@ -14,6 +14,8 @@ CLIENT := tests/optimoroute/client
 WEB_SOURCES := $(shell find $(WEB) -type f \( -name '*.ts' -o -name '*.css' -o -name '*.html' -o -name '*.json' -o -name '*.svg' \) \
 	-not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes, each of which would compile all of our modules by itself
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install wheel demo test system lint format bench load torture soak lock clean
 
