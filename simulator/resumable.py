@@ -50,13 +50,26 @@ class Uploads:
             answer = await send("POST", "/driver/v1/uploads", headers=_tus() | _creation(file, data, media_type))
             if not answer.is_success:
                 return answer
+            if "location" not in answer.headers:
+                raise Unsettled("an upload was made, and where it is was not told")
             place = self._places[file.id] = answer.headers["location"]
         else:
             answer = await send("HEAD", place, headers=_tus())
-        while answer.is_success and (offset := int(answer.headers.get("upload-offset", 0))) < len(data):
-            piece = data[offset : offset + PIECE_BYTES]
+        held = -1
+        while answer.is_success and (offset := _offset(answer)) < len(data):
+            if offset <= held:
+                raise Unsettled(f"an upload was at byte {offset} before and after a piece that was taken")
+            held, piece = offset, data[offset : offset + PIECE_BYTES]
             answer = await send("PATCH", place, content=piece, headers=_tus() | _piece(offset, piece))
         return answer
+
+
+def _offset(answer: Answer) -> int:
+    """How far an upload is; it has just begun where nothing is told."""
+    told = answer.headers.get("upload-offset", "0")
+    if not told.isdecimal():
+        raise Unsettled(f"an upload is at {told!r}")
+    return int(told)
 
 
 def _tus() -> dict[str, str]:

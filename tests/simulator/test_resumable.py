@@ -104,3 +104,28 @@ async def test_a_file_that_is_refused_is_refused_for_good(status: int, code: str
     async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(refusing)) as client:
         assert await Http(lambda: client, "token").deliver(FILE) == {0: code}
     assert len(tus.made) == 1
+
+
+@pytest.mark.parametrize("headers", [{"Upload-Offset": "0"}, {}, {"Upload-Offset": "soon"}])
+async def test_an_upload_that_never_gets_further_is_left_for_later(headers: dict[str, str]):
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return (
+            httpx.Response(201, headers={"Location": "/u/1"})
+            if request.method == "POST"
+            else httpx.Response(204, headers=headers)
+        )
+
+    async with httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(Unreachable, match="an upload"):
+            await Http(lambda: client, "token").deliver(FILE)
+    assert asked == ["POST", "PATCH"]
+
+
+async def test_an_upload_without_a_place_is_left_for_later():
+    made = httpx.MockTransport(lambda _: httpx.Response(201))
+    async with httpx.AsyncClient(base_url="http://x", transport=made) as client:
+        with pytest.raises(Unreachable, match="where it is was not told"):
+            await Http(lambda: client, "token").deliver(FILE)
