@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from errno import ENOSPC
 from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
@@ -50,7 +51,7 @@ class Phone(Struct, frozen=True, tag="phone"):
 class Run(Struct, frozen=True, tag="run"):
     """What the whole run is drawn from. ``scenario`` is the text of its file, ``named`` what that is called,
     ``command`` the line that repeats the run; ``events_before`` are events that were there before, ``drove_before``
-    whether one of them is of these drivers.
+    whether one of them is of these drivers, ``drivers`` how many log in.
     """
 
     url: str
@@ -65,6 +66,7 @@ class Run(Struct, frozen=True, tag="run"):
     drove_before: bool = False
     named: str = ""
     command: str = ""
+    drivers: int = 1
 
 
 class Sent(Struct, frozen=True, tag="sent"):
@@ -261,13 +263,14 @@ class Diary:
 
 
 class Truth:
-    """All diaries of a run, and the file they are kept in."""
+    """All diaries of a run, and the file they are kept in. ``continued`` is one that was read from there."""
 
     def __init__(self, run: Run, path: Path | None = None) -> None:
         self.run = run
         self.diaries: dict[str, Diary] = {}
         self.changes = Changes()
         self.last_at = 0.0
+        self.continued = False
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     @classmethod
@@ -279,17 +282,23 @@ class Truth:
 
     @classmethod
     def read(cls, path: Path) -> Truth:
-        """The truth of a file, to go on with. A last line that was cut off is left out; it was never acted upon."""
+        """The truth of a file, to go on with. A last line that was cut off is left out; it was never acted upon.
+        Raises ValueError where it is no such file.
+        """
         lines = path.read_bytes().splitlines(keepends=True)
         whole = [line for line in lines if line.endswith(b"\n")]
         if len(whole) < len(lines):
             os.truncate(path, sum(map(len, whole)))
-        entries = [_decode_line(line) for line in whole]
+        entries = [_entry(path, number, line) for number, line in enumerate(whole, 1)]
         if not entries or not isinstance(entries[0], Run):
             raise ValueError(f"{path} does not begin with what a run was drawn from")
         truth = cls(entries[0], path)
-        for entry in entries[1:]:
-            truth._apply(entry)
+        truth.continued = True
+        for number, entry in enumerate(entries[1:], 2):
+            try:
+                truth._apply(entry)
+            except KeyError as error:
+                raise ValueError(f"{path}, line {number}: driver {error} never logged in") from error
         return truth
 
     def paired(self, phone: Phone) -> Diary:
@@ -346,5 +355,17 @@ class Truth:
                 raise ValueError("a state file holds one run only")
 
     def _write(self, entry: Line) -> None:
-        if self._file is not None:
-            os.write(self._file, _encode(entry) + b"\n")
+        """A whole line or, where the disk is full, none of it: half a one would spoil the next."""
+        if self._file is None:
+            return
+        line, before = _encode(entry) + b"\n", os.fstat(self._file).st_size
+        if os.write(self._file, line) < len(line):
+            os.ftruncate(self._file, before)
+            raise OSError(ENOSPC, "the state file cannot be written to its end")
+
+
+def _entry(path: Path, number: int, line: bytes) -> Line:
+    try:
+        return _decode_line(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path}, line {number}: {error}") from error
