@@ -5,8 +5,8 @@ account's own key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx
@@ -17,6 +17,7 @@ from simulator.town import TIME_ZONE, town
 from simulator.transport import Client, http_client
 from simulator.wire import Position, Route, encode
 
+T = TypeVar("T")
 PLANNED_WITHIN_S = 180.0
 BULK = 500
 
@@ -34,12 +35,19 @@ class _Track(msgspec.Struct, frozen=True):
     cursor: str | None = None
 
 
+class _Page(msgspec.Struct, frozen=True):
+    items: tuple[dict[str, Any], ...]
+    cursor: str | None = None
+
+
 class _Routes(msgspec.Struct, frozen=True):
     items: tuple[Route, ...]
 
 
-_decode_track = msgspec.json.Decoder(_Track).decode
-_decode_routes = msgspec.json.Decoder(_Routes).decode
+_track = msgspec.json.Decoder(_Track).decode
+_page = msgspec.json.Decoder(_Page).decode
+_routes = msgspec.json.Decoder(_Routes).decode
+_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Account:
@@ -66,7 +74,7 @@ class Account:
         """Give an account without drivers a fleet, and the time zone its working hours are meant in."""
         if [driver async for driver in self._items("/api/drivers", limit=1)]:
             return
-        settings = (await self._api("GET", "/api/settings")).json()
+        settings = _read(_object, await self._api("GET", "/api/settings"))
         if settings.get("timeZone", "UTC") == "UTC":
             await self._api("PATCH", "/api/settings", json={"timeZone": TIME_ZONE})
         await self._api("PUT", "/api/fleet", json=town(seed, date, drivers, 0).fleet)
@@ -88,8 +96,7 @@ class Account:
 
     async def routes(self, date: str) -> list[Route]:
         """The routes of a date, planned or sent."""
-        answer = await self._api("GET", "/api/routes", params={"date": date})
-        return list(_decode_routes(answer.content).items)
+        return list(_read(_routes, await self._api("GET", "/api/routes", params={"date": date})).items)
 
     async def trackings(self, date: str) -> dict[str, str]:
         """By order id: the code under which its recipient sees each order of a date that was sent."""
@@ -101,8 +108,8 @@ class Account:
 
     async def unscheduled(self, date: str) -> list[str]:
         """The ids of the orders that the plan of a date leaves out."""
-        answer = await self._api("GET", f"/api/plans/{date}")
-        return [item["orderId"] for item in answer.json().get("unscheduled", [])]
+        plan = _read(_object, await self._api("GET", f"/api/plans/{date}"))
+        return [item["orderId"] for item in plan.get("unscheduled", [])]
 
     async def drivers(self) -> AsyncIterator[dict[str, Any]]:
         """All drivers of the account."""
@@ -111,14 +118,14 @@ class Account:
 
     async def pairing_code(self, driver_id: str) -> str:
         """A code for one phone."""
-        return str((await self._api("POST", f"/api/drivers/{driver_id}/pairing")).json()["code"])
+        return str(_read(_object, await self._api("POST", f"/api/drivers/{driver_id}/pairing"))["code"])
 
     async def track(self, driver_id: str, begin: str, end: str) -> list[StoredPosition]:
         """What is stored of a driver from begin (inclusive) to end (exclusive), ISO 8601, in the order given."""
         found: list[StoredPosition] = []
         params = {"from": begin, "to": end, "format": "json"}
         while True:
-            page = _decode_track((await self._api("GET", f"/api/drivers/{driver_id}/track", params=params)).content)
+            page = _read(_track, await self._api("GET", f"/api/drivers/{driver_id}/track", params=params))
             found += page.items
             if not page.cursor:
                 return found
@@ -164,7 +171,7 @@ class Account:
         """One call of the OptimoRoute-compatible API; waits where the account's few connections are taken."""
         for _ in range(60):
             answer = await self._request(verb, f"/v1/{method}", params={"key": self._key, **query}, json=body)
-            told: dict[str, Any] = answer.json()
+            told = _read(_object, answer)
             if told.get("success") or (may_fail and told.get("code") is None):
                 return told
             if told.get("code") != "ERR_TOO_MANY_CONNECTIONS":
@@ -193,12 +200,12 @@ class Account:
     async def _items(self, path: str, limit: int = BULK, **query: str) -> AsyncIterator[dict[str, Any]]:
         params: dict[str, str] = {"limit": str(limit), **query}
         while True:
-            page = (await self._api("GET", path, params=params)).json()
-            for item in page["items"]:
+            page = _read(_page, await self._api("GET", path, params=params))
+            for item in page.items:
                 yield item
-            if not page.get("cursor"):
+            if not page.cursor:
                 return
-            params["cursor"] = page["cursor"]
+            params["cursor"] = page.cursor
 
     async def _api(self, verb: str, path: str, **request: Any) -> Answer | httpx.Response:
         answer = await self._request(verb, path, headers=self._bearer, **request)
@@ -228,3 +235,11 @@ class Account:
                 problem = f"{type(error).__name__} {error}"
             await asyncio.sleep(min(3.0, 0.25 * 2**attempt))
         raise SetupFailed(f"{verb} {path}: {problem}")
+
+
+def _read(decode: Callable[[bytes], T], answer: Answer | httpx.Response) -> T:
+    try:
+        return decode(answer.content)
+    except msgspec.DecodeError as error:
+        told = f"HTTP {answer.status_code} {answer.content[:200]!r}"
+        raise SetupFailed(f"an answer that cannot be read ({error}): {told}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import signal
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -118,20 +120,23 @@ def simulate(
             raise click.UsageError(f"Missing option --{name}.")
     if given["resume"] and given["state"] is None:
         raise click.UsageError("--resume needs --state FILE.")
+    for path in (report, html, given["state"]):
+        _writable(path)
     try:
         text = load(scenario)
         read_scenario(text)
         given["date"] = given["date"].strftime("%Y-%m-%d")
-        given["url"] = given["url"].rstrip("/")
+        given["url"] = _address(given["url"])
         draw = _drawing() if html else None
         drawn = MOST_DRAWN if html else 0
         options = Options(scenario=text, named=scenario, part=(0, processes), drawn=drawn, **given)
         told = asyncio.run(_interruptible(options))
     except (SetupFailed, ValueError, OSError, httpx.HTTPError) as error:
         raise click.ClickException(str(error) or type(error).__name__) from error
-    if html and draw:
-        html.write_text(draw(told, told.pop("journeys")), encoding="utf-8")
+    journeys = told.pop("journeys", [])
     _tell(told, report)
+    if html and draw:
+        _write(html, draw(told, journeys))
     sys.exit(0 if told["ok"] else 1)
 
 
@@ -208,18 +213,48 @@ def _calibrate(path: Path, scenario: str, seed: int, report: Path | None) -> NoR
 
 
 async def _interruptible(options: Options) -> dict[str, Any]:
-    """Ctrl-C ends the day early; what was done is delivered, compared and reported all the same."""
-    ending = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ending.set)
+    """Ctrl-C ends the day early; what was done is delivered, compared and reported all the same. A second one ends the
+    program, whatever it waits for.
+    """
+    ending, loop, console = asyncio.Event(), asyncio.get_running_loop(), _console()
+
+    def end(number: int, _frame: Any) -> None:
+        if ending.is_set() or loop.is_closed():
+            os.write(2, b"Ended at once, and told nothing.\n")
+            os._exit(128 + number)
+        loop.call_soon_threadsafe(ending.set)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     if (processes := options.part[1]) > 1:
-        return await simulate_in_parts(options, processes, _console())
-    return await run_fleet(options, _console(), ending)
+        return await simulate_in_parts(options, processes, console, ending)
+    return await run_fleet(options, console, ending)
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url} is no address of a server, such as http://127.0.0.1:8000")
+    return url.rstrip("/")
+
+
+def _writable(path: Path | None) -> None:
+    """A file that cannot be written is told before a day is driven for it."""
+    if path is not None and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.ClickException(f"{path} cannot be written")
 
 
 def _tell(report: dict[str, Any], path: Path | None) -> None:
-    if path is not None:
-        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     table(report, _report_console())
+    if path is not None:
+        _write(path, json.dumps(report, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} was not written: {error}") from error
 
 
 def _report_console() -> Console:

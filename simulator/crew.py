@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 
@@ -21,9 +22,14 @@ from simulator.truth import Phone, Run, Truth
 from simulator.verify import day_range, event_driver
 from simulator.wire import Route, decode_route, encode
 
+T = TypeVar("T")
 PAIRING_AT_ONCE = 32
 ORDERS_PER_DRIVER = 12.8
 ROUND_STOPS = 13
+
+
+class Ended(SetupFailed):
+    """It was to end before anybody drove."""
 
 
 async def prepare(options: Options) -> None:
@@ -38,6 +44,20 @@ async def prepare(options: Options) -> None:
             await account.staff(options.seed, options.date, count)
 
 
+async def unless(ending: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """Do it, or leave it where the end comes first: then raises Ended."""
+    working, ended = asyncio.create_task(work), asyncio.create_task(ending.wait())
+    try:
+        await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Ended("ended before anybody drove")
+        return working.result()
+    finally:
+        working.cancel()
+        ended.cancel()
+        await asyncio.wait({working, ended})
+
+
 async def log_in(options: Options, account: Account, client: Client, console: Console) -> Truth:
     """The truth to go on with, or a new one with every driver logged in."""
     held = options.state is not None and options.state.exists() and options.state.stat().st_size > 0
@@ -45,6 +65,8 @@ async def log_in(options: Options, account: Account, client: Client, console: Co
         if not options.resume and not options.verify:
             raise SetupFailed(f"{options.state} holds a run already: --resume goes on with it, --verify compares")
         return _known(options.state)
+    if options.resume and options.state is not None and options.state.with_name(f"{options.state.name}.0").exists():
+        raise SetupFailed(f"{options.state} is of a run in several processes: go on with as many --processes")
     console.print("preparing the account …", style="dim")
     await prepare(options)
     routes = [route for route in await account.routes(options.date) if route.sent] if _planned(options) else []
@@ -68,6 +90,7 @@ async def log_in(options: Options, account: Account, client: Client, console: Co
         any(event_driver(event) in names for event in events),
         options.named or ("" if options.scenario else "default"),
         options.command(),
+        len(chosen),
     )
     phones: dict[int, Phone] = {}
     left = iter(chosen)
@@ -104,8 +127,8 @@ async def _chosen(options: Options, account: Account, routed: set[str]) -> list[
 
 def _known(path: Path) -> Truth:
     truth = Truth.read(path)
-    if not truth.diaries:
-        raise SetupFailed(f"{path} ends before any driver had logged in: begin anew with another file")
+    if len(truth.diaries) < truth.run.drivers:
+        raise SetupFailed(f"{path} ends before all drivers had logged in: begin anew with another file")
     return truth
 
 

@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from msgspec import Struct
 from rich.console import Console
 
 from simulator.account import Account, SetupFailed
-from simulator.crew import prepare
+from simulator.crew import Ended, prepare, unless
 from simulator.fleet import simulate
 from simulator.options import Options
 from simulator.transport import http_client
@@ -80,31 +80,24 @@ async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], Non
         early = (datetime.fromisoformat(demo.date) + timedelta(hours=4)).replace(tzinfo=UTC).timestamp()
         console.print(f"planning {demo.orders} orders for {demo.drivers} drivers …", style="dim")
         async with _server(data, port, log, f"{iso(early)}@1"):
-            if not await _unless(ending, prepare(options)):
-                console.print("ended before anybody drove")
+            try:
+                await unless(ending, prepare(options))
+            except Ended as told:
+                console.print(str(told))
                 return True
             leaves = sorted(map(_leaves, await _routes(options)))
         async with _server(data, port, log, f"{iso(leaves[int(ALREADY_OUT * (len(leaves) - 1))])}@{demo.speed:g}"):
             await _show(options, console, demo.browser)
-            report = await simulate(options, console, ending)
+            try:
+                report = await simulate(options, console, ending)
+            except Ended as told:
+                console.print(str(told))
+                return True
             tell(report)
             if demo.seconds is None and not ending.is_set():
                 console.print("the day is over; the map is still served. Ctrl-C ends.")
                 await ending.wait()
         return bool(report["ok"])
-
-
-async def _unless(ending: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Do it, or leave it where the end comes first; whether it was done."""
-    working, ended = asyncio.create_task(work), asyncio.create_task(ending.wait())
-    await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
-    if working.done():
-        ended.cancel()
-        working.result()
-        return True
-    working.cancel()
-    await asyncio.wait({working})
-    return False
 
 
 async def _show(options: Options, console: Console, browser: bool) -> None:

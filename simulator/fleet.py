@@ -15,12 +15,13 @@ from math import inf
 from time import monotonic, process_time, time
 from typing import Any
 
+import httpx
 from msgspec import Struct
 from rich.console import Console
 
 from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
-from simulator.crew import log_in
+from simulator.crew import log_in, unless
 from simulator.gallery import Gallery
 from simulator.handset import clock_of, devices
 from simulator.histogram import Measures
@@ -69,10 +70,11 @@ async def simulate(options: Options, console: Console, ending: asyncio.Event | N
     """
     async with aclosing(phone_client(options.url)) as client:
         account = Account(client, options.key)
-        truth = await log_in(options, account, client, console)
+        ending = ending or asyncio.Event()
+        truth = await unless(ending, log_in(options, account, client, console))
         gallery = Gallery(options.url, options.key, options.watch)
         try:
-            return await _run(options, truth, account, gallery, console, ending or asyncio.Event())
+            return await _run(options, truth, account, gallery, console, ending)
         finally:
             await gallery.stop()
             truth.close()
@@ -84,20 +86,24 @@ async def _run(
     """Drive what is left of the day, drain, compare, count."""
     driven, measures, troubles = Driven(), Measures(), list[str]()
     begun = monotonic()
-    if options.resume or not truth.last_at:
+    if truth.diaries and (options.resume or not truth.continued):
         driven, troubles = await _day(options, truth, account, gallery, measures, console, ending)
     else:
         for diary in truth.diaries.values():
             diary.recall()
-    await settle(account, truth)
-    wall = monotonic() - begun
-    verdict = await verify(account, truth, console) if options.verify else _counted(truth)
-    verifying = monotonic() - begun - wall
-    if driven.wall_s:
-        every_event = not options.resume and not truth.run.drove_before
-        troubles += await gallery.differences(truth, every_event)
+    wall, verified = monotonic() - begun, options.verify
     refused = sum((diary.refused() for diary in truth.diaries.values()), Counter[str]())
-    troubles += await _refusals(truth, account, refused)
+    try:
+        await settle(account, truth)
+        verdict = await verify(account, truth, console) if options.verify else _counted(truth)
+        if driven.wall_s:
+            every_event = not options.resume and not truth.run.drove_before
+            troubles += await gallery.differences(truth, every_event)
+        troubles += await _refusals(truth, account, refused)
+    except (SetupFailed, httpx.HTTPError, OSError, TimeoutError) as error:
+        verdict, verified = _counted(truth), False
+        troubles.append(f"could not be compared: {error or type(error).__name__}")
+    verifying = monotonic() - begun - wall
     return document(
         verdict,
         drivers=len(truth.diaries),
@@ -106,7 +112,7 @@ async def _run(
         wallSeconds=round(wall, 1),
         verifySeconds=round(verifying, 1),
         ok=verdict.clean and not troubles,
-        verified=options.verify,
+        verified=verified,
         live=gallery.told(),
         refused=dict(sorted(refused.items())),
         troubles=troubles,
@@ -132,7 +138,8 @@ async def _day(
     troubles = await gallery.start(account, truth)
     clock = _clock(options, truth, gallery.first.server_clock, firsts)
     running: dict[Phone, Iterator[Step]] = {
-        _phone(truth, diary, clock, gallery, measures): chain([firsts[diary]], steps) for diary, steps in days.items()
+        _phone(options.url, truth, diary, clock, gallery, measures): chain([firsts[diary]], steps)
+        for diary, steps in days.items()
     }
     usual = gc.get_threshold()
     gc.collect()
@@ -147,7 +154,7 @@ async def _day(
     finally:
         gc.unfreeze()  # who drives another day in this process gets the memory of this one back
         gc.set_threshold(*usual)
-        await ended(working)
+        troubles += await ended(working)
     measures.simulated_s = max(phone.reached for phone in running) - clock.start
     return driven, troubles + _undelivered(list(running))
 
@@ -260,7 +267,7 @@ def _ends(diary: Diary) -> float:
     return max((unix(moment) for moment in planned if moment), default=0.0)
 
 
-def _phone(truth: Truth, diary: Diary, clock: SimClock, gallery: Gallery, measures: Measures) -> Phone:
+def _phone(url: str, truth: Truth, diary: Diary, clock: SimClock, gallery: Gallery, measures: Measures) -> Phone:
     run = truth.run
     who = Who(diary.phone.key, run.date, run.seed)
     packed = who.rng("frames").random() < 0.5
@@ -269,20 +276,21 @@ def _phone(truth: Truth, diary: Diary, clock: SimClock, gallery: Gallery, measur
         phone.stale = planned
 
     planned = run.replay is None and bool(diary.phone.route and diary.phone.route.driverId)
-    transport = _transport(run, diary.phone.token, packed, changed)
+    transport = _transport(url, run.transport, diary.phone.token, packed, changed)
     if diary.phone.second_token is not None:
-        transport = TwoDevices(transport, _transport(run, diary.phone.second_token, not packed, changed))
+        second = _transport(url, run.transport, diary.phone.second_token, not packed, changed)
+        transport = TwoDevices(transport, second)
     phone = Phone(diary, truth, transport, clock, who.rng("phone"), gallery.noticed, measures)
     phone.asks = planned and run.transport == "http"
     phone.stale = planned and truth.last_at > 0  # it may have changed while nobody listened
     return phone
 
 
-def _transport(run: Run, token: str, packed: bool, changed: Callable[[], None]) -> Transport:
+def _transport(url: str, how: str, token: str, packed: bool, changed: Callable[[], None]) -> Transport:
     def connect() -> Client:
-        return phone_client(run.url, PHONE_CONNECTIONS)
+        return phone_client(url, PHONE_CONNECTIONS)
 
-    return Socket(connect, run.url, token, packed, changed) if run.transport == "ws" else Http(connect, token)
+    return Socket(connect, url, token, packed, changed) if how == "ws" else Http(connect, token)
 
 
 async def _drive(

@@ -22,6 +22,8 @@ EXAMPLES = 10
 PATIENCE_S = 30.0
 """How long what is missing in the end is waited for: on a crowded machine nobody may be heard for some seconds."""
 LEAST_S = 1.0
+IN_ALL_S = 30.0
+"""Once that is over, each of them is still given the least, and all of them together no more than this."""
 
 
 class Gallery:
@@ -77,7 +79,8 @@ class Gallery:
         until = monotonic() + within_s
 
         def left_s() -> float:
-            return max(min(LEAST_S, within_s), until - monotonic())
+            left = until - monotonic()
+            return max(left, min(LEAST_S, within_s) if left > -IN_ALL_S else 0.0)
 
         done = [
             Done(diary.phone.named, action, acknowledged)

@@ -128,7 +128,10 @@ async def settle(account: Account, truth: Truth) -> None:
         truth.change(replanned(before, await account.routes(truth.run.date)))
 
 
-async def ended(task: asyncio.Task[None]) -> None:
-    """Stop an office's work, whatever it was at."""
+async def ended(task: asyncio.Task[None]) -> list[str]:
+    """Stop an office's work, whatever it was at; what broke it before."""
     task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    (outcome,) = await asyncio.gather(task, return_exceptions=True)
+    if outcome is None or isinstance(outcome, asyncio.CancelledError):
+        return []
+    return [f"the office ended early: {type(outcome).__name__}: {outcome}"]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 from rich.console import Console
 
-from simulator.crew import prepare
+from simulator.account import SetupFailed
+from simulator.crew import prepare, unless
 from simulator.fleet import simulate
 from simulator.histogram import Histogram
 from simulator.options import Options
@@ -24,24 +29,80 @@ COUNTED = ("positions", "actions", "attachments", "orderStatuses", "live", "refu
 MEASURED = ("acknowledgementMs", "mapMs", "latenessMs")
 
 
-async def simulate_in_parts(options: Options, processes: int, console: Console) -> dict[str, Any]:
-    """The report of a fleet that so many processes drive. Ctrl-C reaches each of them. Raises as ``simulate`` does."""
-    if options.state is None or not options.state.exists():
-        await prepare(options)
+_line: list[Connection] = []
+"""In a process that drives a part: whence it hears that the day is to end."""
+
+
+async def simulate_in_parts(
+    options: Options, processes: int, console: Console, ending: asyncio.Event
+) -> dict[str, Any]:
+    """The report of a fleet that so many processes drive; ``ending`` ends the day of all of them, as does the failure
+    of one. Raises as ``simulate`` does.
+    """
+    parts = [_part(options, number, processes) for number in range(processes)]
+    _same_parts(options, [part.state for part in parts if part.state and part.state.exists()])
+    if parts[0].state is None or not parts[0].state.exists():
+        await unless(ending, prepare(options))
     console.print(f"{processes} processes drive …", style="dim")
-    loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        parts = [_part(options, number, processes) for number in range(processes)]
-        reports = await asyncio.gather(*(loop.run_in_executor(pool, drive, part) for part in parts))
-    return merged(reports, options)
+    context, loop = multiprocessing.get_context("spawn"), asyncio.get_running_loop()
+    heard, told = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(processes, context, _begin, (heard,)) as pool:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # which who is begun here inherits
+        driving = [loop.run_in_executor(pool, drive, part) for part in parts]
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        stopped = asyncio.create_task(ending.wait())
+        while not (stopped.done() or all(each.done() for each in driving) or any(map(_failed, driving))):
+            left: list[asyncio.Future[Any]] = [each for each in driving if not each.done()]
+            await asyncio.wait([stopped, *left], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        told.close()
+        reports = await asyncio.gather(*driving, return_exceptions=True)
+    heard.close()
+    return merged([_report(each) for each in reports], options)
+
+
+def _same_parts(options: Options, held: list[Path]) -> None:
+    """A run that goes on, or is compared, must have been driven in as many processes."""
+    if options.state is None or not (options.resume or options.verify):
+        return
+    known = [int(path.suffix[1:]) + 1 for path in options.state.parent.glob(f"{options.state.name}.[0-9]*")]
+    if options.state.exists() or len(known) > len(held):
+        driven = 1 if options.state.exists() else max(known)
+        raise SetupFailed(f"{options.state} is of a run in {driven} processes: go on with --processes {driven}")
+
+
+def _failed(driving: asyncio.Future[Any]) -> bool:
+    return driving.done() and driving.exception() is not None
+
+
+def _report(outcome: dict[str, Any] | BaseException) -> dict[str, Any]:
+    if isinstance(outcome, BrokenProcessPool):
+        raise SetupFailed("a process that drove a part of the fleet was killed") from outcome
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _begin(heard: Connection) -> None:
+    _line.append(heard)
 
 
 def drive(options: Options) -> dict[str, Any]:
-    """One process's part of the fleet."""
+    """One process's part of the fleet. It hears of Ctrl-C from the process that began it, and ends with that one at
+    once, whatever ended it: nobody may write a state file that somebody else goes on with.
+    """
 
     async def run() -> dict[str, Any]:
-        ending = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, ending.set)
+        ending, loop = asyncio.Event(), asyncio.get_running_loop()
+        if (parent := multiprocessing.parent_process()) is not None:
+            loop.add_reader(parent.sentinel, os._exit, 1)
+
+        def told() -> None:
+            loop.remove_reader(heard)
+            ending.set()
+
+        for heard in (line.fileno() for line in _line):
+            loop.add_reader(heard, told)
         return await simulate(options, Console(quiet=True), ending)
 
     return asyncio.run(run())

@@ -18,7 +18,9 @@ Scope = dict[str, Any]
 
 
 class Recorder:
-    """``sent`` holds, by device and path, the bytes of every request and frame in the order of their arrival."""
+    """``sent`` holds, by device and path, the bytes of every request and frame in the order of their arrival. Maps are
+    shown what comes, each thing once.
+    """
 
     def __init__(self, drivers: int, stops: int) -> None:
         self._drivers = [f"DRV{number + 1:03}" for number in range(drivers)]
@@ -26,6 +28,10 @@ class Recorder:
         self._uploads: dict[str, int] = {}
         self.sent: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         self.url = ""
+        self._shown: list[bytes] = []
+        self._told: set[str] = set()
+        self._newest: dict[str, float] = {}
+        self._news = asyncio.Condition()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Recorder"]:
@@ -58,6 +64,8 @@ class Recorder:
             if not part.get("more_body"):
                 break
         status, headers, told = self._answer(scope, _headers(scope), content)
+        if scope["path"] in ("/driver/v1/positions", "/driver/v1/actions") and status == 200:
+            await self._show(_headers(scope)["authorization"].removeprefix("Bearer "), json.loads(content))
         head = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": told})
@@ -114,14 +122,51 @@ class Recorder:
             answer = {"type": "ack", "id": frame["id"], **_stored(frame)}
             content = {"bytes": msgspec.msgpack.encode(answer)} if packed else {"text": encode(answer).decode()}
             await send({"type": "websocket.send", **content})
+            await self._show(device, frame)
+
+    async def _show(self, device: str, told: dict[str, Any]) -> None:
+        """Let the maps see what a device told."""
+        driver = device.partition("/")[0]
+        for action in told.get("actions", ()):
+            if action["id"] not in self._told:
+                self._told.add(action["id"])
+                known = {"driverExternalId": driver, "event": action["action"], "orderId": action.get("orderId")}
+                event = known | {"unixTimestamp": int(action["timestamp"]), "sequence": len(self._told)}
+                self._shown.append(encode({"type": "event", "event": event}))
+        newest = max(told.get("positions", ()), key=lambda fix: fix["timestamp"], default=None)
+        if newest is not None and newest["timestamp"] > self._newest.get(driver, 0.0):
+            self._newest[driver] = newest["timestamp"]
+            place = {name: newest[name] for name in ("timestamp", "latitude", "longitude")}
+            self._shown.append(encode({"type": "positions", "drivers": [{"driverId": driver, **place}]}))
+        async with self._news:
+            self._news.notify_all()
 
     async def _map(self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]) -> None:
         await receive()
         await send({"type": "websocket.accept", "subprotocol": scope["subprotocols"][0]})
         snapshot = {"type": "snapshot", "id": "sim", "drivers": [], "now": LEAVES, "clockSpeed": 1}
         await send({"type": "websocket.send", "text": encode(snapshot).decode()})
-        while (await receive())["type"] == "websocket.receive":
-            pass
+        left = asyncio.create_task(_left(receive))
+        showing = asyncio.create_task(self._show_all(send))
+        await asyncio.wait({left, showing}, return_when=asyncio.FIRST_COMPLETED)
+        left.cancel()
+        showing.cancel()
+        await asyncio.wait({left, showing})
+
+    async def _show_all(self, send: Callable[[Any], Awaitable[None]]) -> None:
+        shown = 0
+        while True:
+            while shown < len(self._shown):
+                await send({"type": "websocket.send", "text": self._shown[shown].decode()})
+                shown += 1
+            async with self._news:
+                if shown == len(self._shown):
+                    await self._news.wait()
+
+
+async def _left(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 from websockets.asyncio.server import ServerConnection, serve
 
+from simulator import gallery as room
 from simulator.changes import Replanned
 from simulator.gallery import Gallery, pages
 from simulator.steps import Send
@@ -305,3 +306,17 @@ async def test_a_page_whose_order_went_to_another_driver_may_show_where_that_one
     assert named not in await looked_at(present, truth, faulty=True)
     present.page[2]["driver"]["latitude"] += 0.001
     assert named in await looked_at(present, truth, faulty=True)
+
+
+async def test_however_many_look_on_they_are_waited_for_together(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(room, "IN_ALL_S", 0.5)
+    truth = Truth(Run(NOBODY, DATE, 7, "http", "", None, 5))
+    diary = truth.paired(Phone("D1", "DRV001", "DRV001", "token", route(5)))
+    fix = Positions(0, (Position(LEAVES, 45.8, 15.97),))
+    diary.done(fix)
+    truth.sent(diary, fix, LEAVES)
+    truth.acknowledge(diary, fix, {})
+    gallery = Gallery(NOBODY, "key", 300)
+    async with asyncio.timeout(100):
+        found = await gallery.differences(truth, every_event=False, within_s=1.0)
+    assert len(found) == 301

@@ -1,5 +1,6 @@
 """What an office changes of a day, by its scenario and by how many processes drive it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from simulator.changes import Replanned, Replanning
 from simulator.clock import SimClock
 from simulator.endings import endings
 from simulator.histogram import Measures
-from simulator.office import Office, settle
+from simulator.office import Office, ended, settle
 from simulator.scenario import read
 from simulator.steps import Expect
 from simulator.truth import Phone, Run, Truth
@@ -108,3 +109,13 @@ async def test_what_was_not_answered_is_asked_for_again_when_the_run_goes_on():
     assert truth.changes.holders is not None, "what was not answered is looked up by the next who asks, and at the end"
     await settle(account, truth)
     assert truth.changes.holders is None and truth.changes.planned[order] == {LEAVES + 3600}
+
+
+async def test_an_office_that_broke_is_told_and_one_that_was_stopped_is_not():
+    async def broken() -> None:
+        raise KeyError("items")
+
+    task = asyncio.create_task(broken())
+    await asyncio.wait({task})
+    assert await ended(task) == ["the office ended early: KeyError: 'items'"]
+    assert await ended(asyncio.create_task(asyncio.sleep(100))) == []
