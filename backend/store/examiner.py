@@ -6,6 +6,7 @@ file's media type, or ``!`` and why it is refused. It ends by itself when its in
 
 import asyncio
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -26,7 +27,9 @@ class Examiner:
         """The file's media type. Refuses with ``ERR_FILE_INVALID`` whatever is not a sound file of an accepted type,
         and with ``ERR_OVERLOADED`` where the machine is too busy to tell."""
         async with self._turn:
-            answer = await self._ask(path)
+            # Who ended it may have been the machine, short of memory, or Ctrl-C, which every process hears: as a
+            # refusal is final, and the phone forgets the file, the file is to blame only where it happens again
+            answer = await self._ask(path) or await self._ask(path) or "!the file could not be decoded"
         if answer.startswith("!"):
             raise Refusal("ERR_FILE_INVALID", answer[1:])
         return answer
@@ -36,6 +39,7 @@ class Examiner:
             await self._end()
 
     async def _ask(self, path: Path) -> str:
+        """What the process answers; nothing where it ended before it did."""
         process = self._process
         if process is None or process.returncode is not None:
             process = self._process = await asyncio.create_subprocess_exec(
@@ -49,22 +53,23 @@ class Examiner:
             )
         assert process.stdin is not None
         assert process.stdout is not None
-        done = False
+        answer = ""
         try:
             async with asyncio.timeout(SECONDS + 5):
                 process.stdin.write(f"{path}\n".encode())
                 await process.stdin.drain()
                 answer = (await process.stdout.readline()).decode().strip()
-            done = bool(answer)
-            return answer or "!the file could not be decoded"
         except ConnectionError:
-            return "!the file could not be decoded"
+            pass
         except TimeoutError as error:  # though it had not used up its time of the processor: others have that
             text = "The server takes too long to look at the file; try again in a moment."
             raise Refusal("ERR_OVERLOADED", text) from error
         finally:
-            if not done:  # also where the caller gave up: the answer to come would be taken for the next file's
+            if not answer:  # also where the caller gave up: the answer to come would be taken for the next file's
                 await asyncio.shield(self._end())
+        if process.returncode == -signal.SIGXCPU:
+            return "!the file takes too long to decode"
+        return answer
 
     async def _end(self) -> None:
         process, self._process = self._process, None

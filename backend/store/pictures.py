@@ -64,7 +64,7 @@ def without_location(content: bytes, type_: str) -> bytes:
                 return _plain_webp(content)
             case "image/heic":
                 return _plain_heic(content)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, LookupError, ValueError) as error:
         raise _invalid("The picture's parts could not be told apart.") from error
     raise _invalid("This is not a picture.")
 

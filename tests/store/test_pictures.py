@@ -164,3 +164,9 @@ def test_colours_are_kept() -> None:
 def test_what_cannot_be_followed_is_not_given_out(type_: str) -> None:
     with pytest.raises(Refusal, match="ERR_FILE_INVALID"):
         pictures.without_location(b"\xff\xd8" + b"\0\0\0\x40meta nothing that anybody could follow" * 3, type_)
+
+
+def test_a_heic_picture_without_a_list_of_its_items_is_not_given_out() -> None:
+    handler = struct.pack(">I4s", 8, b"hdlr")
+    with pytest.raises(Refusal, match="ERR_FILE_INVALID"):
+        pictures.without_location(struct.pack(">I4sI", 12 + len(handler), b"meta", 0) + handler, "image/heic")
