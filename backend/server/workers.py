@@ -67,12 +67,17 @@ class _Worker:
         self._pause_s = PAUSE_S[0]
 
     def start(self) -> None:
-        self.line, theirs = _spawn.Pipe(duplex=False)
-        self.process = _spawn.Process(
-            target=_begin, args=(self._work, self.number, theirs), name=f"worker {self.number}"
-        )
-        self.process.start()
-        theirs.close()
+        """Raises OSError where the machine has no process or no file left for it."""
+        line, theirs = _spawn.Pipe(duplex=False)
+        process = _spawn.Process(target=_begin, args=(self._work, self.number, theirs), name=f"worker {self.number}")
+        try:
+            process.start()
+        except BaseException:
+            line.close()
+            raise
+        finally:
+            theirs.close()
+        self.line, self.process = line, process
         self.serves = False
         self.started_at = self.beat_at = time.monotonic()
 
@@ -87,6 +92,13 @@ class _Worker:
     def hangs(self) -> bool:
         return self.process is not None and time.monotonic() - self.beat_at > (HUNG_S if self.serves else START_S)
 
+    def replace(self) -> None:
+        """Those that serve go on also where no other can be had for now."""
+        try:
+            self.start()
+        except OSError as error:
+            self._rest(f"process {self.number} cannot be started ({error.strerror})")
+
     def bury(self) -> None:
         """It has ended: when will another take its place?"""
         code, pid = self.process.exitcode, self.process.pid
@@ -97,9 +109,12 @@ class _Worker:
             self.line = None
         if time.monotonic() - self.started_at > LIVED_S:
             self._pause_s = PAUSE_S[0]
-        self.due_at = time.monotonic() + self._pause_s
         cause = f"signal {-code}" if code < 0 else f"exit code {code}"
-        log.error("process %d (%d) ended with %s; another begins in %.1f s", self.number, pid, cause, self._pause_s)
+        self._rest(f"process {self.number} ({pid}) ended with {cause}")
+
+    def _rest(self, what: str) -> None:
+        self.due_at = time.monotonic() + self._pause_s
+        log.error("%s; another begins in %.1f s", what, self._pause_s)
         self._pause_s = min(2 * self._pause_s, PAUSE_S[1])
 
 
@@ -151,7 +166,7 @@ def _look_after(workers: list[_Worker]) -> None:
     for worker in workers:
         if worker.process is None:
             if time.monotonic() >= worker.due_at:
-                worker.start()
+                worker.replace()
         elif worker.process.exitcode is not None:
             worker.bury()
         elif worker.hangs():

@@ -1,6 +1,7 @@
 """Several processes behind one address, and the one that looks after them."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -92,6 +93,22 @@ def test_one_that_hangs_is_killed_and_replaced(strict: Serving) -> None:
         strict.says(f"({victim}) ended with signal 9")
     assert any("gave no sign of life" in line for line in strict.seen)
     eventually(lambda: len(_answering(strict) - {victim}) == 3, within_s=100)
+
+
+def test_where_no_other_can_be_started_the_rest_serve_on_until_one_can() -> None:
+    """As where one dies because the memory, or the number of processes, is at its end."""
+    with started("tests.server.many", "2") as many:
+        victim, other = sorted(pids(many))
+        before = resource.prlimit(many.process.pid, resource.RLIMIT_NOFILE)
+        most = 1 + max(int(number) for number in os.listdir(f"/proc/{many.process.pid}/fd"))
+        resource.prlimit(many.process.pid, resource.RLIMIT_NOFILE, (most, before[1]))
+        os.kill(victim, signal.SIGKILL)
+        for _ in range(2):
+            many.says("cannot be started (Too many open files); another begins in", within=100)
+        assert _answering(many) == {other}
+        resource.prlimit(many.process.pid, resource.RLIMIT_NOFILE, before)
+        eventually(lambda: len(_answering(many)) == 2, within_s=100)
+        assert many.stop()[0] == 0
 
 
 def test_one_that_does_not_come_up_any_more_is_tried_more_and_more_slowly(
