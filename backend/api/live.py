@@ -99,7 +99,7 @@ async def _handle(desk: Desk, watcher: Watcher, text: str | None) -> watch.Frame
                 watch.unsubscribe(desk, watcher, frame.id)
     except Refusal as refusal:
         desk.tally.refuse(refusal.code)
-        if refusal.code in sockets.PASSING:
+        if problems.STATUSES.get(refusal.code, 400) >= 500:
             # The request was right: a client that took this for the answer would wait for its subscription for ever.
             watcher.close(sockets.TRY_LATER, refusal.text)
             return None

@@ -23,7 +23,6 @@ _CODES = {
     "ERR_NOT_FOUND": NOT_FOUND,
     "ERR_TOO_MANY_SOCKETS": TOO_MANY,
 }
-PASSING = frozenset({"ERR_UNAVAILABLE", "ERR_OVERLOADED"})  # the same may be asked again in a moment
 JSON_PROTOCOL = "codriver.v1.json"
 FRAMES_PER_S = 20.0  # of one client, on average
 FRAMES_AT_ONCE = 100.0

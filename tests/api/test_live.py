@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import json
+import os
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -324,6 +326,22 @@ async def test_a_restart_is_announced(tmp_path: Any) -> None:
             assert await asyncio.to_thread(server.stop) == 0
             assert await watcher.code() == 1012
             assert 1000 <= watcher.of("drain")[0]["retryInMs"] <= 5000
+    finally:
+        server.kill()
+
+
+async def test_a_map_that_comes_while_the_disk_gives_nothing_back_is_sent_away_to_come_again(tmp_path: Path) -> None:
+    """As where the database is away: a map that were told of an error would wait for its snapshot for ever."""
+    server = Server(tmp_path / "data").start()
+    try:
+        company = server.account()
+        async with watching(company) as watcher:
+            with (tmp_path / "data" / "codriver.db").open("r+b") as database:
+                size = database.seek(0, os.SEEK_END)
+                database.seek(4096)
+                database.write(b"\xff" * (size - 4096))
+            await watcher.send(type="subscribe", id="a")
+            assert await watcher.code() == 1013
     finally:
         server.kill()
 
