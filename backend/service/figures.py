@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backend.planning.worker import Status
 from backend.service.desk import Desk
-from backend.service.figurefiles import Figure, Spread
+from backend.service.figurefiles import Figure, FigureFiles, Spread
 from backend.store.durations import Durations
 
 EVERY_S = 1.0
@@ -20,10 +20,7 @@ log = logging.getLogger("codriver.figures")
 async def keep_posting(desk: Desk) -> None:
     """Publish this process's figures to the others, until cancelled; nothing to do where there are no others."""
     while desk.figure_files is not None:
-        try:
-            desk.figure_files.post(own(desk))
-        except OSError as error:
-            log.warning("the figures could not be left for the other processes: %s", error)
+        _post(desk, desk.figure_files)
         await asyncio.sleep(EVERY_S)
 
 
@@ -31,8 +28,16 @@ def every(desk: Desk) -> dict[str, list[Figure]]:
     """The figures of every process, by its number; under the empty text where there is only one."""
     if desk.figure_files is None:
         return {"": own(desk)}
-    desk.figure_files.post(own(desk))
+    _post(desk, desk.figure_files)
     return desk.figure_files.all()
+
+
+def _post(desk: Desk, files: FigureFiles) -> None:
+    """On a disk that takes nothing those that are there stay, as that is when they are looked at."""
+    try:
+        files.post(own(desk))
+    except OSError as error:
+        log.warning("the figures could not be left for the other processes: %s", error)
 
 
 def own(desk: Desk) -> list[Figure]:

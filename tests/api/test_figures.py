@@ -14,7 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
 from backend.api import health
+from backend.app import OneOf, open_desk
+from backend.service import figures
+from backend.service.desk import Clock
 from backend.service.figurefiles import Figure, FigureFiles
+from backend.settings import Settings
 from tests.api.test_health import figure
 from tests.serving import ROOT, Company, Server, bearer
 
@@ -77,6 +81,15 @@ def test_several_processes_are_told_apart(server: Server, tmp_path: Path):
     assert 'codriver_positions_total{process="0"} 3.0' in text and 'codriver_positions_total{process="1"} 4.0' in text
     assert 'codriver_refusals_total{code="ERR_OVERLOADED",process="1"} 2.0' in text
     assert text.count("# TYPE codriver_positions_total counter") == 1
+
+
+async def test_a_disk_that_takes_no_figures_does_not_keep_those_that_are_there_to_itself(tmp_path: Path):
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    async with open_desk(Settings(data_dir=tmp_path / "data"), Clock(), "", OneOf(0, 2, folder)) as desk:
+        before = figures.every(desk)["0"]
+        (folder / "0.new").mkdir()  # what is written first
+        assert {each.name for each in figures.every(desk)["0"]} == {each.name for each in before}
 
 
 def test_every_figure_is_explained_with_its_alert_and_nothing_else_is(told: list[Metric]):
