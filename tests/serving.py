@@ -22,8 +22,10 @@ T = TypeVar("T")
 START_S = 120.0
 STOP_S = 60.0
 ROOT = Path(__file__).resolve().parents[1]
-# Everything here is plain HTTP to this machine. Each client would else load all authorities' certificates, for 40 ms.
-os.environ.setdefault("SSL_CERT_DIR", str(ROOT / "tests"))
+# Everything here is plain HTTP to this machine. Each client would else load all authorities' certificates, for 40 to
+# 100 ms, and thousands are made; also where the environment names a file of them.
+os.environ["SSL_CERT_DIR"] = str(ROOT / "tests")
+os.environ.pop("SSL_CERT_FILE", None)
 
 
 def eventually(find: Callable[[], T], *, within_s: float = 60.0, what: str = "what was awaited") -> T:
