@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from simulator.account import SetupFailed
 from simulator.crew import prepare
 from simulator.options import Options
 
@@ -47,7 +49,10 @@ def main() -> int:
         key = _account(Path(scratch))
         date = (datetime.now(UTC) - timedelta(days=DAYS_BACK)).date().isoformat()
         print(f"planning {ORDERS} orders for {DRIVERS} drivers …", flush=True)
-        asyncio.run(prepare(Options(url=url, key=key, date=date, drivers=DRIVERS, orders=ORDERS)))
+        try:
+            asyncio.run(prepare(Options(url=url, key=key, date=date, drivers=DRIVERS, orders=ORDERS)))
+        except (SetupFailed, OSError) as error:
+            raise SystemExit(f"the account could not be prepared: {error}") from error
         command = [own.locust, "-f", "loadtests/locustfile.py", "--headless", "--host", url, "--shape", own.shape]
         environment = {**os.environ, "CODRIVER_KEY": key, "PYTHONPATH": str(ROOT)}
         begun = time.monotonic()
@@ -55,7 +60,7 @@ def main() -> int:
         try:
             code = load.wait()
         except KeyboardInterrupt:  # locust got it too, and tells what it measured so far
-            code = load.wait(STOP_S) or INTERRUPTED
+            code = _ended(load) or INTERRUPTED
         if server.poll() is not None:
             print(f"the server ended by itself: {(Path(scratch) / 'server.log').read_text()[-2000:]}")
             return 1
@@ -71,10 +76,11 @@ def main() -> int:
 
 @contextmanager
 def _serving(data: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A server, and its address."""
-    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(data)]
+    """A server, and its address. Its input is held open, so that it ends with a load test that is killed."""
+    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(data), "--ends-with-input"]
+    pipe = subprocess.PIPE
     with (data / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+        server = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True, cwd=ROOT)
     try:
         told = server.stdout.readline() if server.stdout else ""
         found = re.search(r"http://\S+", told)
@@ -83,7 +89,16 @@ def _serving(data: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         yield found[0], server
     finally:
         server.terminate()
-        server.wait(STOP_S)
+        _ended(server)
+
+
+def _ended(process: subprocess.Popen[Any]) -> int:
+    """The exit code of a process that was told to end, which is killed where it does not."""
+    try:
+        return process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _processor(pid: int) -> tuple[float, float] | None:
