@@ -154,6 +154,9 @@ class Planner:
             ending = await run.work(self._memory_bytes, lambda: self._closed)
         except OSError as error:
             ending = _Ending("E", reason=f"The planning process could not be started: {error.strerror}.")
+        except Exception:  # else the job never ended, and none after it had its place
+            log.exception("job %d could not be spoken to", run.job.number)
+            ending = _Ending("E", reason="The planning process could not be spoken to.")
         finally:
             run.ended = True
         self._running.discard(run)

@@ -1,6 +1,7 @@
 """Planning jobs in processes of their own, as the office starts, watches, stops and loses them."""
 
 import asyncio
+import errno
 import logging
 import os
 import random
@@ -156,6 +157,25 @@ async def test_a_crash_is_a_failed_job_and_the_next_one_runs(planner: Planner, n
     assert job.reason and job.plan is None
     job, _ = await ended(planner, SMALL)
     assert job.status == "F"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("the handler is closed")],  # the latter is uvloop's
+    ids=["no memory", "a pipe that is gone"],
+)
+async def test_a_process_that_cannot_be_had_is_a_failed_job_and_the_next_one_runs(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as planted:
+        planted.setattr(asyncio, "create_subprocess_exec", fails)
+        job, _ = await ended(planner, SMALL)
+    assert job.status == "E" and job.reason is not None and "could not be" in job.reason
+    assert planner.running == 0
+    assert (await ended(planner, SMALL))[0].status == "F"
 
 
 def test_a_job_may_be_asked_to_stop_at_every_moment_of_its_end() -> None:
