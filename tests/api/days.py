@@ -40,6 +40,8 @@ def sent_day(company: Company, phone: Phone, orders: int = 3, date: str = DAY) -
     ]
     made = company.v1("create_or_update_orders", {"orders": body})
     assert made["success"], made
+    # Each order has its driver, so that there is little to search for; usually it takes 2 s of a processor and more.
+    assert company.client.patch("/api/settings", json={"planningSeconds": 0.2}).status_code == 200
     plan(company, date)
     sent = company.client.post(f"/api/plans/{date}/send")
     assert sent.status_code == 200, sent.text
