@@ -12,8 +12,8 @@ from typing import NamedTuple
 from simulator.account import Account
 from simulator.endings import endings
 from simulator.histogram import Histogram
-from simulator.recipients import FINISHED, Recipient
-from simulator.truth import Truth
+from simulator.recipients import Recipient
+from simulator.truth import FINISHED, Truth
 from simulator.verify import EventKey
 from simulator.watch import Done, Fix, Watch, there
 from simulator.wire import Message, Route, iso, unix

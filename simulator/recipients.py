@@ -13,13 +13,14 @@ from msgspec import Struct
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from simulator.endings import CANCELLED
 from simulator.transport import near, websocket_url
+from simulator.truth import FINISHED
 from simulator.watch import Arrivals, Fix
 from simulator.wire import Message, Stop, unix
 
 ON_THE_WAY = frozenset({"on_route", "servicing"})
 """The statuses in which a recipient may see the driver."""
-FINISHED = frozenset({"success", "failed", "rejected"})
 SAME_PLACE_DEG = 1e-5
 ETA_OFF_S = 4 * 3600.0
 """An estimate is the plan moved by what is late, and never in the past. No driver of a scenario is later than this; but
@@ -101,8 +102,12 @@ class Recipient:
             self.arrivals.noticed(driver_id, message, awaited=self.status in ON_THE_WAY)
 
     async def shows(self, status: str, finished_s: float | None, within_s: float) -> bool:
-        """Whether it shows this status, and the second in which the order was finished, at once or after a while."""
-        return await self._once(lambda: self.status == status and self._finished(finished_s), within_s)
+        """Whether it shows this status, and the second in which the order was finished, at once or after a while. When
+        an order was cancelled, is the server's to say.
+        """
+        return await self._once(
+            lambda: self.status == status and (status == CANCELLED or self._finished(finished_s)), within_s
+        )
 
     def judge(self, replanned: Collection[float]) -> None:
         """Count in ``wrong`` what it showed that fits neither the first plan of this stop nor a later one (moments in
@@ -148,7 +153,7 @@ class Recipient:
         self.wrong.update(flaws(frame, self._stop, self._stale_s))
         if self._stop.scheduledAt and astray(frame, unix(self._stop.scheduledAt), self._begins_s):
             self._odd.append(frame)
-        if self.status in FINISHED and frame.status not in FINISHED:
+        if self.status in FINISHED and frame.status not in {*FINISHED, CANCELLED}:
             self.wrong["went back to an open status"] += 1
         self.state = frame
         self.shown.add(str(frame.status))

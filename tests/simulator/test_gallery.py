@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from websockets.asyncio.server import ServerConnection, serve
 
 from simulator import gallery as room
-from simulator.changes import Replanned
+from simulator.changes import Cancelled, Cancelling, Replanned
 from simulator.gallery import Gallery, pages
 from simulator.steps import Send
 from simulator.truth import ACKNOWLEDGED, SENT, Phone, Run, Truth
@@ -250,6 +250,16 @@ async def test_a_fault_of_a_page_is_named(truth: Truth, frame: int, change: Fram
         present.page.insert(3, {**present.page[1]})
     found = await looked_at(present, truth, faulty=True)
     assert any(named in each and f"the page of order {ORDER}" in each for each in found), found
+
+
+async def test_a_page_may_show_when_the_office_cancelled_an_order_also_one_that_was_delivered(truth: Truth):
+    present = faithful(truth)
+    truth.change(Cancelling(ORDER, None))
+    truth.change(Cancelled(ORDER, None))
+    present.page.append({**present.page[3], "status": "cancelled", "finishedAt": iso(LEAVES + 7200)})
+    assert await looked_at(present, truth) == []
+    present.page[-1]["status"] = "on_route"
+    assert any("went back to an open status" in each for each in await looked_at(present, truth, faulty=True))
 
 
 async def test_the_watcher_measures_from_sending_to_the_map():
