@@ -59,6 +59,8 @@ class Examiner:
                 process.stdin.write(f"{path}\n".encode())
                 await process.stdin.drain()
                 answer = (await process.stdout.readline()).decode().strip()
+                if not answer:  # it is ending: to kill it now could hide by what
+                    await process.wait()
         except ConnectionError:
             pass
         except TimeoutError as error:  # though it had not used up its time of the processor: others have that
