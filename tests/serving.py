@@ -1,6 +1,5 @@
 """Real servers for tests: ``codriver serve`` in a process of its own, on a free port, on a data folder of its own."""
 
-import contextlib
 import os
 import queue
 import signal
@@ -17,6 +16,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from backend.service.identity import operator_token
+from tests.processes import children
 
 T = TypeVar("T")
 START_S = 120.0
@@ -116,13 +116,7 @@ class Server:
     def workers(self) -> list[int]:
         """The processes of one that was started with ``--workers``, by number."""
         assert self.process is not None, "the server does not run"
-        found = []
-        for place in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-                if parent == self.process.pid and b"spawn_main" in (place / "cmdline").read_bytes():
-                    found.append(int(place.name))
-        return sorted(found)
+        return children(self.process.pid, b"spawn_main")
 
     def tail(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]

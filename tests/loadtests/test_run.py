@@ -2,27 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
+from tests.processes import children, gone
 from tests.serving import ROOT, eventually
-
-
-def children(pid: int) -> list[int]:
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if int((place / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(place.name))
-        except OSError:
-            continue
-    return found
-
-
-def gone(pid: int) -> bool:
-    try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def test_the_server_of_a_load_test_that_is_killed_ends_with_it():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import children, gone
 from tests.serving import ROOT
 from tests.simulator.days import DATE
 from tests.simulator.recorder import Recorder
@@ -69,26 +70,6 @@ async def said(process: asyncio.subprocess.Process) -> str:
 async def until(true: Callable[[], Any]) -> None:
     while not true():
         await asyncio.sleep(0.02)
-
-
-def children(pid: int) -> list[int]:
-    """Those who drive for a process."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"spawn_main" in (place / "cmdline").read_bytes():
-                found.append(int(place.name))
-        except OSError:
-            continue
-    return found
-
-
-def gone(pid: int) -> bool:
-    try:
-        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -152,7 +133,7 @@ async def test_no_process_of_a_run_outlives_the_one_that_began_it(tmp_path: Path
         running(server.url, "--speed", "2", "--processes", "2", "--state", str(state)) as process,
     ):
         await until(lambda: len({device for device, _ in server.sent}) == 2)
-        driving = children(process.pid)
+        driving = children(process.pid, b"spawn_main")
         assert len(driving) == 2
         process.kill()
         await process.wait()
@@ -163,7 +144,7 @@ async def test_a_run_ends_with_one_of_its_processes():
     server = Recorder(drivers=2, stops=1)
     async with server.running(), running(server.url, "--speed", "2", "--processes", "2") as process:
         await until(lambda: len({device for device, _ in server.sent}) == 2)
-        os.kill(children(process.pid)[0], signal.SIGKILL)
+        os.kill(children(process.pid, b"spawn_main")[0], signal.SIGKILL)
         assert "was killed" in await said(process) and process.returncode == 1
 
 
