@@ -9,8 +9,8 @@ For the empty store there is one such day for each driver that is asked for.
 
     python benchmarks/stored.py [--positions 20000000] [--data FOLDER] [--seconds 1.5] [--rounds 5] [--reads 100]
 
-With ``--data`` the filled store is kept, and taken as it is the next time, for which ``--positions`` must be the same.
-``--fill-only`` stops there.
+With ``--data`` the filled store is kept, and taken as it is the next time, for which ``--positions`` must be the same:
+with what was sent to it when it was measured, behind which the next measurement goes on. ``--fill-only`` stops there.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from math import cos, pi, sin
 from pathlib import Path
 
 import uvloop
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from backend.domain.positions import Position, sift
 from backend.domain.times import iso
@@ -34,6 +34,7 @@ from backend.store.batches import Batch, Tail
 from backend.store.batches import prepare as batch_of
 from backend.store.compaction import HOUR_MS
 from backend.store.database import Database
+from backend.store.tables import chunks
 from benchmarks._phones import load, percentile
 from benchmarks._servers import FIRST_S, KEY, Served, driver_id, prepare, serving, tokens_of, writer
 
@@ -62,10 +63,11 @@ def main() -> None:
         if asked.fill_only:
             return
         filled(empty, 1, READ_BY)
+        moments = itertools.count(1 + max(map(newest_s, (full, empty))) - FIRST_S)
         with serving(full) as at_full, serving(empty) as at_empty:
             read(at_empty, empty, 1, "empty store", asked.reads)
             read(at_full, full, days, "full store", asked.reads)
-            uvloop.run(compare(at_full, at_empty, tokens, asked.seconds, asked.rounds))
+            uvloop.run(compare(at_full, at_empty, tokens, moments, asked.seconds, asked.rounds))
 
 
 def filled(folder: Path, days: int, driving: int = DRIVERS) -> list[str]:
@@ -85,6 +87,15 @@ def filled(folder: Path, days: int, driving: int = DRIVERS) -> list[str]:
             print(f"{compacted:.1f} after it (aim {AIM_BYTES:.0f}: {verdict(compacted <= AIM_BYTES)})")
     database.close()
     return tokens
+
+
+def newest_s(folder: Path) -> int:
+    """Of when the last position of a data folder is, Unix seconds. What is sent must be behind it, or it is looked for
+    among what is stored and found there."""
+    database = Database.open(folder)
+    last_ms = database.read_now(lambda conn: conn.execute(select(func.max(chunks.c.last_ms))).scalar_one())
+    database.close()
+    return max(FIRST_S, int(last_ms) // 1000)
 
 
 def fill(conn: Connection, days: int, driving: int) -> tuple[int, float]:
@@ -151,9 +162,10 @@ def batched(number: int, begins_s: int, hour: list[tuple[float, float, float, fl
     return [batch_of(id, each.accepted, each.packed) for each in sifted]
 
 
-async def compare(full: Served, empty: Served, tokens: list[str], seconds: float, rounds: int) -> None:
+async def compare(
+    full: Served, empty: Served, tokens: list[str], moments: "itertools.count[int]", seconds: float, rounds: int
+) -> None:
     """Print what is acknowledged by both."""
-    moments = itertools.count()
     for size in SIZES:
         rates: dict[Served, list[float]] = {full: [], empty: []}
         for served in [full, empty] * (rounds + 1):
