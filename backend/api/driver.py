@@ -136,9 +136,9 @@ def _matches(header: str | None, etag: str) -> bool:
 
 
 async def _record(connection: Connection, read: Callable[[], Awaitable[bytes]]) -> bytes:
-    device = await auth.device(connection)
-    field.admit(auth.desk_of(connection))
-    recorded = await field.record(auth.desk_of(connection), device, *intake.JSON.positions(await read()))
+    desk, device = auth.desk_of(connection), await auth.device(connection)
+    field.admit(desk)
+    recorded = await field.record(desk, device, *intake.JSON.positions(await read()))
     return msgspec.json.encode(recorded)
 
 

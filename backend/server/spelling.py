@@ -10,8 +10,8 @@ def spelt(data: bytes, most: int) -> bytes:
     """The beginning of a request as the parser takes it. ``most``: how long its head may be."""
     if not data.isascii():
         data = _quoted(data, most)
-    if b"grade:" in data[:most]:
-        end = data.find(b"\r\n\r\n")
+    end = data.find(b"\r\n\r\n", 0, most)
+    if data.find(b"grade:", 0, most if end < 0 else end) >= 0:
         head = data if end < 0 else data[:end]
         data = _UPGRADE.sub(rb"\1X-Upgrade:", head) + data[len(head) :]
     return data
