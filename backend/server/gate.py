@@ -28,12 +28,12 @@ WAKE_S, WAKE_AT_ONCE = 0.005, 64
 PLAIN_HEAD_BYTES = 4096
 _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]{1,9})(?:\r|$)")
 BURST = 500
-BURST_A_SECOND = 100.0
-"""Who comes after a quiet time, or together with all whom a hiccup of the machine kept waiting, is let in: so many more
-than the limits say. What is spent of it comes back slowly, so that under lasting pressure the limits hold;"""
+LOOK_S, GIVEN_BACK, GIVEN_BACK_UNDER_PRESSURE = 0.01, 40, 1
+"""How often something of it comes back until all is there, and how much: about what can be done in that time
+where few wait for the loop, so that requests may come in clumps that are through before the next; and so little where
+not, that under lasting pressure the limits hold."""
 QUIET = 8
-"""but each request that is let in while fewer than these wait for the loop gives one back: that so few wait shows that
-the hiccup is over, and there is no such moment while more comes than can be done."""
+"""Few: fewer than these."""
 TELL_S = 10.0
 
 log = logging.getLogger("codriver.server")
@@ -76,8 +76,8 @@ class Gate:
         self.holders = 0  # connections
         self._refused = 0  # since it was last told
         self._resting: deque[tuple[float, Resting]] = deque()
-        self._burst = float(BURST)
-        self._burst_at = 0.0
+        self._burst = BURST
+        self._looking = False
         self._answers = cycle(overloaded(seconds, close=False) for seconds in RETRY_AFTER_S)
         self._farewells = cycle(overloaded(seconds, close=True) for seconds in RETRY_AFTER_S)
 
@@ -91,8 +91,6 @@ class Gate:
             inflow.turned_away()
             self._note()
             return False
-        if self._burst < BURST and not inflow.full(QUIET):
-            self._burst += 1
         inflow.under_way += 1
         return True
 
@@ -100,13 +98,25 @@ class Gate:
         """``spent``: what of the burst this request would take."""
         if not inflow.full(most):
             return False
-        now = time.monotonic()
-        self._burst = min(BURST, self._burst + (now - self._burst_at) * BURST_A_SECOND)
-        self._burst_at = now
         if self._burst < 1 or inflow.full(most + BURST):
             return True
-        self._burst -= spent
+        if spent:
+            self._burst -= spent
+            self._look_again()
         return False
+
+    def look(self) -> None:
+        """Give back something of the burst."""
+        self._looking = False
+        quiet = self.inflow is None or not self.inflow.full(QUIET)
+        self._burst = min(BURST, self._burst + (GIVEN_BACK if quiet else GIVEN_BACK_UNDER_PRESSURE))
+        if self._burst < BURST:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_later(LOOK_S, self.look)
 
     def refuses_whole(self, data: bytes) -> bool:
         """The same of a request that came in one piece and alone, before it is parsed. False: it is to be parsed.

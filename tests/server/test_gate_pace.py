@@ -2,7 +2,6 @@
 
 import asyncio
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 
@@ -46,29 +45,40 @@ class Load:
     def turned_away(self) -> None: ...
 
 
-async def test_a_burst_comes_back_with_the_requests_of_a_quiet_time_and_not_under_pressure(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    load, most, clock = Load(), 4 * gate_module.QUIET, SimpleNamespace(monotonic=lambda: now_s)
-    monkeypatch.setattr(gate_module, "time", clock)
-    now_s = 1000.0
-    gate = Gate(load, {b"/let-in": most})
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    monkeypatch.setattr(gate_module, "LOOK_S", 3600.0)  # the tests look themselves
+    return Load()
 
-    def beyond() -> int:
-        """How many more than the limit are let in at once."""
-        while gate.admits(b"/let-in"):
-            pass
-        return load.under_way - most
 
-    def little_by_little(under_way: int) -> None:
-        for _ in range(gate_module.BURST):
-            load.under_way = under_way
-            assert gate.admits(b"/let-in")
+MOST = 4 * gate_module.QUIET
 
-    assert beyond() == gate_module.BURST
-    little_by_little(most - 1)
-    assert beyond() == 0
-    now_s += 1.0
-    assert beyond() == gate_module.BURST_A_SECOND, "what comes back with the time"
-    little_by_little(gate_module.QUIET - 1)
-    assert beyond() == gate_module.BURST
+
+def beyond(gate: Gate, load: Load) -> int:
+    """How many more than the limit are let in at once."""
+    while gate.admits(b"/let-in"):
+        pass
+    return load.under_way - MOST
+
+
+async def test_a_burst_comes_back_in_a_quiet_time_and_little_of_it_under_pressure(load: Load) -> None:
+    gate = Gate(load, {b"/let-in": MOST})
+    assert beyond(gate, load) == gate_module.BURST
+    load.under_way = MOST - 1
+    assert beyond(gate, load) == 0
+    gate.look()
+    load.under_way = MOST
+    assert beyond(gate, load) == gate_module.GIVEN_BACK_UNDER_PRESSURE
+    load.under_way = gate_module.QUIET - 1
+    for _ in range(gate_module.BURST):
+        gate.look()
+    assert beyond(gate, load) == gate_module.BURST
+
+
+async def test_requests_that_come_in_clumps_are_let_in_where_each_clump_is_through_before_the_next(load: Load) -> None:
+    gate = Gate(load, {b"/let-in": MOST})
+    for _ in range(50):
+        load.under_way = 0
+        for _ in range(6):  # a twentieth of a second, less what it takes to do them
+            gate.look()
+        assert all(gate.admits(b"/let-in") for _ in range(MOST + 5 * gate_module.GIVEN_BACK))
