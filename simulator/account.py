@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -19,6 +21,8 @@ from simulator.wire import Position, Route, encode
 
 T = TypeVar("T")
 PLANNED_WITHIN_S = 180.0
+PATIENCE_S = 45.0
+"""How long a server that does not answer is asked again; one that answers that it is busy gives up sooner."""
 BULK = 500
 
 
@@ -188,14 +192,23 @@ class Account:
     async def plan(self, date: str, **how: str) -> None:
         """Plan a date, and wait for it."""
         started = await self.v1("POST", "start_planning", {"date": date, **how})
-        async with asyncio.timeout(PLANNED_WITHIN_S):
-            while True:
-                status = await self.v1("GET", "get_planning_status", planningId=str(started["planningId"]))
-                if status["status"] in "EC":
-                    raise SetupFailed(f"planning ended with status {status['status']}")
-                if status["status"] == "F":
-                    return
-                await asyncio.sleep(0.3)
+        try:
+            async with asyncio.timeout(PLANNED_WITHIN_S):
+                await self._planned(started["planningId"])
+        except (asyncio.CancelledError, TimeoutError):
+            # Else its plan would come later, when nobody expects one any more
+            with suppress(SetupFailed, httpx.HTTPError, OSError):
+                await self.v1("POST", "stop_planning", {"planningId": started["planningId"]})
+            raise
+
+    async def _planned(self, planning_id: int) -> None:
+        while True:
+            status = (await self.v1("GET", "get_planning_status", planningId=str(planning_id)))["status"]
+            if status in "EC":
+                raise SetupFailed(f"planning ended with status {status}")
+            if status == "F":
+                return
+            await asyncio.sleep(0.3)
 
     async def _items(self, path: str, limit: int = BULK, **query: str) -> AsyncIterator[dict[str, Any]]:
         params: dict[str, str] = {"limit": str(limit), **query}
@@ -225,7 +238,10 @@ class Account:
         problem, address = "", f"{path}?{urlencode(params)}" if params else path
         kind = {"Content-Type": "application/json"} if json is not None else {}
         headers, content = {**(headers or {}), **kind}, encode(json) if json is not None else b""
+        begun = monotonic()
         for attempt in range(8):
+            if monotonic() - begun > PATIENCE_S:
+                break
             try:
                 answer = await self._client.request(verb, address, headers=headers, content=content)
                 if answer.status_code not in (429, 502, 503, 504):

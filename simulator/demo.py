@@ -59,6 +59,14 @@ async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], Non
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    try:
+        return await _run(demo, console, tell, ending)
+    except Ended as told:
+        console.print(str(told))
+        return True
+
+
+async def _run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], None], ending: asyncio.Event) -> bool:
     with tempfile.TemporaryDirectory(prefix="codriver-demo-") as scratch:
         data = demo.data or Path(scratch)
         data.mkdir(parents=True, exist_ok=True)
@@ -80,19 +88,11 @@ async def run(demo: Demo, console: Console, tell: Callable[[dict[str, Any]], Non
         early = (datetime.fromisoformat(demo.date) + timedelta(hours=4)).replace(tzinfo=UTC).timestamp()
         console.print(f"planning {demo.orders} orders for {demo.drivers} drivers …", style="dim")
         async with _server(data, port, log, f"{iso(early)}@1"):
-            try:
-                await unless(ending, prepare(options))
-            except Ended as told:
-                console.print(str(told))
-                return True
+            await unless(ending, prepare(options))
             leaves = sorted(map(_leaves, await _routes(options)))
         async with _server(data, port, log, f"{iso(leaves[int(ALREADY_OUT * (len(leaves) - 1))])}@{demo.speed:g}"):
             await _show(options, console, demo.browser)
-            try:
-                report = await simulate(options, console, ending)
-            except Ended as told:
-                console.print(str(told))
-                return True
+            report = await simulate(options, console, ending)
             tell(report)
             if demo.seconds is None and not ending.is_set():
                 console.print("the day is over; the map is still served. Ctrl-C ends.")
