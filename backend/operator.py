@@ -130,7 +130,11 @@ def _on(settings: Settings, here: Callable[[Desk], Awaitable[T]], there: Callabl
 
 
 def _told(answer: httpx.Response) -> dict[str, Any]:
-    told: dict[str, Any] = answer.json()
+    try:
+        told: dict[str, Any] = msgspec.json.decode(answer.content, type=dict[str, Any])
+    except msgspec.DecodeError as error:  # an address that a killed server left behind, and another program took
+        text = f"The data folder is in use, and what answers at {answer.url.host}:{answer.url.port} is not Codriver."
+        raise Refusal("ERR_SERVER", text) from error
     if answer.is_error:
         raise Refusal(told.get("code", "ERR_SERVER"), told.get("detail", answer.text), told.get("where"))
     return told

@@ -50,6 +50,8 @@ def verdict(found: list[str], own: Own) -> tuple[int, list[str]]:
     the gates say nothing.
     """
     said = [f"GATE {each}" for each in found] + [own.said()]
+    if not own.measured:
+        return NOT_MEASURED, [*said, "GENERATOR: it told nothing of itself, so nobody knows whether it kept up"]
     if own.late_ms() > LATE_MS:
         cure = "give it a machine of its own, or more processes (--processes 2)"
         return NOT_MEASURED, [*said, f"GENERATOR: over {LATE_MS:.0f} ms late, so this measured itself; {cure}"]

@@ -60,6 +60,10 @@ class Own:
             self.late[int(number)] = self.late[int(number)].merged(Histogram(counts))
         self.busiest = max(self.busiest, told["busiest"])
 
+    @property
+    def measured(self) -> bool:
+        return any(self.late.values())
+
     def late_ms(self, number: int | None = None) -> float:
         """How late every hundredth thing was done at least, in one step or in all."""
         chosen = self.late.values() if number is None else [self.late[number]]

@@ -94,6 +94,7 @@ def test_the_exit_code_tells_a_slow_server_from_a_slow_generator():
     )
     code, said = verdict(["GET x: 900 ms"], generator({0: 20, 1: 300}))
     assert code == NOT_MEASURED and said[0] == "GATE GET x: 900 ms" and said[-1].startswith("GENERATOR")
+    assert verdict([], Own())[0] == NOT_MEASURED  # its workers are gone, or never began
 
 
 @pytest.mark.parametrize("name", SHAPES)
