@@ -217,12 +217,14 @@ def _contents(copied: "Copied") -> str:
 
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
-    """Print a refusal as one line instead of a trace."""
+    """Print a refusal, also one by the system, as one line instead of a trace."""
     try:
         yield
     except Refusal as refusal:
         place = f" ({refusal.where})" if refusal.where else ""
         raise click.ClickException(f"{refusal.code}: {refusal.text}{place}") from refusal
+    except OSError as error:
+        raise click.ClickException(f"ERR_SYSTEM: {error}") from error
 
 
 def _settings(**given: object) -> Any:

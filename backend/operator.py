@@ -6,6 +6,7 @@ that these commands can find it.
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -66,7 +67,7 @@ def migrate(settings: Settings, to: str, tell: Callable[[str], None]) -> dict[st
 def back_up(settings: Settings, to: Path) -> backup.Copied:
     """Everything that lies in the data folder, also while it is served; see :func:`backend.store.backup.back_up`."""
     _only_a_folder(settings)
-    return backup.back_up(settings.data_dir, to)
+    return backup.back_up(settings.data_dir, to, photos=not settings.blob_url)
 
 
 def restore(settings: Settings, source: Path) -> backup.Copied:
@@ -125,7 +126,7 @@ def _on(settings: Settings, here: Callable[[Desk], Awaitable[T]], there: Callabl
     try:
         with httpx.Client(base_url=address, headers=headers, timeout=_PATIENCE_S, trust_env=False) as client:
             return there(client)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, json.JSONDecodeError) as error:  # or somebody else answers there by now
         raise Refusal("ERR_SERVER", f"The server at {address} uses the data folder, but does not answer.") from error
 
 

@@ -13,6 +13,8 @@ from backend.app import open_desk
 from backend.domain.errors import Refusal
 from backend.service.desk import Clock
 from backend.settings import Settings
+from backend.store.database import Database
+from tests.places.standin import StandIn
 from tests.serving import Server, codriver
 
 
@@ -92,6 +94,20 @@ def test_a_data_folder_that_cannot_be_made_is_told_in_a_line(tmp_path: Path) -> 
     for command in (["serve", "--port", "0"], ["account", "create", "Green Vans"]):
         told = codriver(*command, "--data", tmp_path / "file" / "data")
         assert told.returncode != 0 and "ERR_STORAGE" in told.stderr and "Traceback" not in told.stderr, told.stderr
+
+
+@pytest.mark.parametrize("address", [None, "", "http://["], ids=["another program's", "empty", "no address"])
+def test_who_answers_at_the_servers_address_and_is_not_the_server_is_told_in_a_line(
+    tmp_path: Path, address: str | None
+) -> None:
+    held, other = Database.open(tmp_path), StandIn()
+    (tmp_path / "address").write_text(other.url if address is None else address)
+    try:
+        with pytest.raises(Refusal, match="ERR_SERVER"):
+            operator.create_account(Settings(data_dir=tmp_path), "Green Vans", None)
+    finally:
+        other.close()
+        held.close()
 
 
 def test_an_address_that_cannot_be_taken_away_does_not_disturb_the_end(tmp_path: Path) -> None:

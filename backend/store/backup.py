@@ -30,8 +30,9 @@ class Copied(msgspec.Struct, frozen=True):
     database_bytes: int
 
 
-def back_up(data: Path, to: Path) -> Copied:
-    """Copy a data folder, whoever serves it, to a folder that is empty or not there yet.
+def back_up(data: Path, to: Path, *, photos: bool = True) -> Copied:
+    """Copy a data folder, whoever serves it, to a folder that is empty or not there yet. Without ``photos`` they lie
+    elsewhere, and those that may be in the folder are left over from before.
 
     Refusals: ``ERR_BACKUP_NOTHING``, ``ERR_BACKUP_EXISTS``, ``ERR_BACKUP_FAILED`` where something cannot be read or
     written, ``ERR_STORAGE_DAMAGED`` where the copy is not sound, those of opening the database.
@@ -40,7 +41,7 @@ def back_up(data: Path, to: Path) -> Copied:
         raise Refusal("ERR_BACKUP_NOTHING", f"There is no database in {data}.", "--data")
     with _unfinished(to) as new:
         _copy_database(data / FILE, new / FILE)
-        _copy_files(data, new)
+        _copy_files(data, new, photos)
         return _finished(new)
 
 
@@ -60,7 +61,7 @@ def restore(backup: Path, data: Path) -> Copied:
     with _unfinished(data) as new:
         _check(backup)
         shutil.copyfile(backup / FILE, new / FILE)
-        _copy_files(backup, new)
+        _copy_files(backup, new, photos=True)
         return _finished(new)
 
 
@@ -111,11 +112,12 @@ def _copy_database(path: Path, to: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
 
 
-def _copy_files(data: Path, new: Path) -> None:
-    if (data / MEDIA).is_dir():
+def _copy_files(data: Path, new: Path, photos: bool) -> None:
+    if photos and (data / MEDIA).is_dir():
+        (new / MEDIA).mkdir()  # also where all are gone: then those that the database names are missed
         for path in (data / MEDIA).glob("??/*"):
             target = new / MEDIA / path.parent.name / path.name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, target)
             sync(target)
     if (data / SECRET).exists():

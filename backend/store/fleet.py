@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, delete, insert, select, union, update
 
 from backend.domain.drafts import DriverName
 from backend.domain.drivers import Driver, DriverDay, Vehicle
@@ -17,6 +17,7 @@ from backend.store.tables import (
     devices,
     driver_days,
     drivers,
+    former_drivers,
     locations,
     orders,
     vehicles,
@@ -25,6 +26,11 @@ from backend.store.tables import (
 _driver = msgspec.json.Decoder(Driver)
 _vehicle = msgspec.json.Decoder(Vehicle)
 _day = msgspec.json.Decoder(DriverDay)
+_EVER = (
+    (select(drivers.c.id), drivers.c.account_id),
+    (select(former_drivers.c.id), former_drivers.c.account_id),
+    (select(devices.c.driver_id), devices.c.account_id),  # of those who were taken out before the table above was
+)
 _MANY = 500  # values in one IN list, well under SQLite's limit of variables
 
 
@@ -35,15 +41,13 @@ def driver(conn: Connection, account_id: str, driver_id: str) -> Driver | None:
 
 
 def driver_ids(conn: Connection, account_id: str) -> list[str]:
-    """Of all who drive, and of all who ever had a phone here and drive no more."""
-    now = select(drivers.c.id).where(drivers.c.account_id == account_id)
-    before = select(devices.c.driver_id).where(devices.c.account_id == account_id)
-    return list(conn.execute(now.union(before)).scalars())
+    """Of all who drive, and of all who once did."""
+    return list(conn.execute(union(*(each.where(of == account_id) for each, of in _EVER))).scalars())
 
 
 def all_driver_ids(conn: Connection) -> list[str]:
     """Of all accounts, as ``driver_ids``."""
-    return list(conn.execute(select(drivers.c.id).union(select(devices.c.driver_id))).scalars())
+    return list(conn.execute(union(*(each for each, _ in _EVER))).scalars())
 
 
 def vehicle(conn: Connection, account_id: str, vehicle_id: str) -> Vehicle | None:
@@ -207,7 +211,11 @@ def save_location(conn: Connection, account_id: str, changed: Location) -> None:
 
 
 def remove_driver(conn: Connection, account_id: str, driver_id: str) -> bool:
-    return _remove(conn, drivers, account_id, driver_id)
+    """What the driver's positions are found by stays."""
+    if not _remove(conn, drivers, account_id, driver_id):
+        return False
+    conn.execute(insert(former_drivers).values(id=driver_id, account_id=account_id))
+    return True
 
 
 def remove_vehicle(conn: Connection, account_id: str, vehicle_id: str) -> bool:

@@ -178,7 +178,9 @@ class _Lane:
             self.bytes -= entry.size
             if entry.future.done():
                 continue
-            if entry.failure is not None:
+            if isinstance(entry.failure, StopIteration):  # which no future takes: who comes after would wait for ever
+                entry.future.set_exception(RuntimeError("a change raised StopIteration"))
+            elif entry.failure is not None:
                 entry.future.set_exception(entry.failure)
             else:
                 entry.future.set_result(entry.outcome)

@@ -84,7 +84,10 @@ class Media:
         for each in filter(None, (folder, uploads)):
             _make(each)
         media = cls(_bucket(str(where)) if folder is None else LocalStore(folder), folder, uploads)
-        media.sweep(lost_after_s=-math.inf if alone else LOST_S)
+        try:
+            media.sweep(lost_after_s=-math.inf if alone else LOST_S)
+        except OSError as error:
+            log.warning("unfinished files could not be cleared away: %s", error)
         return media
 
     @property
@@ -138,12 +141,17 @@ class Media:
                     writing = asyncio.ensure_future(self.on_disk(_write, part.path, whole))
                     await asyncio.shield(writing)
         finally:
-            await asyncio.shield(self._write_last(writing, part.path, bytes(waiting)))
+            # Who is cancelled leaves a thread behind that still writes; who goes on with the part must not come before
+            # it: neither before the last of the pieces nor before what is left and the fsync.
+            last = asyncio.ensure_future(self._write_last(writing, part.path, bytes(waiting)))
+            try:
+                await asyncio.shield(last)
+            except asyncio.CancelledError:
+                await asyncio.wait({last})
+                raise
         return size
 
     async def _write_last(self, writing: "asyncio.Future[None] | None", path: Path, piece: bytes) -> None:
-        """Who was cancelled leaves a thread behind that still writes; who goes on with the part must not come before
-        it."""
         if writing is not None:
             await asyncio.wait({writing})
         await self.on_disk(_write, path, piece, True)
@@ -189,11 +197,6 @@ class Media:
             result = await obstore.get_async(self._store, _key(sha256), options=options)
         start, end = result.range
         return end - start, _pieces(result)
-
-    async def delete(self, sha256: str) -> None:
-        """Delete a stored file; one that is not there is no error."""
-        with _reaching(), contextlib.suppress(FileNotFoundError):
-            await obstore.delete_async(self._store, _key(sha256))
 
     def sweep(self, abandoned_after_s: float = ABANDONED_S, lost_after_s: float = LOST_S) -> int:
         """Delete parts that nothing was added to for so long, sooner those that cannot be taken up again; how many."""
@@ -308,8 +311,11 @@ def _settle(part: Path, target: Path) -> None:
         pass  # the same content came before
     except OSError:  # another file system, or one without links
         copy = target.with_name(f".{part.name}")
-        shutil.copyfile(part, copy)
-        sync(copy)
-        copy.rename(target)
+        try:
+            shutil.copyfile(part, copy)
+            sync(copy)
+            copy.rename(target)
+        finally:
+            copy.unlink(missing_ok=True)  # half of it on a disk that is full
     for folder in (target.parent, target.parent.parent):
         sync(folder)

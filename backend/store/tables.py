@@ -135,6 +135,14 @@ drivers = Table(
     Index("drivers_by_serial", "account_id", "serial"),
 )
 
+former_drivers = Table(
+    "former_drivers",
+    metadata,
+    _id(),
+    _account(),
+    Index("former_drivers_by_account", "account_id"),
+)
+
 driver_days = Table(
     "driver_days",
     metadata,

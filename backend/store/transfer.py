@@ -33,7 +33,8 @@ from backend.store.database import Database
 from backend.store.postgresql import chunks as weekly_chunks
 from backend.store.postgresql import partitions
 from backend.store.sqlite import chunks as file_chunks
-from backend.store.sqlite.engine import Sqlite
+from backend.store.sqlite.engine import FILE, Sqlite
+from backend.store.sqlite.errors import refusal_of
 from backend.store.tables import chunks, metadata, tails
 
 ROWS_AT_ONCE = 500
@@ -61,9 +62,11 @@ def transfer(source: str | Path, to: str, tell: Callable[[str], None]) -> dict[s
 
     Answers how many rows of each table, and tells in lines how far it is. The source is left as it is, but brought
     to this version. Refusals: those of opening either; ``ERR_STORAGE_UNKNOWN`` where they are of other kinds,
-    ``ERR_TARGET_NOT_EMPTY`` where the target holds anything, ``ERR_TRANSFER`` where what arrived is not what was sent,
-    or it was interrupted.
+    ``ERR_TARGET_NOT_EMPTY`` where the target holds anything, ``ERR_TRANSFER`` where there is nothing to copy, or it
+    cannot be read, where what arrived is not what was sent, or it was interrupted.
     """
+    if isinstance(source, Path) and not (source / FILE).exists():  # opening it would make one
+        raise Refusal("ERR_TRANSFER", f"There is no database in {source}.", "--data")
     with closing(Database.open(source)) as here:
         if not isinstance(here.engine, Sqlite) or not to.startswith("postgres"):
             raise Refusal("ERR_STORAGE_UNKNOWN", "It goes from SQLite to postgresql://… and no other way.", "--to")
@@ -85,7 +88,10 @@ def _all_or_nothing(source: Sqlite, target: Any, tell: Callable[[str], None]) ->
         return _transfer(source, target, told)
     except (KeyboardInterrupt, Exception) as error:
         if isinstance(error, Exception) and state_of(error) is None:
-            raise
+            if refusal_of(error) is None:
+                raise
+            what = f"The database that it is copied from cannot be read: {said(error)}. Nothing was changed."
+            raise Refusal("ERR_TRANSFER", what) from error
         fate = "Look whether the database holds all of it or nothing." if ready else "Nothing was changed."
         what = f"PostgreSQL ended it: {said(error)}" if isinstance(error, Exception) else "It was interrupted"
         raise Refusal("ERR_TRANSFER", f"{what}. {fate}") from error

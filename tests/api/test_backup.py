@@ -10,10 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import insert
 
+from backend import operator
 from backend.domain.errors import Refusal
+from backend.settings import Settings
 from backend.store.backup import back_up, restore
-from backend.store.database import FILE
+from backend.store.database import FILE, Database
+from backend.store.tables import attachments
 from tests.api.files import hand_in, noise
 from tests.disks import small_disk
 from tests.serving import Company, Server, bearer, codriver, eventually
@@ -95,10 +99,26 @@ def test_a_backup_is_restored_onto_a_mount_point_and_into_an_empty_folder(tmp_pa
             again.kill()
 
 
+def test_photos_that_lie_elsewhere_are_not_missed_in_the_folder_where_they_once_lay(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    database = Database.open(data)
+    row = {"account_id": "a", "id": "1", "driver_id": "d", "kind": "image", "type": "image/png", "size": 1}
+    with database.engine.writer.begin():
+        database.engine.writer.execute(insert(attachments).values(**row, sha256="0" * 64, arrived_ms=0))
+    database.close()
+    (data / "media").mkdir()
+    with pytest.raises(Refusal, match=r"ERR_STORAGE_DAMAGED: .* is missing"):
+        operator.back_up(Settings(data_dir=data), tmp_path / "copy")
+    elsewhere = Settings(data_dir=data, blob_url="s3://bucket/photos")
+    assert operator.back_up(elsewhere, tmp_path / "copy").files == 0
+
+
 def test_a_copy_that_cannot_be_written_is_told_in_a_line_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     told = codriver("backup", tmp_path / "file" / "copy", "--data", server.data)
     assert told.returncode == 1 and told.stderr.startswith("Error: ERR_BACKUP_FAILED"), told.stderr
+    told = codriver("backup", tmp_path / ("x" * 300), "--data", server.data)
+    assert told.returncode == 1 and told.stderr.startswith("Error: ERR_SYSTEM: "), told.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -2,9 +2,23 @@
 
 import random
 
+import pytest
+
+from backend.api.optimoroute import progress, search
+from backend.domain.errors import Refusal
 from tests.optimoroute.rush import Rush, report
 from tests.optimoroute.scenes import AT
 from tests.serving import Company
+
+
+def test_a_tag_that_is_sealed_as_ours_and_was_never_given_is_no_bug() -> None:
+    """The seal is no secret."""
+    with pytest.raises(Refusal, match="ERR_INVALID_PARAM_FORMAT"):
+        progress._sequence("a", progress._tag("a", 2**63))
+    assert progress._sequence("a", progress._tag("a", 2**63 - 1)) == 2**63 - 1
+    body = b"2026-03-02\xff\xff"
+    tag = search.base64.urlsafe_b64encode(search._seal("a", body) + body).decode()
+    assert search._position("a", tag)[0] == "2026-03-02"
 
 
 def test_a_page_has_five_hundred_events_and_what_remains_is_exact(company: Company) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -66,7 +67,9 @@ async def test_the_same_content_twice_is_stored_once(media: Media, tmp_path: Pat
     assert [path.name for path in files] == [first]
 
 
-async def test_a_file_is_copied_where_it_cannot_be_linked(media: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_is_copied_where_it_cannot_be_linked(
+    media: Media, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """As onto another file system."""
 
     def link(source: Path, target: Path) -> None:
@@ -75,6 +78,14 @@ async def test_a_file_is_copied_where_it_cannot_be_linked(media: Media, monkeypa
     monkeypatch.setattr(os, "link", link)
     content = os.urandom(300_000)
     part = await arrived(media, content)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(Refusal, match="ERR_STORAGE_FULL"):
+            await media.keep(part)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [part.path], "half of it is in nobody's way"
     kept = await media.keep(part)
     assert await media.keep(part) == kept
     media.discard(part)
@@ -87,14 +98,6 @@ async def test_what_is_not_stored_is_not_found(media: Media) -> None:
             await media.read(name)
     with pytest.raises(Refusal, match="ERR_NOT_FOUND"):
         media.resume("../../../etc/passwd")
-
-
-async def test_a_deleted_file_is_gone_and_deleting_again_is_no_error(media: Media) -> None:
-    sha256 = await media.keep(await arrived(media, b"x"))
-    await media.delete(sha256)
-    await media.delete(sha256)
-    with pytest.raises(Refusal, match="ERR_NOT_FOUND"):
-        await media.size(sha256)
 
 
 async def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(media: Media, tmp_path: Path) -> None:
@@ -121,21 +124,25 @@ async def test_an_upload_goes_on_where_it_was_cut_off(media: Media) -> None:
     assert await whole(media, await media.keep(found)) == content
 
 
+@pytest.mark.parametrize("when", ["amid the file", "at its end"])
 async def test_who_gives_way_leaves_nothing_that_is_still_to_be_written(
-    media: Media, monkeypatch: pytest.MonkeyPatch
+    media: Media, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A phone comes back while the disk is slow with what it sent before: what it goes on from is all there."""
     content = os.urandom(900_000)
     begun, may_write, write = threading.Event(), threading.Event(), media_module._write
 
     def slowly(path: Path, piece: bytes, last: bool = False) -> None:
-        if piece:
+        if piece and (last or when == "amid the file"):
             begun.set()
             assert may_write.wait(60)
         write(path, piece, last)
 
     async def stalling() -> AsyncIterator[bytes]:
         yield content[:400_000]
+        if when == "at its end":
+            yield content[400_000:500_000]
+            return
         await asyncio.Event().wait()
 
     part = media.begin()
@@ -148,7 +155,7 @@ async def test_who_gives_way_leaves_nothing_that_is_still_to_be_written(
     may_write.set()
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert part.size == 400_000
+    assert part.size == (400_000 if when == "amid the file" else 500_000)
     await media.extend(part, in_pieces(content[part.size :]), LIMIT)
     assert await whole(media, await media.keep(part)) == content
 
@@ -192,6 +199,10 @@ async def test_what_was_abandoned_is_swept_at_start(tmp_path: Path) -> None:
     await media.close()
     media = await Media.open(tmp_path, alone=True)
     assert {name for name, path in parts.items() if path.exists()} == {"upload of an hour"}
+    await media.close()
+    in_the_way = tmp_path / "uploads" / "folder.part"
+    in_the_way.mkdir()
+    media = await Media.open(tmp_path, alone=True)
     assert await media.size(kept) == 4
     await media.close()
 
@@ -302,6 +313,18 @@ async def test_an_examiner_that_stalls_is_ended_and_the_file_may_come_again(
         async with asyncio.timeout(60):
             await media._examiner.examine(fifo)
     assert await media.inspect(await arrived(media, photo("PNG"))) == "image/png"
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere"])
+async def test_no_file_is_to_blame_where_the_examiner_does_not_start(
+    media: Media, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone forgets what is refused for good."""
+    good = await arrived(media, photo("PNG"))
+    with monkeypatch.context() as broken, pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        broken.setattr(sys, "executable", program)
+        await media.inspect(good)
+    assert await media.inspect(good) == "image/png"
 
 
 @pytest.mark.parametrize("url", ["foo://bucket", "s3://", "s3://a bucket", "az://without-an-account"])

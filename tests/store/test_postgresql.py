@@ -5,8 +5,10 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from backend.store.postgresql import session
 from backend.store.postgresql.partitions import WEEK_MS, name_of, week_of
 from backend.store.tables import chunks, position_ids, skills, tails
 from tests.postgresql import Cluster
+from tests.postgresql import name_of as database_of
 from tests.serving import ROOT
 from tests.store.builders import NOON, drive, fix
 from tests.store.severing import Severing, When
@@ -111,6 +114,44 @@ async def test_a_line_that_breaks_at_a_commit_loses_and_doubles_nothing(
     appended = await journal.append("ana", drive(10, 10))
     assert (appended.accepted, appended.duplicates, appended.newest) == (10, 0, fix(19))
     assert line.cuts == 2
+    await journal.close()
+    database.close()
+    line.close()
+
+
+async def test_what_became_of_a_commit_is_asked_until_a_standby_has_taken_over(
+    postgresql: Cluster, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who only reads as yet cannot tell, and what was done must not be done again for that."""
+    monkeypatch.setattr(session, "PATIENCE_S", 100.0)
+    monkeypatch.setattr(session, "FATE_S", 100.0)
+    monkeypatch.setattr(session, "LONGEST_PAUSE_S", 0.05)
+    line, name = Severing(postgresql.folder), database_of(place)
+    database = Database.open(place.replace(str(postgresql.folder), str(line.folder)))
+    journal = Journal(database)
+    runs = waits = 0
+
+    def change(conn: Connection) -> None:
+        nonlocal runs
+        runs += 1
+        conn.execute(insert(skills).values(id=f"{runs}", account_id="a", code="once", name=""))
+        if runs == 1:
+            postgresql.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            line.cut = "after the commit"
+
+    def wait(seconds: float) -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 3:
+            postgresql.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        time.sleep(seconds)
+
+    await journal.transact(lambda conn: None)
+    monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    async with asyncio.timeout(100):
+        await journal.transact(change)
+    found = select(skills.c.id)
+    assert await database.read(lambda conn: conn.scalars(found).all()) == ["1"] and runs == 1
     await journal.close()
     database.close()
     line.close()

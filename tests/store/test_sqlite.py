@@ -59,6 +59,17 @@ def test_a_second_process_is_refused_by_name(tmp_path: Path) -> None:
     Database.open(tmp_path).close()
 
 
+def test_a_disk_that_has_no_locks_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of another machine may be."""
+
+    def flock(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(engine_module.fcntl, "flock", flock)
+    with pytest.raises(Refusal, match=r"ERR_STORAGE: .* cannot be locked: No locks available"):
+        Database.open(tmp_path)
+
+
 def _filled(folder: Path) -> Path:
     opened = Database.open(folder)
     with opened.engine.writer.begin():

@@ -119,6 +119,32 @@ def test_what_does_not_fit_leaves_nothing_behind(postgresql: Cluster, tmp_path: 
     postgresql.drop(url)
 
 
+def test_a_database_that_is_not_there_or_cannot_be_read_to_its_end_is_told_in_a_line(
+    postgresql: Cluster, tmp_path: Path
+) -> None:
+    """Nor is one made where none is."""
+    url = postgresql.empty()
+    nowhere = migrate(tmp_path / "nowhere", url)
+    assert nowhere.returncode == 1 and "There is no database in" in nowhere.stderr, nowhere.stderr
+    assert not (tmp_path / "nowhere").exists()
+    Database.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE) as driver:
+        rows = ((f"{n}", "a", f"c{n}", "x" * 900) for n in range(2000))
+        driver.executemany("INSERT INTO skills VALUES (?, ?, ?, ?)", rows)
+        (root,) = driver.execute("SELECT rootpage FROM sqlite_master WHERE name = 'skills'").fetchone()
+    driver.close()
+    script = "from backend.store.sqlite import engine; engine.LOOK_FOR_DAMAGE_S = -1.0; engine.STEPS_BETWEEN_LOOKS = 1"
+    with (tmp_path / FILE).open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    command = [sys.executable, "-c", f"{script}; from backend import cli; cli.main()"]
+    command += ["migrate", "--data", str(tmp_path), "--to", url]
+    damaged = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    assert damaged.returncode == 1 and "ERR_TRANSFER: The database that it is copied from" in damaged.stderr
+    assert "Traceback" not in damaged.stderr
+    postgresql.drop(url)
+
+
 def test_who_interrupts_it_is_told_how_far_it_was_and_that_nothing_was_changed(
     postgresql: Cluster, tmp_path: Path, rng: random.Random
 ) -> None:

@@ -268,8 +268,10 @@ async def test_a_clock_that_jumps_closes_no_socket_refuses_no_phone_and_forgets_
             await watcher.until(lambda at=now["timestamp"]: at in watcher.trail(phone.driver_id))
         told = await ask(socket, type="actions", id="a", actions=[action("on_duty", time.time())])
         assert told["actions"][0]["success"], told
-        again = company.driver("Ivo")  # pairs with a code that was made after the jump
+        again = company.driver("Ivo", externalId="ivo")  # pairs with a code that was made after the jump
         assert post(again, fix(time.time())).json()["accepted"] == 1
+        update = {"driver": {"externalId": "ivo"}, "positions": [fix(time.time())]}
+        assert company.v1("update_drivers_positions", {"updates": [update]})["success"]
         assert hand_in(phone, file, id).status_code == 200
         figures = httpx.get(f"{failing.server.url}/metrics").text.splitlines()
         values = [float(each.split()[-1]) for each in figures if not each.startswith("#")]

@@ -92,8 +92,8 @@ def _fixes(call: Call, item: object) -> list[Position]:
         raise Refusal("ERR_INVALID_PARAM_FORMAT", f"positions is a list of 1 to {POSITIONS} objects.")
     fixes = [convert(each, Position) for each in given]
     kept_s = call.office.account.settings.driver_position_retention_days * 86_400
-    now_s = call.desk.clock.now_s()
-    refused = sift(fixes, now_s, now_s - kept_s if kept_s else EARLIEST_S).rejected
+    clock = call.desk.clock
+    refused = sift(fixes, clock.latest_s(), clock.earliest_s() - kept_s if kept_s else EARLIEST_S).rejected
     if refused:
         raise Refusal("ERR_INVALID_PARAM_FORMAT", f"Position {refused[0].index}: {refused[0].message}.")
     return fixes

@@ -163,7 +163,7 @@ def _sequence(account_id: str, tag: str) -> int:
         raw = base64.b64decode(tag + "=" * (-len(tag) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raw = b""
-    if len(raw) != 12 or raw[:4] != _seal(account_id, raw[4:]):
+    if len(raw) != 12 or raw[:4] != _seal(account_id, raw[4:]) or raw[4] > 127:  # more than a database counts to
         raise Refusal("ERR_INVALID_PARAM_FORMAT", "after_tag is not a tag that get_events gave.", "after_tag")
     return int.from_bytes(raw[4:], "big")
 

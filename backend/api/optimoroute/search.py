@@ -122,7 +122,7 @@ def _position(account_id: str, tag: str) -> tuple[str, str]:
         raw = b""
     if len(raw) < 15 or raw[:4] != _seal(account_id, raw[4:]):
         raise Refusal("ERR_INVALID_PARAM_FORMAT", "after_tag is not one that search_orders gave.", "after_tag")
-    text = raw[4:].decode()
+    text = raw[4:].decode(errors="replace")
     return text[:10], text[10:]
 
 

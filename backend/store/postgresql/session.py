@@ -109,7 +109,10 @@ class Session:
                     return self._connected().scalar(last) == self._number
             except Exception as error:
                 self._undo()
-                if not passes(error) or time.monotonic() > deadline:
+                standby = state_of(error) == STANDBY  # which is to take over, and cannot tell before it has
+                if standby:
+                    self._drop()
+                if not (standby or passes(error)) or time.monotonic() > deadline:
                     raise
             time.sleep(LONGEST_PAUSE_S)
 

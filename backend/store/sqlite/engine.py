@@ -198,6 +198,10 @@ def _lock(path: Path) -> int:
             "ERR_STORAGE_LOCKED",
             f"{path.parent} is used by another process (its number: {holder}); stop that one first.",
         ) from None
+    except OSError as error:
+        os.close(descriptor)
+        text = f"{path.parent} cannot be locked: {error.strerror}; the database has to lie on a disk of this machine."
+        raise Refusal("ERR_STORAGE", text) from error
     with contextlib.suppress(OSError):  # it only says who we are
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
