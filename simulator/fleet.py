@@ -176,6 +176,7 @@ def _measured(measures: Measures, gallery: Gallery) -> dict[str, Any]:
     times = {
         "acknowledgementMs": measures.acknowledged,
         "mapMs": gallery.latencies(),
+        "pageMs": gallery.page_latencies(),
         "latenessMs": measures.lateness,
     }
     return {

@@ -107,6 +107,10 @@ class Gallery:
         """From the sending of a position to each map that showed it."""
         return reduce(Histogram.merged, (watch.arrivals.latencies for watch in self._maps))
 
+    def page_latencies(self) -> Histogram:
+        """From the sending of a position to each recipient's page that showed it; empty where none was looked at."""
+        return reduce(Histogram.merged, (page.arrivals.latencies for page in self._recipients), Histogram())
+
     def told(self) -> dict[str, int]:
         """Counts for the report."""
         return {

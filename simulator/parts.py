@@ -26,7 +26,7 @@ from simulator.report import LATE_MS
 from simulator.verify import EXAMPLES
 
 COUNTED = ("positions", "actions", "attachments", "orderStatuses", "live", "refused", "throughput", "injected")
-MEASURED = ("acknowledgementMs", "mapMs", "latenessMs")
+MEASURED = ("acknowledgementMs", "mapMs", "pageMs", "latenessMs")
 
 
 _line: list[Connection] = []

@@ -30,6 +30,7 @@ GRID = "rgba(128,128,128,0.25)"
 TIMES = {
     "acknowledgementMs": "a message acknowledged",
     "mapMs": "a position on the map",
+    "pageMs": "a position on a tracking page",
     "latenessMs": "this simulator's own lateness",
 }
 ON_PURPOSE = {
@@ -140,11 +141,12 @@ def _xy(points: list[Any]) -> dict[str, list[float]]:
 
 def _times(report: dict[str, Any]) -> Picture:
     """A histogram of each, one below the other on the same scale of milliseconds."""
+    shown = {key: title for key, title in TIMES.items() if report["histograms"][key] or key != "pageMs"}
     figure = make_subplots(
-        rows=len(TIMES), cols=1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=list(TIMES.values())
+        rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.1, subplot_titles=list(shown.values())
     )
     said = []
-    for row, (key, title) in enumerate(TIMES.items(), 1):
+    for row, (key, title) in enumerate(shown.items(), 1):
         measured = Histogram(report["histograms"][key])
         bars = _bars(measured)
         figure.add_bar(
@@ -160,7 +162,7 @@ def _times(report: dict[str, Any]) -> Picture:
                     xanchor="right", row=row, col=1,
                 )  # fmt: skip
         said.append(f"{title} p50 {measured.percentile(0.5):g} ms, p99 {measured.percentile(0.99):g} ms")
-    drawn = [bar for key in TIMES for bar in _bars(Histogram(report["histograms"][key]))]
+    drawn = [bar for key in shown for bar in _bars(Histogram(report["histograms"][key]))]
     begin = min((middle - wide for middle, wide, _ in drawn), default=1.0)
     end = max((middle + wide for middle, wide, _ in drawn), default=1000.0)
     ticks = {"tickvals": [10.0**power for power in range(-2, 7)], "ticktext": TICKS}
@@ -171,7 +173,7 @@ def _times(report: dict[str, Any]) -> Picture:
         f"The distribution of the times since sending: {'; '.join(said)}. A simulator that is over 500 ms late "
         "measures itself."
     )
-    return Picture("How long it took", told, _plain(figure, 620))
+    return Picture("How long it took", told, _plain(figure, 20 + 200 * len(shown)))
 
 
 def _bars(times: Histogram) -> list[tuple[float, float, float]]:

@@ -18,7 +18,7 @@ COUNTS = ("sent", "acknowledged", "stored", *FAULTS, "withheld")
 def document(verdict: Verdict, **measured: Any) -> dict[str, Any]:
     """The report; ``measured`` is what the run itself counted, beginning with drivers, orders and seconds."""
     statuses = verdict.statuses
-    latencies = {name: measured.pop(name) for name in ("acknowledgementMs", "mapMs", "latenessMs")}
+    latencies = {name: measured.pop(name) for name in ("acknowledgementMs", "mapMs", "pageMs", "latenessMs")}
     faults = {
         name: examples
         for name, examples in (
@@ -72,7 +72,9 @@ def table(report: dict[str, Any], console: Console) -> None:
         f"orders: {orders['checked']} checked, {orders['wrong']} wrong; "
         f"{orders['success']} delivered, {orders['failed']} failed, {orders['rejected']} rejected"
     )
-    for name, label in (("acknowledgementMs", "acknowledged"), ("mapMs", "on the map")):
+    times = [("acknowledgementMs", "acknowledged"), ("mapMs", "on the map")]
+    times += [("pageMs", "on a tracking page")] if report["pageMs"]["p99"] else []
+    for name, label in times:
         console.print(f"{label} after: p50 {report[name]['p50']} ms, p99 {report[name]['p99']} ms")
     late = report["latenessMs"]["p99"]
     console.print(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,10 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from simulator import gallery as room
 from simulator.changes import Cancelled, Cancelling, Replanned
+from simulator.fleet import _measured
 from simulator.gallery import Gallery, pages
+from simulator.histogram import Measures
+from simulator.recipients import Recipient
 from simulator.steps import Send
 from simulator.truth import ACKNOWLEDGED, SENT, Phone, Run, Truth
 from simulator.watch import Arrivals, Fix, Watch
@@ -276,6 +280,23 @@ async def test_the_watcher_measures_from_sending_to_the_map():
         assert await watch.behind({"D1": fix.at_ms}, within_s=60) == []
         await watch.stop()
     assert len(watch.arrivals.latencies) == 1 and watch.arrivals.latencies.percentile(0.5) >= 45
+
+
+def test_a_page_measures_from_sending_to_what_it_shows():
+    fix = Position(LEAVES, 45.8, 16.0)
+    stop = next(stop for stop in route(8).stops if stop.orderId == ORDER)
+    gallery, page = Gallery(NOBODY, "key", 1), Recipient(NOBODY, "abc", stop, "D1", LEAVES, 1.0)
+    assert len(gallery.page_latencies()) == 0
+    gallery._recipients.append(page)
+    shows = {"type": "state", "status": "on_route", "orderNo": stop.orderNo}
+    page._read(json.dumps(shows))
+    gallery.noticed("D1", Positions(1, (fix,)))
+    time.sleep(0.05)
+    van = {"latitude": fix.latitude, "longitude": fix.longitude, "timestamp": fix.timestamp}
+    page._read(json.dumps({**shows, "driver": van}))
+    assert not page.wrong and not page.arrivals.wrong
+    measured = _measured(Measures(), gallery)
+    assert measured["pageMs"]["p50"] >= 45 and sum(measured["histograms"]["pageMs"].values()) == 1
 
 
 def test_what_a_page_did_not_wait_for_was_sent_all_the_same():

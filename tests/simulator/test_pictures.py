@@ -19,7 +19,7 @@ from tests.simulator.test_verify import truth
 
 __all__ = ["truth"]
 RUN: dict[str, Any] = MEASURED | {
-    "histograms": {"acknowledgementMs": {"500": 3}, "mapMs": {}, "latenessMs": {"100": 1}},
+    "histograms": {"acknowledgementMs": {"500": 3}, "mapMs": {}, "pageMs": {}, "latenessMs": {"100": 1}},
     "throughput": {0: 5, 1: 7},
     "injected": {"signal lost": 2},
 }
@@ -39,6 +39,12 @@ def test_a_page_says_what_it_shows_and_how_to_run_it_again(driven: list[Journey]
     assert '<html lang="en">' in made and "<title>2 drivers, 20 orders, seed 5" in made
     assert made.count('role="img" aria-label="') == 4 and "prefers-color-scheme: dark" in made
     assert '<script src="http' not in made and "<link" not in made.split("</style>")[0]
+
+
+def test_a_page_shows_how_late_tracking_pages_were_where_somebody_looked_at_them(driven: list[Journey]):
+    assert "tracking page" not in page(document(Verdict(), ok=True, **RUN), driven)
+    looked_at = RUN | {"histograms": RUN["histograms"] | {"pageMs": {"560": 4}}}
+    assert "a position on a tracking page p50 " in page(document(Verdict(), ok=True, **looked_at), driven)
 
 
 def test_a_page_says_first_what_is_wrong_and_takes_nothing_of_it_for_markup(driven: list[Journey]):

@@ -15,6 +15,7 @@ MEASURED: dict[str, Any] = {
     "wallSeconds": 31.4,
     "acknowledgementMs": {"p50": 2.0, "p99": 3.0},
     "mapMs": {"p50": 0.0, "p99": 0.0},
+    "pageMs": {"p50": 0.0, "p99": 0.0},
     "latenessMs": {"p50": 1.0, "p99": 700.0},
     "cpu": 0.25,
     "driversOut": 2,
@@ -36,7 +37,7 @@ def test_the_report_has_the_promised_shape():
         assert list(report[kind]) == counts
     assert list(report["orderStatuses"]) == ["checked", "wrong", "late", "success", "failed", "rejected"]
     assert report["acknowledgementMs"] == {"p50": 2.0, "p99": 3.0}
-    assert report["mapMs"] == {"p50": 0, "p99": 0}
+    assert report["mapMs"] == report["pageMs"] == {"p50": 0, "p99": 0}
     assert (report["ok"], report["drivers"], report["wallSeconds"]) == (True, 2, 31.4)
 
 
@@ -57,10 +58,18 @@ def test_the_table_says_what_was_found():
     text = out.getvalue()
     assert "success of order 7, twice [sic]" in text and "NOT OK" in text
     assert "itself the bottleneck, with 2 drivers on the road" in text
+    assert "on the map after: p50 0.0 ms" in text and "tracking page" not in text
     assert "lateness: p99 700.0 ms" in text and "about 8 such drivers at this speed" in text
     assert (
         "seed 5, scenario storm (0123456789ab)" in text and "codriver simulate --url http://127.0.0.1 --seed 5" in text
     )
+
+
+def test_how_late_tracking_pages_are_is_told_where_somebody_looked_at_them():
+    out = io.StringIO()
+    looked_at = MEASURED | {"pageMs": {"p50": 520.0, "p99": 1010.0}}
+    table(document(Verdict(), ok=True, **looked_at), Console(file=out, width=120))
+    assert "on a tracking page after: p50 520.0 ms, p99 1010.0 ms" in out.getvalue()
 
 
 def test_what_had_to_be_delivered_after_the_day_counts_against_how_many_one_core_can_drive():
