@@ -3,7 +3,10 @@
 import json
 import math
 import re
+import time
+import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -20,7 +23,8 @@ from backend.service.desk import Clock
 from backend.service.figurefiles import Figure, FigureFiles
 from backend.settings import Settings
 from tests.api.test_health import figure
-from tests.serving import ROOT, Company, Server, bearer
+from tests.api.test_optimoroute_planning import DAY, fleet, orders
+from tests.serving import ROOT, Company, Server, bearer, eventually
 
 PAGE = ROOT / "docs" / "deployment.md"
 ALERTS = ROOT / "deploy" / "alerts.yaml"
@@ -70,6 +74,49 @@ def test_histograms_only_grow_from_bound_to_bound(told: list[Metric]):
         assert bounds == sorted(bounds) and bounds[-1][0] == math.inf
         [count] = [each.value for each in metric.samples if each.name.endswith("_count")]
         assert count == bounds[-1][1]
+
+
+def test_what_comes_in_is_counted(server: Server, company: Company):
+    counters = ("positions_total", "position_rejections_total", "actions_total")
+    counters += ("position_store_seconds_count", "position_age_seconds_count", "commit_seconds_count")
+
+    def told() -> list[float]:
+        return [figure(server, f"codriver_{name}") for name in counters]
+
+    phone = company.driver("Ana")
+    before = told()
+    fixes = [{"timestamp": time.time() - second, "latitude": 45.8, "longitude": 16.0} for second in (1, 2)]
+    phone.client.post("/driver/v1/positions", json={"positions": [*fixes, {**fixes[0], "latitude": 91}]})
+    action = {"id": str(uuid.uuid4()), "action": "on_duty", "timestamp": time.time()}
+    phone.client.post("/driver/v1/actions", json={"actions": [action]})
+    more = [after - earlier for after, earlier in zip(told(), before, strict=True)]
+    assert more[:5] == [2, 1, 1, 1, 1] and more[5] >= 2
+    assert figure(server, "codriver_log_bytes") > 0
+
+
+def test_sockets_are_counted_while_they_are_open(server: Server, company: Company):
+    def told() -> list[float]:
+        return [figure(server, name) for name in ("codriver_watchers", "codriver_phones")]
+
+    assert told() == [0, 0]
+    with ExitStack() as open_:
+        for path, secret in (("/live", company.key), ("/driver/v1/ws", company.driver("Ana").token)):
+            url = f"{server.ws_url}{path}"
+            open_.enter_context(connect(url, additional_headers=bearer(secret), proxy=None))
+        assert eventually(lambda: told() == [1, 1])
+    assert eventually(lambda: told() == [0, 0])
+
+
+def test_plannings_are_counted_while_they_run_and_as_they_end(server: Server, company: Company):
+    fleet(company)
+    orders(company)
+    company.client.patch("/api/settings", json={"planningSeconds": 60}).raise_for_status()
+    stopped = 'codriver_plannings_total{state="stopped"}'
+    running, before = 'codriver_planner_jobs{state="running"}', figure(server, stopped)
+    job = company.v1("start_planning", {"date": DAY})["planningId"]
+    assert eventually(lambda: figure(server, running) == 1)
+    assert company.v1("stop_planning", {"planningId": job})["success"]
+    assert eventually(lambda: (figure(server, stopped), figure(server, running)) == (before + 1, 0))
 
 
 def test_several_processes_are_told_apart(server: Server, tmp_path: Path):

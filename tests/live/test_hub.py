@@ -1,6 +1,7 @@
 """The hub without sockets: who is told what, and in which order."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -259,6 +260,33 @@ async def test_those_who_are_up_to_date_share_one_reading_of_the_log(hub: Hub, s
     hub.tell_facts(ACCOUNT)
     await until(lambda: all(socket.got("event") for socket in sockets))
     assert shelf.reads == ["events"]
+
+
+async def test_how_long_events_wait_to_be_told_is_known(
+    hub: Hub, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket = await watch(hub, events=True)
+    await until(lambda: hub.event_lag_s() == 0)
+    answering, genuine = asyncio.Event(), shelf.events
+
+    async def events(*given: Any) -> Any:
+        await answering.wait()
+        return await genuine(*given)
+
+    monkeypatch.setattr(shelf, "events", events)
+    shelf.add_event("ana")
+    hub.tell_facts(ACCOUNT)
+    await until(lambda: hub.event_lag_s() > 0.1)
+    assert socket.got("event") == []
+    answering.set()
+    await until(lambda: socket.got("event") and hub.event_lag_s() == 0)
+
+
+async def test_how_late_the_loop_is_is_known(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "SWEEP_S", 0.05)
+    await until(lambda: hub.loop_lag_s < 0.5)
+    time.sleep(1.5)  # as something that does not give way
+    await until(lambda: hub.loop_lag_s > 0.4)
 
 
 async def test_who_comes_back_may_name_the_last_event_it_had(hub: Hub, shelf: Shelf) -> None:

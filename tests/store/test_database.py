@@ -132,6 +132,18 @@ Database.open("postgresql://someone:hush@somewhere/codriver")
 
 
 @pytest.mark.parametrize("kind", ["read", "read_long"])
+async def test_reads_are_counted_until_they_have_ended(database: Database, kind: str) -> None:
+    may_end = threading.Event()
+    reading = [asyncio.create_task(getattr(database, kind)(lambda conn: may_end.wait(40))) for _ in range(3)]
+    async with asyncio.timeout(60):
+        while database.waiting != 3:
+            await asyncio.sleep(0.01)
+        may_end.set()
+        await asyncio.gather(*reading, return_exceptions=True)
+    assert database.waiting == 0
+
+
+@pytest.mark.parametrize("kind", ["read", "read_long"])
 async def test_the_engine_is_closed_after_the_reads_that_are_under_way(
     place: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
