@@ -87,6 +87,20 @@ def test_processes_that_start_at_once_on_nothing_store_each_position_once(
     postgresql.drop(url)
 
 
+@pytest.mark.parametrize(("asked", "kept"), [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")])
+async def test_a_commit_reaches_the_disk_before_it_returns_whatever_the_database_is_told(
+    postgresql: Cluster, place: str, asked: str, kept: str
+) -> None:
+    name = database_of(place)
+    postgresql.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = {asked}')
+    assert postgresql.ask("SHOW synchronous_commit", name) == asked
+    database = Database.open(place)
+    journal = Journal(database)
+    assert await journal.transact(lambda conn: conn.scalar(text("SHOW synchronous_commit"))) == kept
+    await journal.close()
+    database.close()
+
+
 @pytest.mark.parametrize("when", ["before the commit", "after the commit"])
 async def test_a_line_that_breaks_at_a_commit_loses_and_doubles_nothing(
     postgresql: Cluster, place: str, when: When, monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psycopg
+import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from backend.store import tracks
@@ -142,6 +143,26 @@ def test_a_database_that_is_not_there_or_cannot_be_read_to_its_end_is_told_in_a_
     damaged = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert damaged.returncode == 1 and "ERR_TRANSFER: The database that it is copied from" in damaged.stderr
     assert "Traceback" not in damaged.stderr
+    postgresql.drop(url)
+
+
+@pytest.mark.parametrize(
+    ("done", "arrived"), [("NEW.name := 'another'; RETURN NEW", 5), ("RETURN NULL", 0)], ids=["altered", "lost"]
+)
+def test_what_arrives_otherwise_than_it_was_sent_is_noticed_and_nothing_is_kept(
+    postgresql: Cluster, tmp_path: Path, rng: random.Random, done: str, arrived: int
+) -> None:
+    asyncio.run(fill(tmp_path, rng))
+    url = postgresql.fresh()
+    with psycopg.connect(url) as spoiling:
+        spoiling.execute(f"CREATE FUNCTION spoil() RETURNS trigger AS $$ BEGIN {done}; END $$ LANGUAGE plpgsql")
+        spoiling.execute("CREATE TRIGGER spoil BEFORE INSERT ON skills FOR EACH ROW EXECUTE FUNCTION spoil()")
+    failed = migrate(tmp_path, url)
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr
+    assert f"ERR_TRANSFER: 5 rows were sent of the table skills, and {arrived} arrived, or others" in failed.stderr
+    there = Database.open(url)
+    assert set(there.read_now(counts).values()) == {0}
+    there.close()
     postgresql.drop(url)
 
 
