@@ -9,8 +9,8 @@ For the empty store there is one such day for each driver that is asked for.
 
     python benchmarks/stored.py [--positions 20000000] [--data FOLDER] [--seconds 1.5] [--rounds 5] [--reads 100]
 
-With ``--data`` the filled store is kept, and taken as it is the next time, for which ``--positions`` must be the same:
-with what was sent to it when it was measured, behind which the next measurement goes on. ``--fill-only`` stops there.
+With ``--data`` the filled store is kept, for which ``--positions`` must be the same the next time; a copy of it is
+measured. ``--fill-only`` stops there.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import http.client
 import itertools
 import os
 import random
+import shutil
 import statistics
 import tempfile
 import time
@@ -58,16 +59,19 @@ def main() -> None:
     asked = options.parse_args()
     days = max(1, round(asked.positions / (DRIVERS * A_DAY)))
     with tempfile.TemporaryDirectory() as folder:
-        full, empty = asked.data or Path(folder) / "full", Path(folder) / "empty"
-        tokens = filled(full, days)
+        full, empty = Path(folder) / "full", Path(folder) / "empty"
+        tokens = filled(asked.data or full, days)
         if asked.fill_only:
             return
+        if asked.data:
+            shutil.copytree(asked.data, full)
+        if newest_s(full) >= FIRST_S:
+            raise SystemExit(f"{asked.data} holds more than it was filled with; remove it, and it is filled anew")
         filled(empty, 1, READ_BY)
-        moments = itertools.count(1 + max(map(newest_s, (full, empty))) - FIRST_S)
         with serving(full) as at_full, serving(empty) as at_empty:
             read(at_empty, empty, 1, "empty store", asked.reads)
             read(at_full, full, days, "full store", asked.reads)
-            uvloop.run(compare(at_full, at_empty, tokens, moments, asked.seconds, asked.rounds))
+            uvloop.run(compare(at_full, at_empty, tokens, asked.seconds, asked.rounds))
 
 
 def filled(folder: Path, days: int, driving: int = DRIVERS) -> list[str]:
@@ -90,12 +94,12 @@ def filled(folder: Path, days: int, driving: int = DRIVERS) -> list[str]:
 
 
 def newest_s(folder: Path) -> int:
-    """Of when the last position of a data folder is, Unix seconds. What is sent must be behind it, or it is looked for
-    among what is stored and found there."""
+    """Of when the last position of a data folder is, Unix seconds. What is measured is from ``FIRST_S`` on: sent again
+    it would be looked for and found, and what came of the last time would be merged meanwhile."""
     database = Database.open(folder)
     last_ms = database.read_now(lambda conn: conn.execute(select(func.max(chunks.c.last_ms))).scalar_one())
     database.close()
-    return max(FIRST_S, int(last_ms) // 1000)
+    return int(last_ms) // 1000
 
 
 def fill(conn: Connection, days: int, driving: int) -> tuple[int, float]:
@@ -162,10 +166,9 @@ def batched(number: int, begins_s: int, hour: list[tuple[float, float, float, fl
     return [batch_of(id, each.accepted, each.packed) for each in sifted]
 
 
-async def compare(
-    full: Served, empty: Served, tokens: list[str], moments: "itertools.count[int]", seconds: float, rounds: int
-) -> None:
+async def compare(full: Served, empty: Served, tokens: list[str], seconds: float, rounds: int) -> None:
     """Print what is acknowledged by both."""
+    moments = itertools.count()
     for size in SIZES:
         rates: dict[Served, list[float]] = {full: [], empty: []}
         for served in [full, empty] * (rounds + 1):

@@ -259,10 +259,12 @@ async def main() -> None:
             await squeezing(folder)
             return
         tokens = await asyncio.to_thread(prepare, folder, max(options.sockets, options.connections))
+        # Without what SQLite is sent: it would be merged and squeezed while PostgreSQL is measured
+        moved = shutil.copytree(folder, folder.with_name("moved"))
         if options.only != "postgresql":
             await on_sqlite(folder, tokens, options)
         if options.only != "sqlite":
-            await on_postgresql(folder, tokens, options)
+            await on_postgresql(moved, tokens, options)
         if options.only is None:
             await squeezing(folder.with_name("squeezed"))
 
