@@ -122,7 +122,8 @@ class Line:
         except OSError:
             _reached.pop(asked, None)
             raise
-        _reached[asked] = connection.transport.get_extra_info("peername")[0]
+        if peer := connection.transport.get_extra_info("peername"):  # none where it was reset already
+            _reached[asked] = peer[0]
         self._all.add(connection)
         return connection
 

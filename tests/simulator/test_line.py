@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -153,3 +154,33 @@ async def test_whoever_waits_for_an_answer_hears_that_the_line_was_dropped():
 async def test_where_nobody_listens_it_is_an_error():
     with pytest.raises(OSError):
         await ask(Line("http://127.0.0.1:9"))
+
+
+class Reset:
+    """What is left of a connection that the server reset as soon as it was made."""
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def is_closing(self) -> bool:
+        return True
+
+    def abort(self) -> None: ...
+
+
+async def test_a_connection_that_is_reset_as_soon_as_it_is_made_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    loop = asyncio.get_running_loop()
+    connect = loop.create_connection
+
+    async def reset(*arguments: Any, **options: Any) -> Any:
+        transport, connection = await connect(*arguments, **options)
+        transport.abort()
+        connection.transport = Reset()
+        return transport, connection
+
+    async with Peer(HELLO).line() as line:
+        monkeypatch.setattr(loop, "create_connection", reset)
+        with pytest.raises(ConnectionError):
+            await ask(line)
+        monkeypatch.undo()
+        assert (await ask(line)).content == b"hello"
