@@ -6,7 +6,6 @@ that these commands can find it.
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -126,7 +125,7 @@ def _on(settings: Settings, here: Callable[[Desk], Awaitable[T]], there: Callabl
     try:
         with httpx.Client(base_url=address, headers=headers, timeout=_PATIENCE_S, trust_env=False) as client:
             return there(client)
-    except (httpx.HTTPError, httpx.InvalidURL, json.JSONDecodeError) as error:  # or somebody else answers there by now
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Refusal("ERR_SERVER", f"The server at {address} uses the data folder, but does not answer.") from error
 
 

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -16,15 +15,6 @@ from backend.settings import Settings
 from backend.store.database import Database
 from tests.places.standin import StandIn
 from tests.serving import Server, codriver
-
-
-class OtherProgram(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"hi")
 
 
 def test_a_second_server_on_a_data_folder_leaves_the_first_one_as_it_was(tmp_path: Path) -> None:
@@ -41,22 +31,6 @@ def test_a_second_server_on_a_data_folder_leaves_the_first_one_as_it_was(tmp_pat
     finally:
         first.stop()
     assert not (data / "address").exists()
-
-
-def test_another_program_at_the_address_that_a_killed_server_left_behind_is_told_by_name(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    server = Server(data).start()
-    other = ThreadingHTTPServer(("127.0.0.1", 0), OtherProgram)
-    threading.Thread(target=other.serve_forever, daemon=True).start()
-    try:
-        (data / "address").write_text(f"http://127.0.0.1:{other.server_port}\n")
-        made = codriver("account", "create", "Green Vans", "--data", data)
-        assert made.returncode != 0 and "Traceback" not in made.stderr
-        assert f"what answers at 127.0.0.1:{other.server_port} is not Codriver" in made.stderr
-    finally:
-        other.shutdown()
-        other.server_close()
-        server.stop()
 
 
 @pytest.mark.parametrize(
