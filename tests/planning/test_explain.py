@@ -49,11 +49,31 @@ CASES = {
     ),
     "NO_TIME_LEFT": problem(stop("A", 9, priority=0), stop("B", -9), vehicle(to_s=EIGHT + 2000), options=QUICK),
 }
+OTHERS = [
+    (
+        "LOCKED",  # out of its own route, which has no place for it any more
+        problem(
+            stop("A", 1, windows=((EIGHT, EIGHT + 900),)),
+            stop("B", 2, service_s=HOUR),
+            vehicle(),
+            options=replace(QUICK, existing=(Existing("V", ("B", "A")),), lock="ROUTES"),
+        ),
+    ),
+    (
+        "RELATED",  # it would fit if it were not for an order of a higher priority
+        problem(
+            stop("A", 5, kind="delivery", source="B", priority=0),
+            stop("B", 4, kind="pickup", priority=0),
+            stop("C", -9, priority=3),
+            vehicle(to_s=EIGHT + 2000),
+            options=QUICK,
+        ),
+    ),
+]
 
 
-@pytest.mark.parametrize("code", SENTENCES)
-def test_the_cause_of_a_dropped_stop_is_named(code: str) -> None:
-    asked: Problem = CASES[code]
+@pytest.mark.parametrize(("code", "asked"), [*((code, CASES[code]) for code in SENTENCES), *OTHERS])
+def test_the_cause_of_a_dropped_stop_is_named(code: str, asked: Problem) -> None:
     plan = solve(asked, lambda: False, lambda percent: None)
     assert violations(asked, plan) == []
     lost = {each.stop: each for each in plan.dropped}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from backend.planning import draft, jobprocess
+from backend.planning import draft, jobprocess, solver
 from backend.planning.checker import violations
 from backend.planning.fitness import candidates
 from backend.planning.matrix import travel
@@ -17,6 +17,7 @@ from backend.planning.priority import UNIT, WEIGHTS
 from backend.planning.problem import DEPOT, Break, Existing, Options, Plan, Problem, budget
 from backend.planning.search import solve
 from backend.planning.timetable import penalties
+from backend.planning.watch import Watch
 from tests.planning.builders import HOUR, LINE, at, orders, plan_of, problem, stop, town, vehicle
 from tests.planning.exhaustive import least_cost
 
@@ -292,6 +293,28 @@ def test_locked_routes_stay_as_they_are_and_the_rest_goes_to_other_drivers() -> 
     plan = plan_of(problem(*FOUR, options=locked))
     assert orders(plan)["V"] == ["C", "A"]
     assert sorted(orders(plan)["W"]) == ["B", "D"]
+
+
+def test_what_no_longer_fits_where_it_was_planned_finds_another_place_and_the_rest_keeps_its_order() -> None:
+    """Its window was changed since."""
+    soon = stop("B", 2, windows=((8 * HOUR, 8 * HOUR + 300),))
+    asked = problem(stop("A", 1, service_s=HOUR), soon, stop("C", 3), vehicle())
+    asked = replace(asked, options=replace(LINE, existing=(Existing("V", ("A", "B", "C")),)))
+    matrix = travel(asked)
+    assert draft.greedy(asked, matrix, draft.choices(asked, matrix)) == [[1, 0, 2]]
+
+
+def test_a_driver_without_a_place_to_start_or_end_has_breaks_where_the_stops_are() -> None:
+    rest = Break(8 * HOUR, 17 * HOUR, 600)
+    anywhere = vehicle(start=None, end=None, breaks=(rest,), to_s=8 * HOUR + 2000)
+    (route,) = plan_of(problem(stop("A", 1), stop("B", 9), anywhere), 0.2).routes
+    assert all(visit.place is not None for visit in route.visits if visit.kind == "break")
+
+
+def test_a_search_that_has_no_time_left_gives_back_what_it_was_given() -> None:
+    asked = problem(stop("A", 1), stop("B", 2), vehicle())
+    over = Watch(lambda: True, lambda percent: None, 1.0)
+    assert solver.improve(asked, travel(asked), [[0], [0]], [[1, 0]], over) == [[1, 0]]
 
 
 def test_with_locked_resources_an_order_stays_with_its_driver_and_new_ones_join() -> None:

@@ -236,6 +236,45 @@ async def test_closing_ends_every_process_and_tells_every_starter() -> None:
         planner.submit(SMALL, told.append)
 
 
+async def test_what_is_stopped_before_its_process_is_there_ends_without_a_plan_where_that_takes_too_long(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "STOP_S", 0.001)
+    told: list[Job] = []
+    job = planner.submit(SMALL, told.append)
+    await asyncio.sleep(0)  # it is being started
+    assert job.status == "R" and planner.stop(job)
+    await until(lambda: bool(told))
+    assert (told[0].status, told[0].plan, told[0].reason) == ("C", None, None)
+
+
+async def test_what_is_being_started_when_the_planner_is_closed_ends_too() -> None:
+    before = children()
+    planner = Planner(max_jobs=1)
+    told: list[Job] = []
+    planner.submit(SMALL, told.append)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(DEADLINE_S):
+        await planner.close()
+    assert [each.status for each in told] == ["E"] and children() == before
+
+
+async def test_a_process_that_gives_its_own_reason_or_talks_nonsense_has_failed(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program, words = tmp_path / "python", tmp_path / "words"
+    program.write_text(f"#!/bin/sh\ncat {words}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(worker.sys, "executable", str(program))
+    for said, reason in (
+        (jobprocess.frame(jobprocess.encode(jobprocess.Failed("It cannot be planned."))), "It cannot be planned."),
+        (jobprocess.frame(b"nonsense"), "The planning process ended without a plan (exit code 0)."),
+    ):
+        words.write_bytes(said)
+        job, _ = await ended(planner, SMALL)
+        assert (job.status, job.plan, job.reason) == ("E", None, reason)
+
+
 async def test_a_process_whose_parent_is_gone_leaves() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", jobprocess.__name__, str(worker.MEMORY_BYTES)),
