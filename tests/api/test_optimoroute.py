@@ -50,6 +50,7 @@ def told(answer: httpx.Response) -> dict:
     body = answer.json()
     assert isinstance(body["success"], bool)
     if not body["success"]:
+        assert body.get("code") != "ERR_INTERNAL"
         assert isinstance(body.get("code") or [each["code"] for each in next(iter(_lists(body)))], (str, list))
     return body
 
@@ -122,6 +123,16 @@ NOT_JSON = {
 }
 
 
+def test_an_object_that_is_nearly_too_deep_to_be_read_is_refused_as_any_other(anyone: Company) -> None:
+    """Beside a number with a fraction, for which all of it is looked at once more."""
+    url, codes = f"{anyone.server.url}/v1/start_planning", set()
+    for depth in range(50, 1000, 50):
+        body = b'{"date": 1.5, "x": ' + b"[" * depth + b"]" * depth + b"}"
+        codes.add(told(httpx.post(url, params={"key": anyone.key}, content=body))["code"])
+    assert "ERR_INVALID_PARAM_FORMAT" in codes
+    assert codes <= {"ERR_INVALID_PARAM_FORMAT", "MALFORMED_REQUEST"}
+
+
 @pytest.mark.parametrize("method", POSTS)
 @pytest.mark.parametrize("body", list(NOT_JSON.values()), ids=list(NOT_JSON))
 def test_what_is_not_a_json_object_is_a_malformed_request(anyone: Company, method: str, body: bytes) -> None:
@@ -186,6 +197,7 @@ def test_odd_queries_are_answered(anyone: Company) -> None:
         "orderNo=%ED%A0%80",
         "date=%00",
         "planningId=%F0",
+        "planningId=9999999999999999999",
         "after_tag=%00",
         "=x",
         "date",
