@@ -36,8 +36,14 @@ TIMES = {
 ON_PURPOSE = {
     "signal lost": "a phone had no signal and kept what it had to say",
     "app killed": "the app was killed in the middle of its work, and began again from its disk",
+    "app killed with messages waiting": "so often of these it had something to send, and sent it when it was back",
     "answer lost": "the server's answer never reached the phone, which sent the message again",
     "sent twice": "a message was sent again although it had been acknowledged",
+    "order cancelled": "the office cancelled an order that was under way",
+    "order moved": "the office gave an order to another driver, and planned anew",
+    "re-planned": "the office planned the rest of the day anew",
+    "route changed": "a phone took over a route that the office had changed",
+    "office could not": "the server did not do what the office asked for",
 }
 M_PER_DEGREE = 111_195.0
 TICKS = ("0.01 ms", "0.1 ms", "1 ms", "10 ms", "0.1 s", "1 s", "10 s", "100 s", "1000 s")

@@ -9,11 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from simulator.journeys import Journey, journeys
-from simulator.pictures import page
+from simulator.pictures import ON_PURPOSE, page
 from simulator.report import document
 from simulator.truth import Truth
 from simulator.verify import Verdict
 from tests.chromium import program
+from tests.serving import ROOT
 from tests.simulator.test_report import MEASURED
 from tests.simulator.test_verify import truth
 
@@ -53,6 +54,13 @@ def test_a_page_says_first_what_is_wrong_and_takes_nothing_of_it_for_markup(driv
     made = page(document(verdict, ok=False, **RUN), [replace(driven[0], named="<b>Ana</b>")])
     assert "<title>Not ok: " in made and "NOT OK" in made and "survived: nothing" not in made
     assert "&lt;script&gt;alert(1)" in made and "<script>alert(1)" not in made and "<b>Ana" not in made
+
+
+def test_all_that_goes_wrong_on_purpose_is_explained():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "simulator").glob("*.py"))
+    counted = set(re.findall(r'injected\["([^"]+)"\]|_replan\("([^"]+)"\)', sources))
+    names = {name for each in counted for name in each if name}
+    assert len(names) >= 9 and names == ON_PURPOSE.keys()
 
 
 def test_only_faults_are_marked_as_bad(driven: list[Journey]):
