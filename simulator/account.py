@@ -133,7 +133,7 @@ class Account:
             found += page.items
             if not page.cursor:
                 return found
-            params["cursor"] = page.cursor
+            params["cursor"] = _after(page.cursor, params.get("cursor", ""), "track")
 
     async def events(self) -> list[dict[str, Any]]:
         """Every event of the account in the order of arrival."""
@@ -148,7 +148,7 @@ class Account:
                 )
             if not page.get("remainingEvents"):
                 return found
-            tag = page["tag"]
+            tag = _after(page["tag"], tag, "get_events")
 
     async def completions(self, order_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The completion details of orders by their id; an order the server does not know is absent."""
@@ -218,7 +218,7 @@ class Account:
                 yield item
             if not page.cursor:
                 return
-            params["cursor"] = page.cursor
+            params["cursor"] = _after(page.cursor, params.get("cursor", ""), path)
 
     async def _api(self, verb: str, path: str, **request: Any) -> Answer | httpx.Response:
         answer = await self._request(verb, path, headers=self._bearer, **request)
@@ -251,6 +251,13 @@ class Account:
                 problem = f"{type(error).__name__} {error}"
             await asyncio.sleep(min(3.0, 0.25 * 2**attempt))
         raise SetupFailed(f"{verb} {path}: {problem}")
+
+
+def _after(told: str, before: str, what: str) -> str:
+    """Where the next page begins; raises SetupFailed where that is the same one again, and so for ever."""
+    if told == before:
+        raise SetupFailed(f"{what} gives the page at {told!r} again and again")
+    return told
 
 
 def _read(decode: Callable[[bytes], T], answer: Answer | httpx.Response) -> T:

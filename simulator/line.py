@@ -226,6 +226,7 @@ class _Connection(asyncio.Protocol):
         return False
 
     def _answered(self, content: bytes) -> None:
+        self.kept = self.kept and not self._buffer  # what nobody asked for would be taken for the next answer
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(Answer(int(self._head[9:12]), self._head, content))
 

@@ -127,6 +127,14 @@ async def test_what_breaks_off_or_is_none_is_an_error_and_the_next_request_has_a
     assert peer.connections == 2
 
 
+async def test_what_nobody_asked_for_is_not_taken_for_the_next_answer():
+    twice = HELLO + b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nworld"
+    peer = Peer(twice, HELLO)
+    async with peer.line() as line:
+        assert [(await ask(line)).content for _ in range(2)] == [b"hello", b"hello"]
+    assert peer.connections == 2
+
+
 async def test_there_are_no_more_connections_than_allowed_and_those_who_wait_get_one():
     peer = Peer(HELLO, hold=True)
     async with peer.line(most=2) as line:
