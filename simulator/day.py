@@ -192,7 +192,8 @@ class _Day:
     def _reject(self, stop: Stop) -> Iterator[Step]:
         yield from self._stand(self.rng.uniform(20.0, 60.0))
         note = self.rng.choice(self.scenario.outcome.rejection_reasons)
-        yield from self._finish(stop, "rejected", Form(note=note))
+        asked = stop.requiredProof.get("failed", {}).get("note")
+        yield from self._finish(stop, "rejected", Form(note=note) if asked != "off" else None)
 
     def _finish(self, stop: Stop, outcome: str, form: Form | None) -> Iterator[Step]:
         finished = yield from self._tell(outcome, stop.orderId, form)

@@ -23,7 +23,7 @@ from simulator.account import Account, SetupFailed
 from simulator.clock import SimClock
 from simulator.crew import log_in, unless
 from simulator.gallery import Gallery
-from simulator.handset import clock_of, devices
+from simulator.handset import ahead_of
 from simulator.histogram import Measures
 from simulator.journeys import journeys
 from simulator.office import Office, ended, settle
@@ -33,9 +33,10 @@ from simulator.progress import progress
 from simulator.report import document
 from simulator.scenario import digest, read
 from simulator.steps import Step, Wait, Who
+from simulator.tally import Verdict
 from simulator.transport import Client, Http, Transport, TwoDevices, phone_client
 from simulator.truth import Diary, Run, Truth
-from simulator.verify import Verdict, verify
+from simulator.verify import verify
 from simulator.websocket import Socket
 from simulator.wire import unix
 
@@ -155,6 +156,9 @@ async def _day(
         gc.unfreeze()  # who drives another day in this process gets the memory of this one back
         gc.set_threshold(*usual)
         troubles += await ended(working)
+    for phone in running:
+        if truth.continued and not phone.whole:  # it may not have come as far as it was before
+            phone.diary.recall()
     measures.simulated_s = max(phone.reached for phone in running) - clock.start
     return driven, troubles + _undelivered(list(running))
 
@@ -237,7 +241,7 @@ async def _refusals(truth: Truth, account: Account, refused: Counter[str]) -> li
 def _ahead(diary: Diary) -> bool:
     """Whether a driver has a device whose clock is so far ahead that a server refuses what it stamps."""
     who, scenario = Who(diary.phone.key, diary.run.date, diary.run.seed), read(diary.run.scenario)
-    return max(clock_of(who, scenario, device) for device in devices(who, scenario)) > REFUSED_AHEAD_S
+    return ahead_of(who, scenario) > REFUSED_AHEAD_S
 
 
 def _clock(options: Options, truth: Truth, server: tuple[float, float] | None, firsts: dict[Diary, Step]) -> SimClock:

@@ -23,7 +23,7 @@ from simulator.fleet import simulate
 from simulator.histogram import Histogram
 from simulator.options import Options
 from simulator.report import LATE_MS
-from simulator.verify import EXAMPLES
+from simulator.tally import EXAMPLES
 
 COUNTED = ("positions", "actions", "attachments", "orderStatuses", "live", "refused", "throughput", "injected")
 MEASURED = ("acknowledgementMs", "mapMs", "pageMs", "latenessMs")
@@ -130,7 +130,8 @@ def merged(reports: Sequence[dict[str, Any]], options: Options) -> dict[str, Any
     whole["keptUp"] = whole["latenessMs"]["p99"] <= LATE_MS
     if options.drawn:
         whole["journeys"] = [each for report in reports for each in report["journeys"]]
-    whole["ok"] = all(report["ok"] for report in reports)
+    for name in ("ok", "verified"):
+        whole[name] = all(report[name] for report in reports)
     whole["troubles"] = [trouble for report in reports for trouble in report["troubles"]]
     whole["faults"] = _faults([report["faults"] for report in reports])
     return whole

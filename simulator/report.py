@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from simulator.verify import Tally, Verdict
+from simulator.tally import Tally, Verdict
 
 FAULTS = ("lost", "duplicated", "wrong", "late")
 LATE_MS = 500.0

@@ -1,100 +1,37 @@
 """What the server holds against what was truly done: every fix, event, status and file, driver by driver.
 
 *Lost* is what was acknowledged and is not there, *doubled* what is there more than once, *wrong* what is there
-otherwise than it was sent, or was never sent by anybody; *late* what was acknowledged, was not there when it was asked
-for and was there a few seconds after. What was sent and not acknowledged may be there or not.
+otherwise than it was sent, or was never sent by anybody; *late* what was acknowledged, was not there as it was sent
+when it was asked for and was a few seconds after. What was sent and not acknowledged may be there or not.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from msgspec import Struct, field
 from rich.console import Console
 
 from simulator.account import Account
-from simulator.drawing import digest
 from simulator.endings import Endings, endings
+from simulator.outcomes import compare_all_files, compare_forms, compare_starts
 from simulator.progress import progress
+from simulator.tally import EXAMPLES, Statuses, Tally, Verdict
 from simulator.truth import FINISHED, Diary, Truth
-from simulator.wire import Action, Attachment, Position, iso
+from simulator.wire import Action, Position, iso
 
-EXAMPLES = 10
 LATE_S = 4.0
 """How long what seems to be lost is waited for; found then, it was late."""
 SAME_PLACE_DEG = 1.5e-7
 """Stored coordinates may be rounded to seven decimals, about a centimetre."""
 SAME_VALUE = {"accuracy": 0.06, "speed": 0.006, "heading": 0.06, "altitude": 0.06, "battery": 0.006}
 AT_ONCE = 4
+AT_THE_PLACE = frozenset({"start_service", "success", "failed"})
+"""Events of these tell where it was: the driver was to be at the order's place."""
 EventKey = tuple[str, str, str | None, int]
-
-
-class Tally(Struct):
-    """Counts of one kind of thing, and the first examples of each fault. ``withheld`` were acknowledged and are rightly
-    shown to nobody: their order was cancelled, or another driver ended it later.
-    """
-
-    sent: int = 0
-    acknowledged: int = 0
-    stored: int = 0
-    lost: int = 0
-    duplicated: int = 0
-    wrong: int = 0
-    late: int = 0
-    withheld: int = 0
-    examples: dict[str, list[str]] = field(default_factory=dict)
-
-    def fault(self, kind: str, what: str, count: int = 1) -> None:
-        """Count a fault (``lost``, ``duplicated``, ``wrong`` or ``late``) and remember the first few."""
-        setattr(self, kind, getattr(self, kind) + count)
-        named = self.examples.setdefault(kind, [])
-        if len(named) < EXAMPLES:
-            named.append(what)
-
-    @property
-    def clean(self) -> bool:
-        """Nothing lost, doubled, wrong or late."""
-        return not (self.lost or self.duplicated or self.wrong or self.late)
-
-    def came_late(self, earlier: Tally) -> None:
-        """What was missing when it was asked for earlier and is not any more."""
-        if earlier.lost > self.lost:
-            still, missed = self.examples.get("lost", []), earlier.examples.get("lost", [])
-            for what in [each for each in missed if each not in still] or ["(not among the first)"]:
-                self.fault("late", what, 0)
-            self.late = earlier.lost - self.lost
-
-
-class Statuses(Struct):
-    """Order statuses as the server tells them; counts of how the orders ended."""
-
-    checked: int = 0
-    wrong: int = 0
-    late: int = 0
-    success: int = 0
-    failed: int = 0
-    rejected: int = 0
-    examples: list[str] = field(default_factory=list)
-
-
-class Verdict(Struct):
-    """The whole comparison."""
-
-    positions: Tally = field(default_factory=Tally)
-    actions: Tally = field(default_factory=Tally)
-    attachments: Tally = field(default_factory=Tally)
-    statuses: Statuses = field(default_factory=Statuses)
-
-    @property
-    def clean(self) -> bool:
-        """Nothing acknowledged was lost, doubled, wrong or late."""
-        tallies = self.positions, self.actions, self.attachments
-        return all(tally.clean for tally in tallies) and not (self.statuses.wrong or self.statuses.late)
 
 
 async def verify(account: Account, truth: Truth, console: Console) -> Verdict:
@@ -128,7 +65,8 @@ async def _compare(account: Account, truth: Truth, console: Console) -> Verdict:
     finished = {order: held[order] for order in wanted.statuses if order in held and _ended(order, wanted, held)}
     for diary in truth.diaries.values():
         compare_forms(diary, finished, verdict.actions, wanted.overtaken)
-    await _attachments(account, truth, finished, verdict.attachments, wanted.overtaken)
+    compare_starts(truth, finished, verdict.actions)
+    await compare_all_files(account, truth, finished, verdict.attachments, wanted.overtaken)
     return verdict
 
 
@@ -200,7 +138,7 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
     mine = [event for event in events if event_driver(event) in drivers]
     held = Counter(event_key(event) for event in mine)
     early = Counter(event_key(event) for event in before)
-    positions = {event_key(event): event.get("position") for event in mine}
+    told = {event_key(event): event for event in mine}
     for diary in truth.diaries.values():
         for action, acknowledged in diary.actions():
             tally.sent += 1
@@ -214,8 +152,7 @@ def compare_events(events: list[dict[str, Any]], before: list[dict[str, Any]], t
             if held[key]:
                 tally.stored += 1
                 held[key] -= 1
-                if not _same_place(action, positions.get(key)):
-                    tally.fault("wrong", f"{key}: done at {action.position}, told as {positions[key]}")
+                _compare_event(action, told[key], tally)
             elif early[key]:
                 tally.stored += 1
                 early[key] -= 1
@@ -247,12 +184,22 @@ def event_driver(event: dict[str, Any]) -> str:
     return str(event.get("driverExternalId") or event.get("driverSerial") or event.get("driverName"))
 
 
-def _same_place(action: Action, position: dict[str, Any] | None) -> bool:
-    if action.position is None or position is None:
-        return True
+def _compare_event(action: Action, event: dict[str, Any], tally: Tally) -> None:
+    """Where it was, and which start of the day a driver told."""
+    key, position = event_key(event), event.get("position")
+    if position is None and action.position is not None and action.action in AT_THE_PLACE:
+        tally.fault("wrong", f"{key}: done at {action.position}, told without a place")
+    elif position is not None and action.position is not None and not _same_place(action.position, position):
+        tally.fault("wrong", f"{key}: done at {action.position}, told as {position}")
+    planned = event.get("plannedStartTime", {}).get("unixTimestamp")
+    if planned != action.plannedStartTime:
+        tally.fault("wrong", f"{key}: to begin at {action.plannedStartTime}, told as {planned}")
+
+
+def _same_place(mine: Position, theirs: dict[str, Any]) -> bool:
     return (
-        abs(action.position.latitude - position["latitude"]) <= SAME_PLACE_DEG
-        and abs(action.position.longitude - position["longitude"]) <= SAME_PLACE_DEG
+        abs(mine.latitude - theirs["latitude"]) <= SAME_PLACE_DEG
+        and abs(mine.longitude - theirs["longitude"]) <= SAME_PLACE_DEG
     )
 
 
@@ -272,112 +219,3 @@ def compare_statuses(
             found.wrong += 1
             if len(found.examples) < EXAMPLES:
                 found.examples.append(f"order {order} is {told}, should be {status}")
-
-
-def compare_forms(diary: Diary, held: dict[str, dict[str, Any]], tally: Tally, overtaken: Collection[str] = ()) -> None:
-    """When each order was finished, and the note and scans that were handed in with it; not by the actions that were
-    overtaken by those of another driver.
-    """
-    for action, acknowledged in diary.actions():
-        if (
-            not acknowledged
-            or action.id in overtaken
-            or action.action not in ("success", "failed")
-            or action.orderId not in held
-        ):
-            continue
-        details = held[action.orderId]
-        told = details.get("endTime", {}).get("unixTimestamp")
-        if told is None or abs(told - action.timestamp) >= 1.0:
-            tally.fault(
-                "wrong", f"{diary.phone.key} order {action.orderId} ended at {told}, should be {action.timestamp}"
-            )
-        form = details.get("form", {})
-        if action.form is None:
-            continue
-        if action.form.note != form.get("note"):
-            tally.fault(
-                "wrong",
-                f"{diary.phone.key} order {action.orderId} note {form.get('note')!r}, should be {action.form.note!r}",
-            )
-        for name, scans in (("barcode", action.form.barcode), ("barcode_collections", action.form.barcode_collections)):
-            mine = [(scan.barcode, scan.scanInfo.status, scan.scanInfo.scanned, scan.scanInfo.type) for scan in scans]
-            theirs = [
-                (scan.get("barcode"), *(scan["scanInfo"].get(key) for key in ("status", "scanned", "type")))
-                for scan in form.get(name, [])
-            ]
-            if mine != theirs:
-                tally.fault("wrong", f"{diary.phone.key} order {action.orderId} {name} {theirs}, should be {mine}")
-
-
-async def _attachments(
-    account: Account, truth: Truth, held: dict[str, dict[str, Any]], tally: Tally, overtaken: Collection[str]
-) -> None:
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def order(action: Action, files: dict[str, tuple[Attachment, bool]]) -> None:
-        async with turns:
-            shown = await _shown(account, held.get(str(action.orderId), {}), tally)
-            compare_files(action, files, shown, tally)
-
-    comparing, kept = [], set[str]()
-    for diary in truth.diaries.values():
-        files = diary.attachments()
-        tally.sent += len(files)
-        tally.acknowledged += sum(acknowledged for _, acknowledged in files.values())
-        for action, acknowledged in diary.actions():
-            shown = acknowledged and action.id not in overtaken and str(action.orderId) in held
-            if shown and named_files(action):
-                comparing.append(order(action, files))
-                kept.update(named_files(action))
-        tally.withheld += sum(acknowledged for name, (_, acknowledged) in files.items() if name not in kept)
-    await asyncio.gather(*comparing)
-
-
-def named_files(action: Action) -> list[str]:
-    """The ids of the files that an action names."""
-    if action.form is None:
-        return []
-    scans = (*action.form.barcode, *action.form.barcode_collections)
-    signature = [action.form.signature] if action.form.signature else []
-    return [*signature, *action.form.images, *(image for scan in scans for image in scan.scanInfo.images)]
-
-
-async def _shown(account: Account, details: dict[str, Any], tally: Tally) -> list[tuple[str, str]]:
-    """SHA-256 and address of every file in an order's completion details, as they are downloaded."""
-    form = details.get("form", {})
-    images = [form["signature"]] if "signature" in form else []
-    images += form.get("images", [])
-    for scan in (*form.get("barcode", []), *form.get("barcode_collections", [])):
-        images += scan["scanInfo"].get("images", [])
-    found = []
-    for image in images:
-        status, media_type, data = await account.download(image["url"])
-        if status != 200:
-            tally.fault("wrong", f"{image['url']} answers HTTP {status}")
-        elif media_type.partition(";")[0] != image["type"]:
-            tally.fault("wrong", f"{image['url']} comes as {media_type}, is told as {image['type']}")
-        found.append((hashlib.sha256(data).hexdigest() if status == 200 else "", str(image["url"])))
-    return found
-
-
-def compare_files(
-    action: Action, files: dict[str, tuple[Attachment, bool]], shown: list[tuple[str, str]], tally: Tally
-) -> None:
-    """The files of one order as downloaded (SHA-256, address) against those that its action names, byte for byte."""
-    wanted = {}
-    for name in named_files(action):
-        if name in files:
-            wanted[digest(files[name][0].drawing)] = files[name]
-    counted = Counter(mark for mark, _ in shown)
-    strange = [address for mark, address in shown if mark and mark not in wanted]
-    missing = [entry for mark, entry in wanted.items() if not counted[mark]]
-    for mark, (file, _) in wanted.items():
-        tally.stored += bool(counted[mark])
-        if counted[mark] > 1:
-            tally.fault("duplicated", f"{file.kind} {file.id} of order {action.orderId}", counted[mark] - 1)
-    for address in strange:
-        tally.fault("wrong", f"order {action.orderId}: {address} is not what was handed in")
-    for file, acknowledged in missing[len(strange) :]:
-        if acknowledged:
-            tally.fault("lost", f"{file.kind} {file.id} of order {action.orderId}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from simulator.changes import Cancelled, Cancelling, Replanned, Replanning, repl
 from simulator.drawing import draw
 from simulator.endings import endings
 from simulator.steps import Expect, Send
+from simulator.tally import Statuses, Verdict
 from simulator.truth import ACKNOWLEDGED, SENT, Diary, Phone, Run, Truth
-from simulator.verify import Statuses, Verdict, compare_statuses, verify
+from simulator.verify import compare_statuses, verify
 from simulator.wire import Action, Actions, Form, Position
 from tests.simulator.days import DATE, LEAVES, route, steps
 from tests.simulator.test_verify import stored, told
@@ -176,12 +178,16 @@ class Faithful:
 
     async def completions(self, orders: Any) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
+        begun: dict[str, dict[str, Any]] = {}
         for diary in self._diaries.values():
             files = diary.attachments()
             for action, _ in diary.actions():
                 ended = found.get(str(action.orderId), {}).get("endTime", {}).get("unixTimestamp", 0)
+                if action.action == "start_service":
+                    begun[str(action.orderId)] = {"startTime": {"unixTimestamp": int(action.timestamp)}}
                 if action.action in ("success", "failed", "rejected") and action.timestamp > ended:
                     details = {"status": action.action, "endTime": {"unixTimestamp": action.timestamp}}
+                    details |= begun.get(str(action.orderId), {})
                     found[str(action.orderId)] = details | {"form": self._form(action.form or Form(), files)}
         return found
 
@@ -210,19 +216,106 @@ class Faithful:
         return 200, "image/x", self._files[url]
 
 
-async def test_of_an_order_that_two_drivers_ended_the_later_proof_is_compared_and_the_other_withheld():
-    """Their files were told as wrong: the first driver's were looked for where the second's are shown."""
-    truth = Truth.begin(Run("http://x", DATE, 7, "http", "proof = {photo = 1, signature = 1}", None, 8), None)
-    for key in ("DRV001", "DRV002"):
+PROVED = "proof = {photo = 1, signature = 1}\n"
+
+
+def delivered(*drivers: str, scenario: str = PROVED) -> Truth:
+    """Each of them drove the same route to its end, with photos and signatures, and all was acknowledged."""
+    truth = Truth.begin(Run("http://x", DATE, 7, "http", scenario, None, 8), None)
+    for key in drivers:
         diary = truth.paired(Phone(key, key, key, "token", route(8)))
         for step in diary.steps():
             if isinstance(step, Send):
                 diary.known(step.message.n, SENT | ACKNOWLEDGED)
         diary.recall()
-    account: Any = Faithful(truth)
+    return truth
+
+
+async def compared(account: Any, truth: Truth) -> Verdict:
     async with asyncio.timeout(30):
-        verdict: Verdict = await verify(account, truth, Console(file=io.StringIO()))
+        return await verify(account, truth, Console(file=io.StringIO()))
+
+
+async def test_of_an_order_that_two_drivers_ended_the_later_proof_is_compared_and_the_other_withheld():
+    """Their files were told as wrong: the first driver's were looked for where the second's are shown."""
+    truth = delivered("DRV001", "DRV002")
+    verdict = await compared(Faithful(truth), truth)
     assert verdict.clean, (verdict.actions.examples, verdict.attachments.examples, verdict.statuses.examples)
     files = verdict.attachments
     assert files.stored + files.withheld == files.acknowledged and files.withheld > 5
     assert len(endings(truth).overtaken) == 8
+
+
+class Twisted(Faithful):
+    """Faithful but for what ``twist`` makes of the completion details, so many times from the first on."""
+
+    def __init__(self, truth: Truth, twist: Callable[[dict[str, dict[str, Any]]], None], times: int = 9) -> None:
+        super().__init__(truth)
+        self._twist, self._left = twist, times
+
+    async def completions(self, orders: Any) -> dict[str, dict[str, Any]]:
+        found = await super().completions(orders)
+        if self._left:
+            self._left -= 1
+            self._twist(found)
+        return found
+
+
+def forms(found: dict[str, dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    """The forms that have all of these."""
+    return [each["form"] for each in found.values() if all(each["form"].get(name) for name in names)]
+
+
+def another_start(found: dict[str, dict[str, Any]]) -> None:
+    next(each for each in found.values() if "startTime" in each)["startTime"] = {"unixTimestamp": 5}
+
+
+def no_start(found: dict[str, dict[str, Any]]) -> None:
+    del next(each for each in found.values() if "startTime" in each)["startTime"]
+
+
+def files_in_the_wrong_place(found: dict[str, dict[str, Any]]) -> None:
+    form = forms(found, "signature", "images")[0]
+    form["signature"], form["images"][0] = form["images"][0], form["signature"]
+
+
+def a_photo_of_somebody_else(found: dict[str, dict[str, Any]]) -> None:
+    other, without = forms(found, "images")[0], next(each for each in found.values() if each["status"] == "rejected")
+    without["form"]["images"] = other["images"][:1]
+
+
+def a_note_of_nobody(found: dict[str, dict[str, Any]]) -> None:
+    next(each for each in found.values() if each["form"]["note"] is None)["form"]["note"] = "hello"
+
+
+def no_reason_for_a_rejection(found: dict[str, dict[str, Any]]) -> None:
+    next(each for each in found.values() if each["status"] == "rejected")["form"]["note"] = None
+
+
+@pytest.mark.parametrize(
+    ("twist", "actions", "files"),
+    [
+        (another_start, 1, 0),
+        (no_start, 1, 0),
+        (files_in_the_wrong_place, 0, 2),
+        (a_photo_of_somebody_else, 0, 1),
+        (a_note_of_nobody, 1, 0),
+        (no_reason_for_a_rejection, 1, 0),
+    ],
+)
+async def test_what_an_order_shows_that_its_driver_did_not_hand_in_so_is_named(
+    twist: Callable[[dict[str, dict[str, Any]]], None], actions: int, files: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("simulator.verify.LATE_S", 0.0)
+    truth = delivered("DRV001", scenario=PROVED + "outcome = {rejected = 0.4}")
+    verdict = await compared(Twisted(truth, twist), truth)
+    assert (verdict.actions.wrong, verdict.attachments.wrong) == (actions, files), verdict
+    assert not verdict.clean and verdict.actions.lost == verdict.attachments.lost == 0
+
+
+async def test_what_was_wrong_when_it_was_asked_for_and_right_a_moment_later_was_late(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("simulator.verify.LATE_S", 0.0)
+    truth = delivered("DRV001")
+    verdict = await compared(Twisted(truth, another_start, times=1), truth)
+    assert (verdict.actions.wrong, verdict.actions.late) == (0, 1) and not verdict.clean
+    assert "wrong at first: order " in verdict.actions.examples["late"][0]

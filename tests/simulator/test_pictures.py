@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from simulator.journeys import Journey, journeys
 from simulator.pictures import ON_PURPOSE, page
 from simulator.report import document
+from simulator.tally import Verdict
 from simulator.truth import Truth
-from simulator.verify import Verdict
 from tests.chromium import program
 from tests.serving import ROOT
 from tests.simulator.test_report import MEASURED

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from simulator.fleet import Driven, _cost
 from simulator.report import document, table
-from simulator.verify import Verdict
+from simulator.tally import Verdict
 
 MEASURED: dict[str, Any] = {
     "drivers": 2,

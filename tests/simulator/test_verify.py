@@ -7,18 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from simulator.drawing import draw
+from simulator.outcomes import compare_files, compare_forms, placed_files
 from simulator.steps import Send
+from simulator.tally import Statuses, Tally
 from simulator.truth import ACKNOWLEDGED, SENT, Diary, Phone, Run, Truth
-from simulator.verify import (
-    Statuses,
-    Tally,
-    compare_events,
-    compare_files,
-    compare_forms,
-    compare_positions,
-    compare_statuses,
-    named_files,
-)
+from simulator.verify import compare_events, compare_positions, compare_statuses
 from simulator.wire import Action, Position
 from tests.simulator.days import DATE, route, steps
 
@@ -63,6 +56,8 @@ def told(diary: Diary) -> list[dict[str, Any]]:
         }
         if action.orderId:
             event["orderId"] = action.orderId
+        if action.plannedStartTime is not None:
+            event["plannedStartTime"] = {"unixTimestamp": action.plannedStartTime}
         if action.orderId and action.position:
             event["position"] = {"latitude": action.position.latitude, "longitude": action.position.longitude}
         events.append(event)
@@ -145,6 +140,12 @@ def test_lost_doubled_moved_and_invented_events_are_named(truth: Truth, diary: D
     at = next(event for event in moved if "position" in event)
     at["position"] = {"latitude": 1.0, "longitude": 2.0}
     assert tally_events(truth, moved).wrong == 1
+    nowhere = [dict(event) for event in events]
+    del next(event for event in nowhere if event["event"] == "success")["position"]
+    assert tally_events(truth, nowhere).wrong == 1
+    planned = [dict(event) for event in events]
+    planned[0]["plannedStartTime"] = {"unixTimestamp": 5}
+    assert tally_events(truth, planned).wrong == 1
     late = [dict(event) for event in events]
     late[0]["unixTimestamp"] += 60
     assert tally_events(truth, late).lost == 1
@@ -192,12 +193,20 @@ def test_a_changed_note_scan_or_time_is_named(diary: Diary):
 
 def test_lost_doubled_and_altered_files_are_named(diary: Diary):
     files = diary.attachments()
-    action = next(a for a, _ in diary.actions() if named_files(a))
-    digests = [hashlib.sha256(draw(files[name][0].drawing)).hexdigest() for name in named_files(action)]
+    place, names, action = next(
+        (place, names, a) for a, _ in diary.actions() for place, names in placed_files(a).items() if names
+    )
+    digests = [hashlib.sha256(draw(files[name][0].drawing)).hexdigest() for name in names]
     shown = [(digest, f"http://x/{n}") for n, digest in enumerate(digests)]
 
     def tally(shown: list[tuple[str, str]]) -> tuple[int, int, int, int]:
-        compare_files(action, files, shown, found := Tally())
+        everything = {
+            each: [(hashlib.sha256(draw(files[name][0].drawing)).hexdigest(), name) for name in names]
+            for each, names in placed_files(action).items()
+        }
+        others = sum(map(len, everything.values())) - len(digests)
+        compare_files(action, files, everything | {place: shown}, found := Tally())
+        found.stored -= others
         return found.stored, found.lost, found.duplicated, found.wrong
 
     assert tally(shown) == (len(shown), 0, 0, 0)
