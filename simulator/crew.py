@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from contextlib import aclosing
 from pathlib import Path
@@ -14,6 +15,7 @@ from simulator.account import Account, SetupFailed
 from simulator.handset import has_second
 from simulator.options import Options
 from simulator.progress import progress
+from simulator.replay import load
 from simulator.rounds import around
 from simulator.scenario import read
 from simulator.steps import Who
@@ -64,7 +66,8 @@ async def log_in(options: Options, account: Account, client: Client, console: Co
     if held and options.state is not None:
         if not options.resume and not options.verify:
             raise SetupFailed(f"{options.state} holds a run already: --resume goes on with it, --verify compares")
-        return _known(options.state)
+        if (truth := _known(options.state, options.resume)) is not None:
+            return truth
     if options.resume and options.state is not None and options.state.with_name(f"{options.state.name}.0").exists():
         raise SetupFailed(f"{options.state} is of a run in several processes: go on with as many --processes")
     console.print("preparing the account …", style="dim")
@@ -125,11 +128,16 @@ async def _chosen(options: Options, account: Account, routed: set[str]) -> list[
     return all_of_them[part::parts]
 
 
-def _known(path: Path) -> Truth:
+def _known(path: Path, anew: bool) -> Truth | None:
+    """The run of a file; None, and an empty file, where it ends before anybody drove and may begin ``anew``."""
     truth = Truth.read(path)
-    if len(truth.diaries) < truth.run.drivers:
-        raise SetupFailed(f"{path} ends before all drivers had logged in: begin anew with another file")
-    return truth
+    if len(truth.diaries) == truth.run.drivers:
+        return truth
+    truth.close()
+    if not anew:
+        raise SetupFailed(f"{path} ends before all drivers had logged in: --resume begins it anew")
+    os.truncate(path, 0)
+    return None
 
 
 async def _pair(account: Account, client: Client, driver: dict[str, Any], run: Run, rounds: int | None) -> Phone:
@@ -146,7 +154,8 @@ async def _pair(account: Account, client: Client, driver: dict[str, Any], run: R
         route = await fetch_route(client, token, run.date)
         if route is None:
             raise SetupFailed(f"{driver.get('externalId')} is given no route on {run.date}")
-    held = await account.track(driver["id"], *day_range(run.date))
+    recorded = [fix.at_ms for fix in load(Path(run.replay))] if run.replay is not None else []  # maybe of another day
+    held = await account.track(driver["id"], *day_range(run.date, recorded))
     return Phone(driver["id"], key, _named(driver), token, route, tuple(fix.at_ms for fix in held), second)
 
 

@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from simulator.account import Account
 from simulator.endings import endings
+from simulator.handset import ahead_of
 from simulator.histogram import Histogram
 from simulator.recipients import Recipient
+from simulator.scenario import read
+from simulator.steps import Who
 from simulator.truth import FINISHED, Truth
 from simulator.verify import EventKey
 from simulator.watch import Done, Fix, Watch, there
@@ -41,6 +44,9 @@ class Gallery:
 
     async def start(self, account: Account, truth: Truth) -> list[str]:
         """Open everything; what could not be opened."""
+        if truth.continued:  # what was under way when the run was broken off may be shown at any time
+            for watch in self._maps:
+                watch.arrivals.before.update(_sent_before(truth))
         up = await asyncio.gather(*(watch.start() for watch in self._maps))
         if self._count:
             by_order = {
@@ -59,6 +65,7 @@ class Gallery:
             _, speed = self.first.server_clock or (0.0, 1.0)
             self._recipients = [Recipient(self._base_url, *each, speed) for each in chosen]
         for recipient in self._recipients:
+            recipient.arrivals.before.update(self.first.arrivals.before)
             recipient.start()
         return [f"the map could not be watched: {w.trouble}" for w, ok in zip(self._maps, up, strict=True) if not ok]
 
@@ -120,6 +127,15 @@ class Gallery:
             "events": sum(watch.events.total() for watch in self._maps),
             "reconnects": sum(watch.reconnects for watch in self._maps),
         }
+
+
+def _sent_before(truth: Truth) -> dict[str, int]:
+    """By driver: what was sent so far is stamped up to then (Unix milliseconds)."""
+    run = truth.run
+    return {
+        driver: round((truth.last_at + ahead_of(Who(diary.phone.key, run.date, run.seed), read(run.scenario))) * 1000)
+        for driver, diary in truth.diaries.items()
+    }
 
 
 def begins(route: Route) -> float:

@@ -115,6 +115,11 @@ def clock_of(who: Who, scenario: Scenario, device: int = 0) -> float:
     return rng.uniform(*clock.wrong_s) if rng.random() < clock.wrong else usual
 
 
+def ahead_of(who: Who, scenario: Scenario) -> float:
+    """How many seconds the foremost clock of what takes fixes in a driver's van is ahead."""
+    return max(clock_of(who, scenario, device) for device in devices(who, scenario))
+
+
 def _named(purpose: str, device: int) -> str:
     """The stream of chance of one device."""
     return f"{purpose}/{device}" if device else purpose

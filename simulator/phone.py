@@ -27,7 +27,8 @@ SLOWEST_RETRY_S = 5.0
 class Phone:
     """One phone. ``live()`` runs its day to the end and until the outbox is empty; ``stop()`` ends the day early,
     not the delivery. An app that ``asks`` asks for the route at each stop, another one once its route is ``stale``.
-    ``rng`` spreads what is tried again, nothing else: what is sent does not hang on it.
+    ``rng`` spreads what is tried again, nothing else: what is sent does not hang on it. ``whole`` is a day that came to
+    its end.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Phone:
         self._walking: asyncio.Task[None] | None = None
         self._away: asyncio.Task[None] | None = None
         self._home: asyncio.Future[None] | None = None
-        self._over = self._stopped = False
+        self._over = self._stopped = self.whole = False
         self.measures = measures or Measures()
         self.asks = self.stale = False
         self._frozen = truth.last_at
@@ -127,6 +128,7 @@ class Phone:
                         self.measures.injected["app killed"] += 1
                         self.measures.injected["app killed with messages waiting"] += bool(self.queued)
                         await self._restart(seconds)
+            self.whole = True
         finally:
             self._over = self._app = True
             self.measures.out_s += max(0.0, self.reached - out) / self._clock.speed if out is not None else 0.0
@@ -182,7 +184,7 @@ class Phone:
             if (self._alone.locked() and not file) or not await self._tried(send):
                 async with nullcontext() if file else self._alone:
                     await self._insist(send)
-            if send.twice:
+            if send.twice and send.message.n not in self.diary.refusals:  # else it might be taken now, and be there
                 await self._again(send.message)
         except Turned as turned:
             self.turned = str(turned) or "turned away"
@@ -205,7 +207,7 @@ class Phone:
             if not self._signal.is_set():
                 await self._signal.wait()
             if not self.diary.is_sent(message.n):
-                self._truth.sent(self.diary, message, self._clock.now())
+                self._truth.sent(self.diary, message, self.reached)
             self._noticed(self.diary.phone.driver_id, message)
             begun = monotonic()
             try:
@@ -267,7 +269,7 @@ class Phone:
         self._app = False
         await self._take_back()
         await self._transport.reset()
-        if (back := self._clock.now() + away_s) > self._back:
+        if (back := self.reached + away_s) > self._back:
             self._back = back
             if self._away is not None:
                 self._away.cancel()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from errno import ENOSPC
 from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +23,7 @@ from simulator.changes import Cancelled, Cancelling, Change, Changes, Replanned,
 from simulator.day import day, recorded
 from simulator.replay import load
 from simulator.scenario import read
+from simulator.statefile import alone, append
 from simulator.steps import Expect, Send, Step, Who
 from simulator.wire import Action, Actions, Attachment, Message, Position, Positions, Route
 
@@ -70,7 +70,7 @@ class Run(Struct, frozen=True, tag="run"):
 
 
 class Sent(Struct, frozen=True, tag="sent"):
-    """A message left the phone for the first time, at this simulated time."""
+    """A message left the phone for the first time, when its day had come to this time (Unix seconds)."""
 
     driver_id: str
     n: int
@@ -122,7 +122,12 @@ class Diary:
         return day(self.phone.route, who, scenario, self.routes.get)
 
     def recall(self) -> None:
-        """Draw the day again without driving it, as far as it was sent: what was done and what was expected of it."""
+        """Draw the day again without driving it, as far as it was sent: what was done and what was expected of it. What
+        was known of it before is forgotten.
+        """
+        self.doings.clear()
+        self.expectations.clear()
+        self.fixes_sent = self.fixes_acknowledged = 0
         for step in self._sent_steps():
             match step:
                 case Send(message=message):
@@ -263,28 +268,39 @@ class Diary:
 
 
 class Truth:
-    """All diaries of a run, and the file they are kept in. ``continued`` is one that was read from there."""
+    """All diaries of a run, and the file they are kept in, which nobody else reads or writes as a run meanwhile.
+    ``continued`` is one that was read from there.
+    """
 
-    def __init__(self, run: Run, path: Path | None = None) -> None:
+    def __init__(self, run: Run, file: int | None = None) -> None:
         self.run = run
         self.diaries: dict[str, Diary] = {}
         self.changes = Changes()
         self.last_at = 0.0
         self.continued = False
-        self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = file
 
     @classmethod
     def begin(cls, run: Run, path: Path | None) -> Truth:
-        """A new truth; its file must not hold another one."""
-        truth = cls(run, path)
+        """A new truth; its file must not hold another one. Raises ValueError where another process has it."""
+        truth = cls(run, None if path is None else alone(path))
         truth._write(run)
         return truth
 
     @classmethod
     def read(cls, path: Path) -> Truth:
         """The truth of a file, to go on with. A last line that was cut off is left out; it was never acted upon.
-        Raises ValueError where it is no such file.
+        Raises ValueError where it is no such file, or another process has it.
         """
+        file = alone(path)
+        try:
+            return cls._read(path, file)
+        except BaseException:
+            os.close(file)
+            raise
+
+    @classmethod
+    def _read(cls, path: Path, file: int) -> Truth:
         lines = path.read_bytes().splitlines(keepends=True)
         whole = [line for line in lines if line.endswith(b"\n")]
         if len(whole) < len(lines):
@@ -292,7 +308,7 @@ class Truth:
         entries = [_entry(path, number, line) for number, line in enumerate(whole, 1)]
         if not entries or not isinstance(entries[0], Run):
             raise ValueError(f"{path} does not begin with what a run was drawn from")
-        truth = cls(entries[0], path)
+        truth = cls(entries[0], file)
         truth.continued = True
         for number, entry in enumerate(entries[1:], 2):
             try:
@@ -355,13 +371,8 @@ class Truth:
                 raise ValueError("a state file holds one run only")
 
     def _write(self, entry: Line) -> None:
-        """A whole line or, where the disk is full, none of it: half a one would spoil the next."""
-        if self._file is None:
-            return
-        line, before = _encode(entry) + b"\n", os.fstat(self._file).st_size
-        if os.write(self._file, line) < len(line):
-            os.ftruncate(self._file, before)
-            raise OSError(ENOSPC, "the state file cannot be written to its end")
+        if self._file is not None:
+            append(self._file, _encode(entry))
 
 
 def _entry(path: Path, number: int, line: bytes) -> Line:

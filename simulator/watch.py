@@ -66,11 +66,14 @@ _decode = msgspec.json.Decoder(LiveFrame).decode
 
 
 class Arrivals:
-    """When positions left their phones and when they arrived at a watcher; what it was shown last of each driver."""
+    """When positions left their phones and when they arrived at a watcher; what it was shown last of each driver.
+    ``before`` is up to when (Unix milliseconds) positions may be stamped that were sent before somebody looked.
+    """
 
     def __init__(self) -> None:
         self._sent: dict[str, list[tuple[Position, float]]] = {}
         self._newest: dict[str, Position] = {}
+        self.before: dict[str, int] = {}
         self.shown: dict[str, int] = {}
         self.latencies = Histogram()
         self.wrong: Counter[str] = Counter()
@@ -91,7 +94,8 @@ class Arrivals:
             self._odd("got an older position after a newer one", fix)
             return
         newest = self._newest.get(driver_id)
-        if newest is not None and at_ms > max(newest.at_ms, self.shown.get(driver_id, 0)):
+        known = self.shown.get(driver_id, 0), self.before.get(driver_id, 0)
+        if newest is not None and at_ms > max(newest.at_ms, *known):
             self._odd("got a position that nobody sent", fix)
         self.shown[driver_id] = at_ms
         waiting = self._sent.get(driver_id, [])
@@ -100,8 +104,8 @@ class Arrivals:
                 self.latencies.add((moment - left) * 1000)
                 break
         self._sent[driver_id] = [item for item in waiting if item[0].at_ms > at_ms]
-        known = next((sent for sent, _ in waiting if sent.at_ms == at_ms), newest)
-        if known is not None and known.at_ms == at_ms and not there(known, fix):
+        own = next((sent for sent, _ in waiting if sent.at_ms == at_ms), newest)
+        if own is not None and own.at_ms == at_ms and not there(own, fix):
             self._odd("got a position elsewhere than it was", fix)
 
     def forgive(self, sent_by_another: Callable[[Fix], bool]) -> None:

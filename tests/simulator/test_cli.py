@@ -63,10 +63,10 @@ RUN = '{"type":"run","url":"u","date":"2026-03-02","seed":1,"transport":"http","
         ([RUN + ',"drivers":2}', PHONE], "before all drivers had logged in"),
     ],
 )
-def test_a_state_file_that_cannot_be_gone_on_with_is_told_in_words(tmp_path: Path, lines: list[str], told: str):
+def test_a_state_file_that_cannot_be_compared_is_told_in_words(tmp_path: Path, lines: list[str], told: str):
     state = tmp_path / "run.jsonl"
     state.write_text("".join(f"{line}\n" for line in lines))
-    ended = CliRunner().invoke(simulate, [*GIVEN, "--state", str(state), "--resume"])
+    ended = CliRunner().invoke(simulate, [*GIVEN, "--state", str(state), "--verify"])
     assert ended.exit_code == 1 and told in ended.output, ended.output
     assert ended.exc_info is not None and ended.exc_info[0] is SystemExit
 

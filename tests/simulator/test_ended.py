@@ -8,10 +8,15 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from msgspec.structs import replace
+from rich.console import Console
 
+from simulator import fleet
+from simulator.fleet import simulate
+from simulator.options import Options
 from tests.processes import children, gone
 from tests.serving import ROOT
 from tests.simulator.days import DATE
@@ -164,6 +169,46 @@ async def test_a_state_file_in_which_nothing_was_sent_yet_is_only_compared(tmp_p
         async with running(server.url, "--speed", "100000", "--state", str(state), "--resume") as process:
             await said(process)
         assert server.sent
+
+
+async def test_a_run_that_ended_before_all_had_logged_in_begins_anew_when_it_goes_on(tmp_path: Path):
+    server, state = Recorder(drivers=2, stops=1), tmp_path / "run.jsonl"
+    options = ("--speed", "100000", "--state", str(state))
+    async with server.running():
+        async with running(server.url, *options) as process:
+            await said(process)
+        whole = state.read_bytes()
+        state.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
+        server.sent.clear()
+        async with running(server.url, *options, "--verify") as process:
+            assert "--resume begins it anew" in await said(process) and process.returncode == 1 and not server.sent
+        async with running(server.url, *options, "--resume") as process:
+            told = await said(process)
+    assert process.returncode == 0 and len(state.read_bytes().splitlines()) == len(whole.splitlines()), told
+
+
+class Told(asyncio.Event):
+    """Somebody asked for the end as the first message was about to be sent."""
+
+    async def wait(self) -> Literal[True]:
+        await asyncio.Event().wait()
+        return True
+
+
+async def test_who_goes_on_and_ends_at_once_knows_all_that_was_done_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Of what was sent earlier only the first was known then: all else was told as done by nobody."""
+    server, state = Recorder(drivers=2, stops=1), tmp_path / "run.jsonl"
+    ending = Told()
+    ending.set()
+    async with server.running(), asyncio.timeout(WITHIN_S):
+        options = Options(url=server.url, key="k", date=DATE, speed=100_000.0, state=state)
+        whole = await simulate(options, Console(quiet=True))
+        monkeypatch.setattr(fleet, "SHOWN_EVERY_S", 0.0)
+        again = await simulate(replace(options, resume=True), Console(quiet=True), ending)
+    for thing in ("positions", "actions", "attachments"):
+        assert again[thing] == whole[thing] and whole["actions"]["sent"] > 10
 
 
 async def test_a_run_goes_on_where_its_server_is_now(tmp_path: Path):

@@ -310,6 +310,16 @@ def test_what_a_page_did_not_wait_for_was_sent_all_the_same():
     assert arrivals.wrong == {"got a position that nobody sent": 1}
 
 
+def test_what_a_run_sent_before_it_was_broken_off_may_be_shown_when_it_goes_on():
+    arrivals = Arrivals()
+    arrivals.before["D1"] = round(LEAVES * 1000) + 9000
+    arrivals.noticed("D1", Positions(0, (Position(LEAVES, 45.8, 16.0),)))
+    arrivals.arrived("D1", Fix(LEAVES + 9, 45.8, 16.0), 0.0)
+    assert not arrivals.wrong
+    arrivals.arrived("D1", Fix(LEAVES + 10, 45.8, 16.0), 0.0)
+    assert arrivals.wrong == {"got a position that nobody sent": 1}
+
+
 async def test_a_map_that_cannot_be_watched_is_told():
     watch = Watch(NOBODY, "key")
     assert not await watch.start(within_s=0.3)

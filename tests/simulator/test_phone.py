@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -85,6 +86,7 @@ async def test_after_the_simulator_was_killed_the_state_file_says_what_is_left(s
         living.cancel()
         await asyncio.gather(living, return_exceptions=True)
         path.write_bytes(path.read_bytes() + b'{"type":"sent","driver_id":"D1","n":9')
+        truth.close()
         known = Truth.read(path)
         numbers = range(1000)
         for is_so in (Diary.is_sent, Diary.is_acknowledged):
@@ -221,6 +223,44 @@ async def test_a_shorter_restart_does_not_bring_back_an_app_that_is_away_for_lon
             await asyncio.sleep(0.005)
         assert clock.now() >= LEAVES + 1800
         await living
+
+
+async def test_a_day_that_goes_on_does_not_switch_the_phone_off_for_what_was_over_before():
+    """A battery that had been empty in the morning kept it silent for as long once more."""
+    truth, diary = begun()
+    line, heard = Line(), list[str]()
+    phone = Phone(diary, truth, line, StepClock(LEAVES + 7200, 3600.0), WHO.rng("phone"))
+
+    def steps() -> Iterator[Step]:
+        yield from (Wait(LEAVES), Restart(1800.0), Wait(LEAVES + 1900), told(0), Wait(LEAVES + 9000))
+        heard.extend(line.log)
+        yield Wait(LEAVES + 9001)
+
+    async with asyncio.timeout(120):
+        await phone.live(steps())
+    assert "message 0" in heard
+
+
+async def test_what_is_late_under_way_left_no_later_than_the_day_went_on(tmp_path: Path):
+    """Else a run that was broken off while its server was away went on hours after its day, or in the future."""
+    truth, diary = begun(tmp_path / "state.jsonl")
+    phone = Phone(diary, truth, Line(), SimClock(LEAVES, 50_000.0), WHO.rng("phone"))
+    async with asyncio.timeout(120):
+        await phone.live(iter([Wait(LEAVES), *(told(n) for n in range(9)), Wait(LEAVES + 1)]))
+    truth.close()
+    again = Truth.read(tmp_path / "state.jsonl")
+    again.close()
+    assert all(map(again.diaries["D1"].is_acknowledged, range(9))) and LEAVES <= again.last_at <= LEAVES + 1
+
+
+async def test_what_was_refused_is_not_sent_once_more():
+    """A phone ahead of the server's clock is refused first, and taken a moment later."""
+    refusing = Refusing([{0: "ERR_TIMESTAMP_FUTURE"}, {}])
+    truth, diary = begun()
+    phone = Phone(diary, truth, refusing, StepClock(LEAVES, 3600.0), WHO.rng("phone"))
+    async with asyncio.timeout(120):
+        await phone.live(iter([Wait(LEAVES), Send(told(0).message, twice=True), Wait(LEAVES + 60)]))
+    assert len(refusing.seen) == 1 and diary.refused() == {"ERR_TIMESTAMP_FUTURE": 1}
 
 
 class Busy(Line):

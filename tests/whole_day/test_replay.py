@@ -49,6 +49,19 @@ def test_a_second_replay_stores_nothing_twice(server, company, shared, tmp_path:
         assert set(counts) == {"lost", "duplicated", "wrong", "late", "withheld"} and not any(counts.values())
 
 
+def test_a_record_of_another_date_than_was_given_is_held_against_what_came_of_it_alone(
+    server, company, shared, tmp_path: Path
+):
+    """What had been stored between the two dates before was told as never sent."""
+    track = shared("data/van-day.csv")
+    replay(server, company, track, tmp_path / "first.json")
+    phone = company.phone(company.client.get("/api/drivers").json()["items"][0]["id"])
+    between = {"timestamp": 1_655_000_000, "latitude": 45.8, "longitude": 15.97}  # 2022-06-12
+    assert phone.client.post("/driver/v1/positions", json={"positions": [between]}).json()["accepted"] == 1
+    report = replay(server, company, track, tmp_path / "second.json", "--date", "2022-07-14")
+    assert report["ok"] and report["positions"]["stored"] == 555
+
+
 @pytest.mark.parametrize("form", ["gpx", "geojson"])
 def test_a_track_that_the_server_gives_out_can_be_replayed(server, company, shared, tmp_path: Path, form: str):
     replay(server, company, shared("data/van-day.csv"), tmp_path / "first.json")
