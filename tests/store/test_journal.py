@@ -17,6 +17,7 @@ from backend.store.journal import Journal
 from backend.store.sqlite import writer as sqlite_writer
 from backend.store.sqlite.engine import Sqlite
 from backend.store.tables import chunks, skills
+from tests.serving import eventually
 from tests.store.builders import NOON, drive, fix
 
 only_sqlite = pytest.mark.parametrize("engine", ["sqlite"])
@@ -231,6 +232,32 @@ async def test_batches_behind_what_is_stored_are_one_statement_and_are_told_the_
     if isinstance(database.engine, Sqlite):
         assert len(looked_up) == 1, "only what was late is looked up"
     assert await database.read(lambda conn: tracks.track(conn, "ana", *DAY_MS)) == drive(0, 25)
+
+
+@only_sqlite
+def test_what_is_committed_after_its_callers_have_gone_is_stored_all_the_same(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the server ends while its disk stands still."""
+    begun, over = threading.Event(), threading.Event()
+
+    def slowly(conn: Connection) -> None:
+        begun.set()
+        assert over.wait(60)
+        add("A")(conn)
+
+    async def leave() -> Journal:
+        journal = Journal(database)
+        changing = asyncio.ensure_future(journal.transact(slowly))
+        assert await asyncio.to_thread(begun.wait, 60) and not changing.done()
+        return journal
+
+    journal = asyncio.run(leave())
+    over.set()
+    eventually(lambda: "after their callers' loop had ended" in caplog.text)
+    assert database.read_now(codes) == ["A"]
+    journal._changes._queue.put(None)
+    journal._changes._thread.join(60)
 
 
 async def test_closing_stores_what_waits_and_refuses_what_comes_later(database: Database) -> None:
