@@ -20,9 +20,9 @@ from simulator.rounds import around
 from simulator.scenario import read
 from simulator.steps import Who
 from simulator.transport import Client, phone_client
-from simulator.truth import Phone, Run, Truth
+from simulator.truth import FINISHED, Before, Phone, Run, Truth
 from simulator.verify import day_range, event_driver
-from simulator.wire import Route, decode_route, encode
+from simulator.wire import Route, Stop, decode_route, encode
 
 T = TypeVar("T")
 PAIRING_AT_ONCE = 32
@@ -94,6 +94,7 @@ async def log_in(options: Options, account: Account, client: Client, console: Co
         options.named or ("" if options.scenario else "default"),
         options.command(),
         len(chosen),
+        _before([stop for route in routes if route.driverId in mine for stop in route.stops], events),
     )
     phones: dict[int, Phone] = {}
     left = iter(chosen)
@@ -126,6 +127,19 @@ async def _chosen(options: Options, account: Account, routed: set[str]) -> list[
         raise SetupFailed(f"no driver has a route on {options.date}")
     part, parts = options.part
     return all_of_them[part::parts]
+
+
+def _before(stops: list[Stop], events: list[dict[str, Any]]) -> dict[str, Before]:
+    """The orders that were begun, ended or cancelled before anybody drove here."""
+    ended: dict[str, float] = {}
+    for event in events:
+        if event["event"] in FINISHED and "orderId" in event:
+            ended[event["orderId"]] = max(ended.get(event["orderId"], 0.0), float(event["unixTimestamp"]))
+    return {
+        stop.orderId: Before(stop.status, ended.get(stop.orderId))
+        for stop in stops
+        if stop.orderId and stop.status != "scheduled"
+    }
 
 
 def _known(path: Path, anew: bool) -> Truth | None:

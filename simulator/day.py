@@ -54,7 +54,7 @@ class _Day:
         self.handsets = handsets(who, scenario, self.t)
         self.told_on = self.handsets[-1]
         self.proving = Proving(who.rng("proof"), scenario, f"{who.seed}/{who.date}/{who.key}")
-        self.orders = [stop for stop in route.stops if stop.orderId]
+        self.orders = _open(route)
         self.breaks = self._breaks()
         self.done: set[str] = set()
         self.visited: set[str] = set()
@@ -101,7 +101,7 @@ class _Day:
         route = self.given(self.looks)
         if route is not None:
             self.route, self.roads, self.replanned = route, Roads(route), True
-            self.orders = [stop for stop in route.stops if stop.orderId and stop.status != CANCELLED]
+            self.orders = _open(route)
             yield from self._next_on_route(self.latest)
 
     def _next_place(self) -> int | None:
@@ -287,6 +287,11 @@ def _id(sent: Send) -> str:
             return action.id
         case other:
             raise TypeError(f"not a message of one action: {other}")
+
+
+def _open(route: Route) -> list[Stop]:
+    """The stops at orders that are not cancelled."""
+    return [stop for stop in route.stops if stop.orderId and stop.status != CANCELLED]
 
 
 def _leaves(route: Route) -> float:

@@ -7,14 +7,17 @@ may hold or not.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from simulator.changes import Cancel
 from simulator.steps import Expect
-from simulator.truth import FINISHED, Truth
+from simulator.truth import FINISHED, Before, Run, Truth
 from simulator.wire import Action
 
 CANCELLED = "cancelled"
+ENDED = FINISHED | {CANCELLED}
 UNBEGUN = frozenset({"scheduled", "on_route", "unscheduled"})
 
 
@@ -63,6 +66,7 @@ def endings(truth: Truth) -> Endings:
         found[expected.order_id] = expected.status
     last = {order: max(each) for order, each in ended.items()}
     found |= {order: ending.status for order, ending in last.items()}
+    earlier = _begin(truth.run, found, perhaps, last)
     for order, cancel in truth.changes.cancels.items():
         holds = _holds(cancel, last.get(order))
         if holds is None:
@@ -77,9 +81,41 @@ def endings(truth: Truth) -> Endings:
         each.id
         for order, all_of_them in ended.items()
         for each in all_of_them
-        if each != last[order] or any(later > each for later in unheard.get(order, ()))
+        if order in earlier or each != last[order] or any(later > each for later in unheard.get(order, ()))
     }
     return Endings(found, also, last, frozenset(overtaken))
+
+
+def _begin(run: Run, found: dict[str, str], perhaps: dict[str, set[str]], last: dict[str, Ending]) -> Collection[str]:
+    """What was before the run counts too: the orders whose own endings do not, or may not, as an earlier one says that
+    it is later. Which order comes next hangs on it as well.
+    """
+    earlier = set()
+    for order, was in run.before.items():
+        mine = last.get(order)
+        if was.status not in ENDED:
+            perhaps.setdefault(order, set()).add(was.status)
+        elif mine is None or was.status == CANCELLED or _later(was, mine):
+            perhaps.setdefault(order, set()).update({mine.status} if mine and was.status == CANCELLED else ())
+            found[order] = was.status
+            earlier.add(order)
+            last.pop(order, None)
+            if was.status != CANCELLED and was.ended is not None:
+                last[order] = Ending(round(was.ended * 1000), "", was.status, was.ended)
+        elif not _later(mine, was) and (was.ended is None or was.status != mine.status):
+            perhaps.setdefault(order, set()).add(was.status)
+            earlier.add(order)
+    if any(was.status in FINISHED for was in run.before.values()):
+        for order in found.keys() - run.before.keys():
+            if UNBEGUN & {found[order], *perhaps.get(order, ())}:
+                perhaps.setdefault(order, set()).update({"scheduled", "on_route"})
+    return earlier
+
+
+def _later(one: Before | Ending, other: Before | Ending) -> bool:
+    """Whether one ended an order in a later second than the other; what was before is known to the second."""
+    stamps = [each.stamp_ms / 1000 if isinstance(each, Ending) else each.ended for each in (one, other)]
+    return stamps[0] is not None and stamps[1] is not None and int(stamps[0]) > int(stamps[1])
 
 
 def _ending(expected: Expect, action: Action) -> Ending:

@@ -164,6 +164,8 @@ def pages(truth: Truth) -> dict[str, Outcome]:
         for expected in diary.expectations:
             if expected.action_id in sent:
                 had.setdefault(expected.order_id, set()).add(expected.status)
+    for order, was in truth.run.before.items():
+        had.setdefault(order, set()).add(was.status)
     found = {}
     for order, status in ends.statuses.items():
         ended = ends.finished.get(order) if status in FINISHED else None

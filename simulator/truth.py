@@ -48,10 +48,17 @@ class Phone(Struct, frozen=True, tag="phone"):
     second_token: str | None = None
 
 
+class Before(Struct, frozen=True):
+    """What an order was before the run: its status, and when it was last said to have ended (Unix seconds)."""
+
+    status: str
+    ended: float | None = None
+
+
 class Run(Struct, frozen=True, tag="run"):
     """What the whole run is drawn from. ``scenario`` is the text of its file, ``named`` what that is called,
     ``command`` the line that repeats the run; ``events_before`` are events that were there before, ``drove_before``
-    whether one of them is of these drivers, ``drivers`` how many log in.
+    whether one of them is of these drivers, ``drivers`` how many log in, ``before`` the orders that were not open.
     """
 
     url: str
@@ -67,6 +74,7 @@ class Run(Struct, frozen=True, tag="run"):
     named: str = ""
     command: str = ""
     drivers: int = 1
+    before: dict[str, Before] = {}
 
 
 class Sent(Struct, frozen=True, tag="sent"):

@@ -13,9 +13,10 @@ from rich.console import Console
 from simulator.changes import Cancelled, Cancelling, Replanned, Replanning, replanned
 from simulator.drawing import draw
 from simulator.endings import endings
+from simulator.gallery import pages
 from simulator.steps import Expect, Send
 from simulator.tally import Statuses, Verdict
-from simulator.truth import ACKNOWLEDGED, SENT, Diary, Phone, Run, Truth
+from simulator.truth import ACKNOWLEDGED, SENT, Before, Diary, Phone, Run, Truth
 from simulator.verify import compare_statuses, verify
 from simulator.wire import Action, Actions, Form, Position
 from tests.simulator.days import DATE, LEAVES, route, steps
@@ -244,6 +245,32 @@ async def test_of_an_order_that_two_drivers_ended_the_later_proof_is_compared_an
     files = verdict.attachments
     assert files.stored + files.withheld == files.acknowledged and files.withheld > 5
     assert len(endings(truth).overtaken) == 8
+
+
+@pytest.mark.parametrize(
+    ("was", "done", "status", "also", "mine"),
+    [
+        (Before("failed", DONE_AT + 60), "success", "failed", (), False),
+        (Before("failed", DONE_AT - 60), "success", "success", (), True),
+        (Before("failed", DONE_AT), "success", "success", ("failed",), False),
+        (Before("success", DONE_AT), "success", "success", (), True),  # the same day once more
+        (Before("rejected"), "success", "success", ("rejected",), False),
+        (Before("success", DONE_AT), None, "success", (), False),
+        (Before("servicing"), None, "scheduled", ("servicing",), False),
+        (Before("cancelled"), None, "cancelled", (), False),
+        (Before("cancelled"), "success", "cancelled", ("success",), False),
+    ],
+)
+def test_an_order_that_was_not_open_before_the_run_is_as_the_later_says(
+    was: Before, done: str | None, status: str, also: tuple[str, ...], mine: bool
+):
+    truth = fleet("A")
+    truth.run = replace(truth.run, before={ORDER: was})
+    action = ends(truth, "A", DONE_AT + 0.4, status=done) if done else ""
+    known = endings(truth)
+    assert (known.statuses[ORDER], known.also.get(ORDER, frozenset())) == (status, frozenset(also))
+    assert not done or (action not in known.overtaken) == mine
+    assert {*also, status, was.status} <= pages(truth)[ORDER].had
 
 
 class Twisted(Faithful):

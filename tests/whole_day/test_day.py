@@ -55,6 +55,21 @@ def test_a_run_goes_on_after_the_server_and_the_simulator_were_killed(tmp_path: 
         server.stop()
 
 
+def test_a_day_that_was_begun_and_changed_before_can_be_driven_once_more_otherwise(
+    server, company, seed, tmp_path: Path
+):
+    """What had ended already, or was cancelled, was told as wrong."""
+    fast = ("--speed", "5000", "--watch", "3")
+    simulate(company, tmp_path, "--seed", str(seed), "--speed", "5000", "--for", "2")
+    routes = company.client.get("/api/routes", params={"date": DATE}).json()["items"]
+    last = [route["stops"][-1]["orderId"] for route in routes if route["stops"]][0]
+    said = {"updates": [{"id": last, "data": {"status": "cancelled"}}]}
+    assert company.client.post("/v1/update_completion_details", json=said).json()["success"]
+    for number in (1, 2):
+        report = simulate(company, tmp_path, "--seed", str(seed + number), *fast)
+        assert report["ok"] and report["orderStatuses"]["checked"] == 30
+
+
 def test_what_somebody_else_changed_afterwards_is_found(server, company, seed, tmp_path: Path):
     state = tmp_path / "state.jsonl"
     options = ("--state", str(state), "--seed", str(seed))
