@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from backend.live import hub as hub_module
+from backend.live import tasks as tasks_module
 from backend.live import watchers as watchers_module
 from backend.live.audience import Audience
+from backend.live.frames import Frame
 from backend.live.hub import Hub
 from backend.live.phones import Message
 from backend.live.watchers import Feed, Wish
@@ -130,6 +134,39 @@ async def test_a_slow_watcher_gets_fewer_and_newer_positions_and_the_others_get_
     hub.tell_positions(ACCOUNT, "ana", at(6))
     await until(lambda: slow.trail("ana")[-1] == fast.trail("ana")[-1] == NOON + 6)
     assert slow.wires[-1].wire is fast.wires[-1].wire
+
+
+@pytest.mark.parametrize("what", ["positions", "event"])
+async def test_others_have_their_turns_while_many_are_written_to(
+    hub: Hub, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Phones are answered on the same loop."""
+    monkeypatch.setattr(tasks_module, "TURN_S", 0.0)
+    turns, written_at = 0, []
+
+    async def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def noting(take: Callable[[Frame], bool], frame: Frame) -> bool:
+        written_at.append(turns)
+        return take(frame)
+
+    sockets = [await watch(hub, events=True) for _ in range(40)]
+    await until(lambda: hub.event_lag_s() == 0)
+    working = asyncio.create_task(work())
+    for socket in sockets:
+        monkeypatch.setattr(socket, "try_write", partial(noting, socket.try_write))
+    if what == "positions":
+        hub.tell_positions(ACCOUNT, "ana", at(1))
+    else:
+        shelf.add_event("ana")
+        hub.tell_facts(ACCOUNT)
+    await until(lambda: all(socket.got(what) for socket in sockets))
+    working.cancel()
+    assert len(set(written_at)) >= 30
 
 
 async def test_a_watcher_that_takes_nothing_is_closed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,26 @@ def _add(code: str, conn: Connection) -> None:
     conn.execute(insert(skills).values(id=code, account_id="a", code=code, name=""))
 
 
+async def test_while_a_move_has_the_database_for_itself_everybody_else_waits(
+    journal: Journal, database: Database
+) -> None:
+    """Neither positions nor anything else may come to what is being copied and compared."""
+    assert isinstance(database.engine, engine_module.Postgresql)
+    await journal.append("ana", drive(0, 1))
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with database.engine.exclusively():
+        others = [
+            asyncio.create_task(each)
+            for each in (journal.append("ana", drive(10, 5)), journal.transact(partial(_add, "later")))
+        ]
+        async with asyncio.timeout(60):
+            while await database.read(lambda conn: conn.scalar(waiting)) < 2:
+                await asyncio.sleep(0.01)
+        assert not any(each.done() for each in others)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*others)
+
+
 async def test_old_partitions_are_dropped_and_others_wait_for_nothing(journal: Journal, database: Database) -> None:
     week = week_of(NOON_MS)
     for weeks in (-5, -4, 0):
