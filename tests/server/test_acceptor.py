@@ -9,8 +9,10 @@ from typing import NoReturn
 
 import pytest
 
-from backend.server import acceptor, run
+from backend import server
+from backend.server import acceptor
 from backend.server.acceptor import Acceptor
+from backend.server.run import UNACKNOWLEDGED_MS, UNSENT_BYTES
 
 
 class OutOfFiles(socket.socket):
@@ -53,10 +55,10 @@ async def test_that_files_run_out_is_told_once_and_not_at_each_try(
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_system_ends_a_connection_whose_peer_takes_nothing_and_keeps_little_for_it(shared: bool) -> None:
     """No timer of ours sees an answer that is on its way to somebody who vanished."""
-    with run.bind("127.0.0.1", 0, shared=shared) as listener, socket.socket() as one:
+    with server.bind("127.0.0.1", 0, shared=shared) as listener, socket.socket() as one:
         listener.listen()
         one.connect(listener.getsockname())
         taken, _ = listener.accept()
         with taken:
-            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == run.UNACKNOWLEDGED_MS > 0
-            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == run.UNSENT_BYTES > 0
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNACKNOWLEDGED_MS > 0
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT_BYTES > 0
