@@ -62,7 +62,7 @@ def test_a_day_that_was_begun_and_changed_before_can_be_driven_once_more_otherwi
     fast = ("--speed", "5000", "--watch", "3")
     simulate(company, tmp_path, "--seed", str(seed), "--speed", "5000", "--for", "2")
     routes = company.client.get("/api/routes", params={"date": DATE}).json()["items"]
-    last = [route["stops"][-1]["orderId"] for route in routes if route["stops"]][0]
+    last = next(route["stops"][-1]["orderId"] for route in routes if route["stops"])
     said = {"updates": [{"id": last, "data": {"status": "cancelled"}}]}
     assert company.client.post("/v1/update_completion_details", json=said).json()["success"]
     for number in (1, 2):
