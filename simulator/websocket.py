@@ -42,6 +42,7 @@ from simulator.wire import (
 
 JSON = Subprotocol("codriver.v1.json")
 MSGPACK = Subprotocol("codriver.v1.msgpack")
+NOT_ALLOWED = 4401
 COME_BACK = frozenset({"ERR_UNAVAILABLE", "ERR_OVERLOADED", "ERR_INTERNAL", "ERR_TOO_MANY_REQUESTS", "ERR_BUSY"})
 """Codes that say nothing about the message: it is sent again."""
 
@@ -90,6 +91,8 @@ class Socket:
         except (WebSocketException, OSError, TimeoutError) as error:
             if line is not None and self._line is line:
                 self._drop()
+            if line is not None and line.not_allowed:
+                raise Turned(f"closed {NOT_ALLOWED}") from error
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         finally:
             if self._waiting.get(name) is answer:
@@ -166,6 +169,12 @@ class _Line(ClientConnection):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._heard, self._ended = heard, ended
+
+    @property
+    def not_allowed(self) -> bool:
+        """Whether the server closed it because it does not know the token, or no more."""
+        closed = self.protocol.close_rcvd
+        return closed is not None and closed.code == NOT_ALLOWED
 
     def process_event(self, event: Event) -> None:
         """One frame, or the answer to the handshake."""

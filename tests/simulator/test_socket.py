@@ -17,7 +17,7 @@ from simulator.day import day
 from simulator.phone import Phone
 from simulator.scenario import read
 from simulator.steps import Send
-from simulator.transport import Unreachable, phone_client
+from simulator.transport import Turned, Unreachable, phone_client
 from simulator.truth import Phone as Paired
 from simulator.truth import Run, Truth
 from simulator.websocket import Socket
@@ -105,3 +105,20 @@ async def test_nobody_there_is_unreachable():
     socket = Socket(lambda: phone_client(NOBODY), NOBODY, "token", False)
     with pytest.raises(Unreachable):
         await socket.deliver(FIX)
+
+
+@pytest.mark.parametrize("hears", [False, True])
+async def test_a_phone_whose_token_is_not_known_any_more_does_not_come_back(hears: bool):
+    """A server that takes the connection and closes it with 4401 was asked again and again."""
+
+    async def talk(socket: ServerConnection) -> None:
+        if hears:
+            await socket.recv()
+        await socket.close(4401, "unknown")
+
+    async with serve(talk, "127.0.0.1", 0, subprotocols=[Subprotocol("codriver.v1.json")]) as server:
+        url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        socket = Socket(lambda: phone_client(url), url, "token", False)
+        async with asyncio.timeout(60):
+            with pytest.raises(Turned):
+                await socket.deliver(FIX)
