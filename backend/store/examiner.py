@@ -1,8 +1,8 @@
 """Decodes untrusted files in a process of its own, which may crash, hang or run out of memory without harm.
 
 One process, started with the first file and again whenever it died. It is told a path on a line and answers a line: the
-file's media type, or ``!`` and why it is refused; its first line says that it is ready. It ends by itself when its
-input does.
+file's media type, ``?``, or ``!`` and why it is refused; its first line says that it is ready. It ends by itself when
+its input does.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from backend.domain.errors import Refusal
 
 SECONDS = 10  # of the processor's time for one file, and of waiting
 READY = b"ready\n"  # what it says first
+UNREADABLE = "?"  # which is the disk's fault
 MEMORY_BYTES = 1 << 30  # address space: 50 megapixels in four channels, twice, beside the libraries
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class Examiner:
             # Who ended it may have been the machine, short of memory, or Ctrl-C, which every process hears: as a
             # refusal is final, and the phone forgets the file, the file is to blame only where it happens again
             answer = await self._ask(path) or await self._ask(path) or "!the file could not be decoded"
+        if answer == UNREADABLE:
+            raise _busy()
         if answer.startswith("!"):
             raise Refusal("ERR_FILE_INVALID", answer[1:])
         return answer
@@ -116,6 +119,8 @@ def main() -> None:
             answer = pictures.examine(Path(line.rstrip("\n")))
         except Refusal as refusal:
             answer = "!" + refusal.text
+        except OSError:
+            answer = UNREADABLE
         except Exception:
             answer = "!the file could not be decoded"
         print(answer, flush=True)

@@ -251,5 +251,7 @@ def _extents(content: bytes, inner: dict[bytes, tuple[int, int]], items: set[int
             number(index_size if version else 0)
             offset, length = number(offset_size), number(length_size)
             if item in items:
+                if method > 1 or not length:
+                    raise ValueError("within another item, or as long as all there is")
                 start = base + offset + (inner[b"idat"][0] if method == 1 else 0)
                 yield start, start + length

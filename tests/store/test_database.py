@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from backend.domain.errors import Refusal
+from backend.store import database as database_module
 from backend.store.database import Database
 from backend.store.journal import Journal
 from backend.store.postgresql import connect
@@ -166,3 +168,25 @@ async def test_the_engine_is_closed_after_the_reads_that_are_under_way(
     may_end.set()
     await asyncio.gather(reading, closing)
     assert ended == ["read", "engine"]
+
+
+async def test_beyond_so_many_waiting_reads_the_next_is_refused_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "READS_WAITING", 2)
+    over = threading.Event()
+    waiting = [asyncio.create_task(database.read(lambda conn: over.wait(60))) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert database.waiting == 2
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        await database.read(lambda conn: None)
+    over.set()
+    assert await asyncio.gather(*waiting) == [True, True]
+    assert await database.read(lambda conn: conn.scalar(text("SELECT 7"))) == 7
+
+
+def test_a_file_may_be_named_by_a_url_and_closed_twice(tmp_path: Path) -> None:
+    opened = Database.open(f"sqlite:///{tmp_path}/vans.db")
+    opened.close()
+    opened.close()
+    assert (tmp_path / "vans.db").exists()

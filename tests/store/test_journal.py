@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from backend.domain.positions import Position
 from backend.service import field
 from backend.store import journal as journal_module
 from backend.store import tracks
-from backend.store.batches import Batch, Tail
+from backend.store.batches import Batch, Row, Tail
 from backend.store.database import Database
 from backend.store.journal import Journal
 from backend.store.sqlite import writer as sqlite_writer
@@ -213,6 +214,25 @@ async def test_one_batch_that_cannot_be_stored_fails_alone(
     answers = await _together(journal, [(name, drive(at, 10)) for name, at in zip(names, (10, 0, 10, 20), strict=True)])
     assert [getattr(answer, "accepted", None) for answer in answers] == [10, None, 10, 10]
     assert await database.read(lambda conn: conn.scalar(select(func.sum(chunks.c.count)))) == 50
+
+
+@only_sqlite
+async def test_what_cannot_be_stored_by_one_statement_is_stored_in_a_transaction(
+    journal: Journal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_writer, "DRIVERS_KNOWN", 1)
+    await journal.append("ana", drive(0, 10))
+    begun = []
+
+    def fails(driver: sqlite3.Connection, rows: list[Row]) -> None:
+        begun.append(driver.execute("BEGIN IMMEDIATE").connection.in_transaction)
+        raise ValueError("a value that is none")
+
+    monkeypatch.setattr(sqlite_writer.chunks, "insert_alone", fails)
+    assert (await journal.append("ana", drive(10, 10))).accepted == 10
+    assert begun == [True], "and is undone"
+    assert (await journal.append("ivo", drive(0, 5))).accepted == 5
+    assert await database.read(lambda conn: tracks.track(conn, "ana", *DAY_MS)) == drive(0, 20)
 
 
 async def test_batches_behind_what_is_stored_are_one_statement_and_are_told_the_same(

@@ -327,6 +327,12 @@ async def test_no_file_is_to_blame_where_the_examiner_does_not_start(
     assert await media.inspect(good) == "image/png"
 
 
+async def test_no_file_is_to_blame_where_it_cannot_be_read(media: Media, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="ERR_OVERLOADED"):
+        await media._examiner.examine(tmp_path / "nowhere")
+    assert await media.inspect(await arrived(media, photo("PNG"))) == "image/png"
+
+
 @pytest.mark.parametrize("url", ["foo://bucket", "s3://", "s3://a bucket", "az://without-an-account"])
 async def test_a_place_that_is_none_is_refused_by_name(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -170,3 +170,59 @@ def test_a_heic_picture_without_a_list_of_its_items_is_not_given_out() -> None:
     handler = struct.pack(">I4s", 8, b"hdlr")
     with pytest.raises(Refusal, match="ERR_FILE_INVALID"):
         pictures.without_location(struct.pack(">I4sI", 12 + len(handler), b"meta", 0) + handler, "image/heic")
+
+
+def box(name: bytes, body: bytes, size: str = "usual") -> bytes:
+    """A box of HEIC; ``size`` "long" is told in 64 bits, "rest" not at all."""
+    match size:
+        case "long":
+            return struct.pack(">I4sQ", 1, name, 16 + len(body)) + body
+        case "rest":
+            return struct.pack(">I4s", 0, name) + body
+    return struct.pack(">I4s", 8 + len(body), name) + body
+
+
+def heic(extents: bytes, *, method: int = 0, old: bool = False) -> bytes:
+    """One with an EXIF item of these extents, 16 bytes each; its bytes are the last of the file."""
+    item = struct.pack(">BxxxHH4s", 1 if old else 2, 7, 0, b"Exif")
+    listed = box(b"iinf", struct.pack(">xxxxH", 1) + box(b"infe", item))
+    count = len(extents) // 8
+    places = box(b"iloc", struct.pack(">BxxxHHHHHH", 1, 0x4400, 1, 7, method, 0, count) + extents)
+    return box(b"ftyp", b"heic") + box(b"meta", bytes(4) + listed + places) + b"secret"
+
+
+@pytest.mark.parametrize("size", ["usual", "long", "rest"])
+@pytest.mark.parametrize("name", [b"uuid", b"moov", b"udta"])
+def test_what_a_heic_picture_has_beside_its_items_is_left_out(name: bytes, size: str) -> None:
+    beside = box(name, b"secret", size)
+    content = box(b"ftyp", b"heic") + beside
+    plain = pictures.without_location(content, "image/heic")
+    assert plain == content.replace(b"secret", bytes(6))
+
+
+def test_the_places_of_a_heic_pictures_items_are_followed_or_it_is_not_given_out() -> None:
+    size = len(heic(bytes(8)))
+    where = struct.pack(">II", size - 6, 6)
+    assert b"secret" not in pictures.without_location(heic(where), "image/heic")
+    odd = {
+        "beyond the end": heic(struct.pack(">II", size - 6, 7)),
+        "as long as all there is": heic(struct.pack(">II", size - 6, 0)),
+        "within another item": heic(where, method=2),
+        "an old list": heic(where, old=True),
+        "cut off": heic(where)[:-20],
+    }
+    for content in odd.values():
+        with pytest.raises(Refusal, match="ERR_FILE_INVALID"):
+            pictures.without_location(content, "image/heic")
+
+
+def test_an_odd_jpeg_is_given_out_without_what_is_beside_the_picture() -> None:
+    sound = photo("JPEG")
+    damaged = b"Exif\0\0MM\0*\0\0\xff\xffsecret"
+    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(damaged)) + damaged
+    for beside in (segment, b"\xff\xff\xff" + segment, b"\xff\xff" + segment + b"\xff"):
+        plain = pictures.without_location(sound[:2] + beside + sound[2:], "image/jpeg")
+        assert b"secret" not in plain and pixels(plain) == pixels(sound)
+    assert pictures.without_location(sound[:-2], "image/jpeg") in sound, "without its end"
+    with pytest.raises(Refusal, match="ERR_FILE_INVALID"):
+        pictures.without_location(b"%PDF-", "application/pdf")

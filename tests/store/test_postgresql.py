@@ -11,6 +11,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, insert, select, text
 
@@ -21,8 +22,8 @@ from backend.store.database import Database
 from backend.store.journal import Journal
 from backend.store.postgresql import chunks as postgresql_chunks
 from backend.store.postgresql import engine as engine_module
+from backend.store.postgresql import errors, session
 from backend.store.postgresql import partitions as postgresql_partitions
-from backend.store.postgresql import session
 from backend.store.postgresql.partitions import WEEK_MS, name_of, week_of
 from backend.store.tables import chunks, position_ids, skills, tails
 from tests.postgresql import Cluster
@@ -169,6 +170,56 @@ async def test_what_became_of_a_commit_is_asked_until_a_standby_has_taken_over(
     await journal.close()
     database.close()
     line.close()
+
+
+def test_a_database_that_does_not_suit_is_refused_by_name_and_left_as_it_is(postgresql: Cluster, engine: str) -> None:
+    postgresql.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    url = postgresql.fresh()
+    name = database_of(url)
+    postgresql.execute("UPDATE alembic_version SET version_num = '9999'", name)
+    postgresql.execute("CREATE ROLE guest LOGIN")
+    nothing = postgresql.empty()
+    for where, told in (
+        (postgresql.url("latin"), "ERR_STORAGE_UNKNOWN: .*LATIN1; it takes UTF8"),
+        (url, "ERR_STORAGE_DAMAGED: .*newer version"),
+        (nothing.replace("codriver@", "guest@"), "ERR_STORAGE: The user may not make tables"),
+    ):
+        with pytest.raises(Refusal, match=told):
+            Database.open(where)
+    assert postgresql.ask("SELECT version_num FROM alembic_version", name) == "9999"
+    assert postgresql.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'", database_of(nothing)) == 0
+    for each in (url, nothing, postgresql.url("latin")):
+        postgresql.drop(each)
+
+
+async def test_a_writer_whose_row_was_taken_for_a_forgotten_one_goes_on(
+    journal: Journal, database: Database, postgresql: Cluster, place: str
+) -> None:
+    """As after three months, when another process starts."""
+    await journal.transact(partial(_add, "before"))
+    postgresql.execute("DELETE FROM writers", database_of(place))
+    await journal.transact(partial(_add, "after"))
+    assert (await journal.append("ana", drive(0, 10))).accepted == 10
+    found = select(skills.c.id).order_by(skills.c.id)
+    assert await database.read(lambda conn: conn.scalars(found).all()) == ["after", "before"]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("53100", "ERR_STORAGE_FULL"),
+        ("53200", "ERR_STORAGE"),
+        ("58030", "ERR_STORAGE"),
+        ("XX001", "ERR_STORAGE"),
+        ("22001", "ERR_INVALID"),
+        ("57014", "ERR_OVERLOADED"),
+        ("25006", "ERR_UNAVAILABLE"),
+        ("23505", None),
+    ],
+)
+def test_what_the_server_has_trouble_with_is_told_by_a_code(state: str, code: str | None, engine: str) -> None:
+    refusal = errors.refusal_of(psycopg.errors.lookup(state)())
+    assert (refusal and refusal.code) == code
 
 
 async def test_chunks_are_not_exchanged_while_somebody_looks_for_repeats_in_them(

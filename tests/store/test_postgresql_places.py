@@ -108,3 +108,11 @@ def test_a_server_that_stays_short_is_asked_for_more_ever_more_seldom_and_one_th
     assert look(readers) == 1
     clock.now_s += FIRST_S * 1.1
     assert look(readers) == 2
+
+
+def test_who_waits_too_long_for_a_place_is_refused() -> None:
+    places = Places(1)
+    with places.one(60), pytest.raises(Refusal, match="ERR_OVERLOADED"), places.one(0.01):
+        raise AssertionError("there was but one")
+    with places.one(0.01):
+        pass

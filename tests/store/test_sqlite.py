@@ -65,8 +65,15 @@ def test_a_disk_that_has_no_locks_is_refused_by_name(tmp_path: Path, monkeypatch
     def flock(descriptor: int, how: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(engine_module.fcntl, "flock", flock)
-    with pytest.raises(Refusal, match=r"ERR_STORAGE: .* cannot be locked: No locks available"):
+    with (
+        monkeypatch.context() as elsewhere,
+        pytest.raises(Refusal, match=r"ERR_STORAGE: .* cannot be locked: No locks"),
+    ):
+        elsewhere.setattr(engine_module.fcntl, "flock", flock)
+        Database.open(tmp_path)
+    (tmp_path / f"{FILE}.lock").unlink()
+    (tmp_path / f"{FILE}.lock").mkdir()
+    with pytest.raises(Refusal, match=r"ERR_STORAGE: .* cannot be written to"):
         Database.open(tmp_path)
 
 

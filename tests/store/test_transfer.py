@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, func, insert, select
 
+from backend.domain.errors import Refusal
 from backend.store import tracks
 from backend.store.database import FILE, Database
 from backend.store.journal import Journal
@@ -138,6 +139,8 @@ def test_a_database_that_is_not_there_or_cannot_be_read_to_its_end_is_told_in_a_
     with (tmp_path / FILE).open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\xff" * 4096)
+    with pytest.raises(Refusal, match="ERR_STORAGE_DAMAGED"):
+        Database.open(tmp_path)
     command = [sys.executable, "-c", f"{script}; from backend import cli; cli.main()"]
     command += ["migrate", "--data", str(tmp_path), "--to", url]
     damaged = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)

@@ -62,8 +62,12 @@ def test_what_a_process_left_that_was_killed_as_it_saved_is_swept(tmp_path):
     for number, hours in ((1, 25), (2, 25), (3, 1)):
         (tmp_path / f"{NAME}{number}.new").write_bytes(b'{"name"')
         aged(tmp_path / f"{NAME}{number}.new", hours)
+    for number in (1, 4):
+        (tmp_path / f"{NAME}{number}.lock").touch()
+        aged(tmp_path / f"{NAME}{number}.lock", 25)
     uploads.sweep(tmp_path, 24 * 3600, 3600)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{NAME}1.upload", f"{NAME}3.new"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [f"{NAME}1.lock", f"{NAME}1.upload", f"{NAME}3.new"]
 
 
 def test_a_piece_is_taken_back_to_the_byte(tmp_path):
