@@ -237,9 +237,13 @@ async def test_closing_ends_every_process_and_tells_every_starter() -> None:
 
 
 async def test_what_is_stopped_before_its_process_is_there_ends_without_a_plan_where_that_takes_too_long(
-    planner: Planner, monkeypatch: pytest.MonkeyPatch
+    planner: Planner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(worker, "STOP_S", 0.001)
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(worker.sys, "executable", str(program))
+    monkeypatch.setattr(worker, "STOP_S", 0.01)
     told: list[Job] = []
     job = planner.submit(SMALL, told.append)
     await asyncio.sleep(0)  # it is being started
