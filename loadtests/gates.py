@@ -14,12 +14,17 @@ GATES_MS = {
     ("OPEN", ARRIVING): 250,
     ("POST", "phone positions"): 250,
     ("POST", "phone actions"): 300,
+    ("GET", "route"): 500,
+    ("WS", "phone connect"): 500,
     ("WS", "phone positions"): 300,
     ("WS", "phone actions"): 300,
+    ("WS", "Map connect"): 1_000,
     ("WS", "map sees"): 2_000,
     ("POST", "phone attachments"): 1_500,
     ("GET", "office get_events"): 500,
+    ("GET", "office get_routes"): 750,
     ("POST", "office search_orders"): 750,
+    ("WS", "Recipient connect"): 1_000,
     ("GET", "recipient page"): 300,
 }
 """The 99th percentile of each, in milliseconds. A map shows positions twice a second, so half a second is its own."""
