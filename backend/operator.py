@@ -77,7 +77,10 @@ def restore(settings: Settings, source: Path) -> backup.Copied:
 
 def _only_a_folder(settings: Settings) -> None:
     if settings.database_url:
-        how = "back it up by pg_dump, or a base backup with its log, and after that the folder of photos"
+        by = "pg_dump, or a base backup with its log"
+        if settings.database_url.startswith("sqlite:"):
+            by = "sqlite3's command .backup"
+        how = f"back it up by {by}, and after that the folder of photos"
         raise Refusal("ERR_BACKUP_ELSEWHERE", f"The database lies at CODRIVER_DATABASE_URL: {how}.")
 
 

@@ -18,6 +18,7 @@ RIPE_AFTER_MS = 2 * HOUR_MS  # phones that were offline for a while have caught 
 AGAIN_MS = 72 * HOUR_MS  # how far back it looks for what came late
 AT_ONCE = 12  # hours of one driver in one transaction
 REST = 3.0  # so many times as long as it works it rests
+MOST_FAILED = 10  # drivers of one round; more is no matter of a damaged row
 
 
 async def keep_compacting(desk: Desk) -> None:
@@ -40,15 +41,27 @@ async def keep_compacting(desk: Desk) -> None:
 
 
 async def compact(desk: Desk, from_ms: int, until_ms: int) -> int:
-    """Merge and squeeze what begins in these whole hours, driver by driver; how many chunks went into others."""
-    count = 0
+    """Merge and squeeze what begins in these whole hours, driver by driver; how many chunks went into others. Where a
+    driver's cannot be read, the others' are squeezed all the same.
+    """
+    count = failed = 0
     for driver_id in await desk.database.read(fleet.all_driver_ids):
-        groups = await desk.database.read(
-            partial(compaction.ripe, driver_id=driver_id, from_ms=from_ms, to_ms=until_ms)
-        )
-        for at in range(0, len(groups), AT_ONCE):
-            count += await _compact(desk, groups[at : at + AT_ONCE])
+        try:
+            count += await _compact_driver(desk, driver_id, from_ms, until_ms)
+        except Refusal:
+            raise
+        except Exception as error:
+            failed += 1
+            if failed > MOST_FAILED:
+                raise
+            log.error("positions of driver %s could not be made smaller: %r", driver_id, error)
     return count
+
+
+async def _compact_driver(desk: Desk, driver_id: str, from_ms: int, until_ms: int) -> int:
+    ripe = partial(compaction.ripe, driver_id=driver_id, from_ms=from_ms, to_ms=until_ms)
+    groups = await desk.database.read(ripe)
+    return sum([await _compact(desk, groups[at : at + AT_ONCE]) for at in range(0, len(groups), AT_ONCE)])
 
 
 async def _compact(desk: Desk, groups: list[compaction.Group]) -> int:

@@ -62,7 +62,16 @@ async def _forget(desk: Desk, driver_ids: list[str], before_ms: int) -> None:
     """Not of all in one transaction, so that nobody waits for all of them."""
     for at in range(0, len(driver_ids), AT_ONCE):
         some = driver_ids[at : at + AT_ONCE]
-        await desk.journal.transact(partial(_delete_before, driver_ids=some, before_ms=before_ms))
+        try:
+            await desk.journal.transact(partial(_delete_before, driver_ids=some, before_ms=before_ms))
+        except Refusal:
+            raise
+        except Exception as error:
+            if len(driver_ids) == 1:
+                log.error("positions of driver %s that are too old could not be deleted: %r", some[0], error)
+            else:  # one of them, perhaps for a damaged row: the others' are deleted all the same
+                for each in some:
+                    await _forget(desk, [each], before_ms)
 
 
 def _delete_before(conn: Connection, driver_ids: list[str], before_ms: int) -> None:

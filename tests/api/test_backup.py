@@ -140,3 +140,11 @@ def test_what_is_no_backup_is_told_in_a_line_and_leaves_nothing_behind(tmp_path:
         with pytest.raises(Refusal, match=code):
             restore(tmp_path / name, tmp_path / "data")
         assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("url", "by"), [("postgresql://nowhere/codriver", "pg_dump"), ("sqlite:///x.db", "sqlite3")])
+def test_a_database_that_lies_elsewhere_is_backed_up_by_its_own_means(tmp_path: Path, url: str, by: str) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=url)
+    for command in (operator.back_up, operator.restore):
+        with pytest.raises(Refusal, match=f"ERR_BACKUP_ELSEWHERE.* by {by}"):
+            command(settings, tmp_path / "copy")
