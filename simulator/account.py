@@ -22,7 +22,7 @@ from simulator.wire import Position, Route, encode
 T = TypeVar("T")
 PLANNED_WITHIN_S = 180.0
 PATIENCE_S = 45.0
-"""How long a server that does not answer is asked again; one that answers that it is busy gives up sooner."""
+"""How long a server that does not answer is asked again; one that says that it is busy, for some 15 s."""
 BULK = 500
 
 
